@@ -1,0 +1,227 @@
+"""The schema of an experiment's configuration, and what a valid one is.
+
+A file in `configs/` calls `experiment(gan_name)`, sets fields and returns the result. Every field
+exists here or in the GAN's `default_config()`, with its default; nothing else may be set.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from dermgan_jax import registry
+from dermgan_jax.errors import UserError
+
+# Fields that change how a run is carried out but not what it computes, so that a work directory
+# may be continued with other values of them.
+RUNTIME_FIELDS = frozenset(
+    {
+        "data.dir",
+        "data.cache",
+        "data.prepared_dir",
+        "data.workers",
+        "train.steps_per_call",
+        "train.total_kimg",
+        "train.log_every_steps",
+        "checkpoint.every_kimg",
+        "checkpoint.keep_last",
+        "checkpoint.keep_best",
+        "eval.budget_fraction",
+    }
+)
+
+CACHE_MODES = ("none", "host", "device")
+PRECISIONS = ("float32", "bfloat16")
+
+
+def experiment(gan: str) -> ConfigDict:
+    """The complete default configuration of an experiment with one GAN family, locked.
+
+    Raises:
+      UserError: if no such family is registered.
+    """
+    config = ConfigDict(
+        {
+            "title": "",  # one line for the report
+            "seed": 0,
+            "precision": "float32",  # of the networks' arithmetic; parameters are float32
+            "data": {
+                "dataset": "phantom",
+                "dir": "",  # where the original download lies; unused by phantom
+                "csv": "",  # image_folder: table with path, label, group, relative to dir
+                "resolution": 32,  # images become squares of this side
+                "channels": 3,
+                "classes": (),  # keep only these classes; empty keeps all
+                "num_images": 0,  # phantom: how many to draw; others: at most so many; 0 = all
+                "split": "train",  # the split the GAN learns from
+                "split_fractions": (0.7, 0.15, 0.15),  # train, val, test; by group
+                "split_seed": 0,
+                "mirror": True,  # random horizontal flips
+                "cache": "device",  # none | host | device
+                "prepared_dir": "",  # empty: $DERMGAN_CACHE or ~/.cache/dermgan_jax
+                "workers": 0,  # decoding threads; 0 = one per core
+            },
+            "ema": {"decay": 0.999},  # per iteration
+            "train": {
+                "total_kimg": 0.0,  # thousands of real images shown
+                "batch_size": 16,  # over all devices; families with a curriculum set their own
+                # Iterations per dispatch, inside one lax.scan. For accelerators: on CPU, XLA runs
+                # convolutions in a loop ten times slower.
+                "steps_per_call": 1,
+                "schedule_interval": 1,  # iterations between two looks at the curriculum
+                "log_every_steps": 50,
+            },
+            "checkpoint": {
+                "every_kimg": 10.0,
+                "keep_last": 2,
+                "keep_best": 1,
+                "best_metric": "swd",
+            },
+            "eval": {
+                "every_kimg": 0.0,  # 0: only at the end
+                "metrics": ("swd",),
+                "num_images": 2048,
+                "budget_fraction": 0.2,  # of training time; evaluations beyond it are left out
+                "grid": (4, 8),  # rows and columns of the sample sheets
+                "snapshot_kimg": 0.0,  # sample sheets; 0: as often as evaluation
+            },
+        }
+    )
+    config.gan = ConfigDict({"name": gan})
+    for key, value in registry.load("gan", gan).default_config().items():
+        if key in config:
+            config[key].update(value)
+        else:
+            config[key] = value
+    return config.lock()
+
+
+def faults(config: Mapping[str, Any]) -> list[str]:
+    """Every key of `config` that is unknown, missing or of the wrong type, and bad values."""
+    found = []
+    given = flatten(config)
+    if "gan.name" not in given:
+        return ["gan.name is missing: start a configuration with config.experiment(NAME)"]
+    known = flatten(experiment(given["gan.name"]))
+    for key in sorted(given.keys() - known.keys()):
+        found.append(f"unknown key {key!r}{registry.did_you_mean(key, tuple(known))}")
+    for key in sorted(known.keys() - given.keys()):
+        found.append(f"missing key {key!r}")
+    for key in sorted(known.keys() & given.keys()):
+        if not _same_kind(known[key], given[key]):
+            found.append(
+                f"{key} is {given[key]!r}, a {type(given[key]).__name__}; "
+                f"expected a {type(known[key]).__name__}"
+            )
+    return found or _bad_values(config)
+
+
+def _same_kind(default: Any, value: Any) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    if isinstance(default, tuple | list):
+        return isinstance(value, tuple | list)
+    return isinstance(value, type(default))
+
+
+def _bad_values(config: Mapping[str, Any]) -> list[str]:
+    data, train, evaluation = config["data"], config["train"], config["eval"]
+    found = []
+
+    def require(holds: bool, message: str) -> None:
+        if not holds:
+            found.append(message)
+
+    def require_name(kind: str, name: str, key: str) -> None:
+        known = registry.names(kind)
+        require(
+            name in known,
+            f"{key}: unknown {kind} {name!r}{registry.did_you_mean(name, known)}",
+        )
+
+    require_name("dataset", data["dataset"], "data.dataset")
+    for metric in evaluation["metrics"]:
+        require_name("metric", metric, "eval.metrics")
+    for key, value, known in (
+        ("data.cache", data["cache"], CACHE_MODES),
+        ("precision", config["precision"], PRECISIONS),
+        ("data.split", data["split"], ("train", "val", "test", "all")),
+    ):
+        require(value in known, f"{key} is {value!r}; expected one of {', '.join(known)}")
+    require(data["channels"] in (1, 3), f"data.channels is {data['channels']}; expected 1 or 3")
+    require(data["resolution"] >= 4, f"data.resolution is {data['resolution']}; at least 4")
+    fractions = tuple(data["split_fractions"])
+    require(
+        len(fractions) == 3 and min(fractions) >= 0 and abs(sum(fractions) - 1) < 1e-6,
+        f"data.split_fractions is {fractions}; expected three shares that add up to 1",
+    )
+    require(train["total_kimg"] > 0, f"train.total_kimg is {train['total_kimg']}; set it above 0")
+    for key in ("batch_size", "steps_per_call", "schedule_interval", "log_every_steps"):
+        require(train[key] >= 1, f"train.{key} is {train[key]}; at least 1")
+    checkpoint, metrics = config["checkpoint"], evaluation["metrics"]
+    require(checkpoint["every_kimg"] > 0, "checkpoint.every_kimg must be above 0")
+    require(checkpoint["keep_last"] >= 1, "checkpoint.keep_last must be at least 1")
+    require(
+        not metrics or checkpoint["best_metric"] in metrics,
+        f"checkpoint.best_metric is {checkpoint['best_metric']!r}; expected one of eval.metrics",
+    )
+    return found
+
+
+def validate(config: Mapping[str, Any]) -> FrozenConfigDict:
+    """The configuration, frozen.
+
+    Raises:
+      UserError: naming every fault at once.
+    """
+    found = faults(config)
+    if found:
+        raise UserError("the configuration is not valid:\n" + "\n".join(f"  {f}" for f in found))
+    return FrozenConfigDict(config)
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}. Empty groups vanish."""
+    flat = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping | ConfigDict | FrozenConfigDict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = _with_tuples(value)
+    return flat
+
+
+def _with_tuples(value: Any) -> Any:
+    return tuple(map(_with_tuples, value)) if isinstance(value, list | tuple) else value
+
+
+def to_json(config: Mapping[str, Any]) -> str:
+    """The configuration as JSON text, keys sorted."""
+    plain = config.to_dict() if isinstance(config, ConfigDict | FrozenConfigDict) else dict(config)
+    return json.dumps(plain, indent=2, sort_keys=True) + "\n"
+
+
+def from_json(text: str) -> FrozenConfigDict:
+    """The inverse of `to_json`, validated.
+
+    Raises:
+      UserError: if the text is not a valid configuration.
+    """
+    try:
+        plain = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"the stored configuration is not readable: {error}") from error
+    return validate(ConfigDict(plain))
+
+
+def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Fields in which two configurations compute different things, as "key: stored -> given"."""
+    left, right = flatten(stored), flatten(given)
+    return [
+        f"{key}: {left.get(key)!r} -> {right.get(key)!r}"
+        for key in sorted(left.keys() | right.keys())
+        if left.get(key) != right.get(key) and key not in RUNTIME_FIELDS
+    ]

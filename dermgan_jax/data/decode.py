@@ -1,0 +1,112 @@
+"""Image files to arrays. Every part of the program decodes images here and nowhere else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dermgan_jax.data.faults import DataError, Fault
+
+DECODER_VERSION = 1  # raise it whenever the same file would give other pixels
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+def read_image(path: Path, channels: int) -> np.ndarray:
+    """Decodes an image file of any colour mode.
+
+    The EXIF orientation is applied. Transparent pixels become white, CMYK and palettes become RGB,
+    of 16-bit grey values the high byte is kept. `require_usable` tells which of these conversions
+    a training set should not rely on.
+
+    Args:
+      path: a file of any format Pillow reads; of several frames the first counts.
+      channels: 3 for sRGB, 1 for luminance (ITU-R 601-2).
+
+    Returns:
+      uint8 (H, W, channels).
+
+    Raises:
+      DataError: if the file is truncated, unreadable or has more than 16 bits per sample.
+    """
+    with _opened(path) as image:
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16"):
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.mode in ("I", "F"):
+            raise _error("deep images", path, "has 32-bit samples: save it with 8 bits per channel")
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        if image.mode not in ("L", "RGB"):
+            image = image.convert("RGB")
+        pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+    return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Decodes a segmentation: bool (H, W), true where the luminance is at least half.
+
+    Raises:
+      DataError: if the file is truncated or unreadable.
+    """
+    return read_image(path, 1)[..., 0] >= 128
+
+
+def require_usable(path: Path, resolution: int) -> None:
+    """Checks from the header that an image may be trained on as it is.
+
+    Raises:
+      DataError: if the file is unreadable, holds ink colours (CMYK) or transparency, whose colours
+        on a screen are a guess, or would have to be enlarged to `resolution` pixels square.
+    """
+    with _opened(path) as image:
+        side = min(image.size)
+        if image.mode == "CMYK":
+            raise _error("CMYK images", path, "is in CMYK: convert it to RGB")
+        if image.has_transparency_data:
+            raise _error("images with alpha", path, "has an alpha channel: flatten it to RGB")
+        if side < resolution:
+            raise _error(
+                "tiny images",
+                path,
+                f"is {image.width}x{image.height} pixels, too small for data.resolution="
+                f"{resolution}: remove it or set data.resolution to at most {side}",
+            )
+
+
+def to_square(image: np.ndarray, resolution: int) -> np.ndarray:
+    """The central square of an image, resized by Lanczos: uint8 (H, W, C) to (R, R, C).
+
+    "Centre-cropped to a square, resized" (P1, data); the filter is our choice.
+    """
+    height, width, channels = image.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = image[top : top + side, left : left + side]
+    if side == resolution:
+        return square
+    picture = Image.fromarray(square if channels == 3 else square[..., 0])
+    resized = picture.resize((resolution, resolution), Image.Resampling.LANCZOS)
+    return np.asarray(resized).reshape(resolution, resolution, channels)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The opened image; whatever Pillow says while it is read becomes a fault naming the file."""
+    try:
+        with Image.open(path) as image:
+            yield image
+    except UnidentifiedImageError as error:
+        raise _error("unreadable images", path, "is not an image: replace or remove it") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        truncated = "truncated" in str(error) or "broken" in str(error)
+        kind = "truncated images" if truncated else "unreadable images"
+        what = "is truncated" if truncated else "cannot be read"
+        raise _error(kind, path, f"{what} ({error}): replace or remove it") from error
+
+
+def _error(kind: str, path: Path, message: str) -> DataError:
+    return DataError([Fault(kind, f"{path} {message}")])

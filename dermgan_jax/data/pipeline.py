@@ -1,0 +1,219 @@
+"""Batches as a pure function of (seed, images seen): nothing about data order is ever stored.
+
+Training example number `p` of the endless stream is element `p % n` of permutation `p // n`, drawn
+from (seed, p // n). A batch is therefore known from the number of images seen before it, on every
+process, for every batch size and whatever `data.cache` is:
+
+  none    image files are decoded for every batch by a parallel tf.data pipeline
+  host    prepared arrays lie in host memory; a batch is an indexed read
+  device  prepared arrays lie in accelerator memory; a batch is a vector of indices
+"""
+
+import abc
+import functools
+import os
+import weakref
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from ml_collections import FrozenConfigDict
+
+from dermgan_jax.data.prepare import Catalogue, decode_record, prepare
+
+BATCHES_AHEAD = 8  # decoded before they are asked for, where files are read
+
+
+@functools.lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, num_examples: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch)).permutation(num_examples)
+
+
+def stream(seed: int, start: int, count: int, num_examples: int) -> np.ndarray:
+    """Which examples stand at positions start … start + count − 1 of the stream.
+
+    Returns:
+      int32 (count,), values in [0, num_examples). Every run of `num_examples` positions that
+      begins at a multiple of `num_examples` holds each example once.
+    """
+    positions = np.arange(start, start + count)
+    epochs, offsets = np.divmod(positions, num_examples)
+    indices = np.empty(count, np.int32)
+    for epoch in np.unique(epochs):
+        here = epochs == epoch
+        indices[here] = _permutation(seed, int(epoch), num_examples)[offsets[here]]
+    return indices
+
+
+def local_stream(
+    seed: int, start: int, shape: tuple[int, int, int], num_examples: int
+) -> np.ndarray:
+    """This process's columns of the stream laid out as global (steps, repeats, batch): int32."""
+    steps, repeats, batch = shape
+    indices = stream(seed, start, steps * repeats * batch, num_examples)
+    share = batch // jax.process_count()
+    first = jax.process_index() * share
+    return indices.reshape(shape)[:, :, first : first + share]
+
+
+def downscale(images: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    """Box-averages uint8 (N, H, W, C) to `image_size` (h, w), rounded to uint8.
+
+    The reduction of the original PGAN's tfrecords (dataset_tool.py: mean, rint).
+
+    Raises:
+      ValueError: unless H / h = W / w is an integer.
+    """
+    (height, width), (h, w) = images.shape[1:3], image_size
+    if (h, w) == (height, width):
+        return np.asarray(images)
+    factor, remainder = divmod(height, h)
+    if remainder or (h * factor, w * factor) != (height, width):
+        raise ValueError(f"cannot reduce {height}x{width} images to {h}x{w} by an integer factor")
+    blocks = images.reshape(len(images), h, factor, w, factor, images.shape[-1])
+    return np.rint(blocks.mean((2, 4), dtype=np.float32)).astype(np.uint8)
+
+
+def to_devices(arrays: Any, sharding: NamedSharding) -> Any:
+    """A pytree of NumPy arrays as global arrays; the only way from the host into a training step.
+
+    Args:
+      arrays: this process's share along split axes, everything along the others.
+      sharding: of the results.
+    """
+    # JAX counts what several processes put on their devices this way as implicit.
+    with jax.transfer_guard_host_to_device("allow"):
+        return jax.tree.map(
+            lambda array: jax.make_array_from_process_local_data(sharding, array), arrays
+        )
+
+
+class Feed(abc.ABC):
+    """Delivers one process's share of the batches of a call of several iterations."""
+
+    def __init__(self, config: FrozenConfigDict, catalogue: Catalogue, mesh: Mesh):
+        self.config = config
+        self.mesh = mesh
+        self.rows = catalogue.indices(config.data.split)
+        self.labels = catalogue.labels[self.rows]
+
+    def indices(self, start: int, shape: tuple[int, int, int]) -> np.ndarray:
+        """This process's columns of the global (steps, repeats, batch) indices from `start` on."""
+        return local_stream(self.config.seed, start, shape, len(self.rows))
+
+    @property
+    def by_batch(self) -> NamedSharding:
+        """Of arrays (steps, repeats, batch, …)."""
+        return NamedSharding(self.mesh, PartitionSpec(None, None, "data"))
+
+    def resident(self, image_size: tuple[int, int]) -> dict[str, jax.Array]:
+        """Arrays that stay in device memory during a stage; empty unless the cache is "device"."""
+        del image_size
+        return {}
+
+    @abc.abstractmethod
+    def take(
+        self, start: int, shape: tuple[int, int, int], image_size: tuple[int, int]
+    ) -> dict[str, jax.Array]:
+        """Batches (steps, repeats, batch, …) from stream position `start` on, on the devices."""
+
+
+class DeviceFeed(Feed):
+    """The whole split lies on every device; a batch is its indices."""
+
+    def __init__(self, config: FrozenConfigDict, catalogue: Catalogue, mesh: Mesh):
+        super().__init__(config, catalogue, mesh)
+        self.images = prepare(catalogue, config.data).images
+
+    def resident(self, image_size: tuple[int, int]) -> dict[str, jax.Array]:
+        arrays = {"image": downscale(self.images[self.rows], image_size), "label": self.labels}
+        return to_devices(arrays, NamedSharding(self.mesh, PartitionSpec()))
+
+    def take(self, start, shape, image_size):
+        del image_size
+        return to_devices({"index": self.indices(start, shape)}, self.by_batch)
+
+
+class HostFeed(Feed):
+    """The split lies in host memory at the size of the current stage."""
+
+    def __init__(self, config: FrozenConfigDict, catalogue: Catalogue, mesh: Mesh):
+        super().__init__(config, catalogue, mesh)
+        self.prepared = prepare(catalogue, config.data).images
+        self.images = np.empty((0, 0, 0, 0), np.uint8)
+
+    def take(self, start, shape, image_size):
+        if self.images.shape[1:3] != image_size:
+            self.images = downscale(self.prepared[self.rows], image_size)
+        indices = self.indices(start, shape)
+        batches = {"image": self.images[indices], "label": self.labels[indices]}
+        return to_devices(batches, self.by_batch)
+
+
+class FileFeed(Feed):
+    """Every batch is decoded from the data set's own files by tf.data."""
+
+    def __init__(self, config: FrozenConfigDict, catalogue: Catalogue, mesh: Mesh):
+        super().__init__(config, catalogue, mesh)
+        self.catalogue = catalogue
+        self.position = -1
+        self.key: Any = None
+        self.batches: Any = None
+        # Left to the interpreter's own end, tf.data would wait for ever for its decoding threads.
+        weakref.finalize(self, vars(self).clear)
+
+    def take(self, start, shape, image_size):
+        steps, repeats, batch = shape
+        key = (batch, repeats, image_size)
+        if (self.position, self.key) != (start, key):
+            self.batches = self._open(start, (1, repeats, batch), image_size)
+            self.key = key
+        indices = self.indices(start, shape)
+        images = np.stack([next(self.batches) for _ in range(steps)])
+        self.position = start + steps * repeats * batch
+        batches = {
+            "image": images.reshape(*indices.shape, *images.shape[2:]),
+            "label": self.labels[indices],
+        }
+        return to_devices(batches, self.by_batch)
+
+    def _open(self, start: int, shape: tuple[int, int, int], image_size: tuple[int, int]) -> Any:
+        """An iterator over uint8 (repeats · local batch, h, w, C), one element per iteration."""
+        import tensorflow as tf
+
+        # The functions hold no reference to the feed, so that dropping it stops the threads.
+        catalogue, rows, seed, data = self.catalogue, self.rows, self.config.seed, self.config.data
+        local = self.indices(start, shape).size
+        threads = data.workers or os.cpu_count()
+
+        def decode(index: np.ndarray) -> np.ndarray:
+            image = decode_record(catalogue, int(rows[index]), data)
+            return downscale(image[None], image_size)[0]
+
+        def load(index: tf.Tensor) -> tf.Tensor:
+            image = tf.numpy_function(decode, [index], tf.uint8, stateful=False)
+            return tf.ensure_shape(image, (*image_size, data.channels))
+
+        def locate(position: tf.Tensor) -> tf.Tensor:
+            indices = tf.numpy_function(
+                lambda p: local_stream(seed, int(p), shape, len(rows)).reshape(-1),
+                [position],
+                tf.int32,
+            )
+            return tf.ensure_shape(indices, (local,))
+
+        dataset = tf.data.Dataset.range(start, np.iinfo(np.int64).max, int(np.prod(shape)))
+        dataset = dataset.map(locate).unbatch().map(load, num_parallel_calls=threads)
+        dataset = dataset.batch(local).prefetch(BATCHES_AHEAD)
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its thread can hold up the end by a minute
+        return dataset.with_options(options).as_numpy_iterator()
+
+
+FEEDS = {"none": FileFeed, "host": HostFeed, "device": DeviceFeed}
+
+
+def open_feed(config: FrozenConfigDict, catalogue: Catalogue, mesh: Mesh) -> Feed:
+    """The feed that `config.data.cache` names, over the split `config.data.split`."""
+    return FEEDS[config.data.cache](config, catalogue, mesh)

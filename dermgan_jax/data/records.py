@@ -1,0 +1,78 @@
+"""What a data set is to the rest of the program: records, classes, and a way to read images."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+UNLABELLED = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One image.
+
+    Attributes:
+      id: unique within the data set.
+      label: index into `Dataset.classes`, or `UNLABELLED`.
+      group: lesion, patient or case; records of one group never cross splits.
+      image: the file, or None where images are drawn rather than stored.
+      mask: lesion segmentation file, if there is one.
+      split: the split the publisher assigned ("train", "val", "test"), or None.
+      subgroups: columns that results are broken down by, such as age, sex, localization.
+    """
+
+    id: str
+    label: int
+    group: str
+    image: Path | None = None
+    mask: Path | None = None
+    split: str | None = None
+    subgroups: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A listed data set. Listing reads tables and file names, never pixels.
+
+    Attributes:
+      name: as registered.
+      classes: class names; `Record.label` indexes them.
+      records: in a deterministic order.
+      read: record -> uint8 (H, W, C), any H and W, C as the data configuration asks.
+      read_mask: record -> bool (H, W), or None where the record has no mask.
+      licence: one line for reports.
+      synthetic: True where the images are drawn by a program and must be labelled as such.
+      source_version: changes whenever `read` would return other pixels without a file changing.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    records: tuple[Record, ...]
+    read: Callable[[Record], np.ndarray]
+    read_mask: Callable[[Record], np.ndarray | None]
+    licence: str
+    synthetic: bool = False
+    source_version: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """Static facts about prepared data that networks and losses depend on. Hashable.
+
+    Attributes:
+      height, width, channels: of the prepared images.
+      class_counts: images per class in the training split; empty if unlabelled.
+      num_examples: images in the training split.
+    """
+
+    height: int
+    width: int
+    channels: int
+    class_counts: tuple[int, ...]
+    num_examples: int
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_counts)

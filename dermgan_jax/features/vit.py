@@ -1,0 +1,186 @@
+"""Vision transformers (Dosovitskiy et al. 2021).
+
+As timm, torchvision and Hugging Face have them, and with importers of their files.
+"""
+
+import functools
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from dermgan_jax.features import torch_layout
+
+
+class VisionTransformer(nn.Module):
+    """Parameters are named as timm's. The defaults are ViT-B/16 at 224×224.
+
+    Attributes:
+      num_classes: of the last layer.
+      width: of a token.
+      depth: blocks.
+      heads: of the attention.
+      hidden: width inside the MLPs.
+      image_size: side in pixels of the square images that the positions were learned on.
+      patch: side of a patch in pixels.
+      epsilon: of the layer norms: 1e-6 for timm and torchvision, 1e-12 for Hugging Face.
+    """
+
+    num_classes: int = 1000
+    width: int = 768
+    depth: int = 12
+    heads: int = 12
+    hidden: int = 3072
+    image_size: int = 224
+    patch: int = 16
+    epsilon: float = 1e-6
+
+    @nn.compact
+    def __call__(self, images: Array) -> tuple[Array, Array]:
+        """Features, the normalised class token (N, width), and logits (N, classes).
+
+        Args:
+          images: float (N, H, W, 3), sides divisible by `patch`, normalised as the weights want it:
+            torchvision's and DeiT's by ImageNet's mean and deviation, Hugging Face's and timm's
+            "augreg" to [-1, 1]. Learned positions are interpolated to other sizes.
+        """
+        patches = nn.Conv(
+            self.width, (self.patch,) * 2, self.patch, padding="VALID", name="patch_embed_proj"
+        )(images)
+        num, rows, columns, _ = patches.shape
+        side, initial = self.image_size // self.patch, nn.initializers.normal(0.02)
+        positions = self.param("pos_embed", initial, (1, 1 + side**2, self.width))
+        class_token = self.param("cls_token", initial, (1, 1, self.width))
+        x = jnp.concatenate(
+            [
+                jnp.broadcast_to(class_token, (num, 1, self.width)),
+                patches.reshape(num, rows * columns, self.width),
+            ],
+            axis=1,
+        )
+        x += interpolate_positions(positions, rows, columns)
+        for block in range(self.depth):
+            x = Block(self.heads, self.hidden, self.epsilon, name=f"blocks_{block}")(x)
+        features = nn.LayerNorm(self.epsilon, name="norm")(x)[:, 0]
+        return features, nn.Dense(self.num_classes, name="head")(features)
+
+
+ViTB16 = VisionTransformer
+ViTS16 = functools.partial(VisionTransformer, width=384, heads=6, hidden=1536)
+
+
+class Block(nn.Module):
+    """Self-attention, then an MLP, each of the normalised tokens and added to them."""
+
+    heads: int
+    hidden: int
+    epsilon: float
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        num, tokens, width = x.shape
+        y = nn.LayerNorm(self.epsilon, name="norm1")(x)
+        y = nn.Dense(3 * width, name="attn_qkv")(y)
+        query, key, value = jnp.moveaxis(y.reshape(num, tokens, 3, self.heads, -1), 2, 0)
+        y = jax.nn.dot_product_attention(query, key, value).reshape(x.shape)
+        x += nn.Dense(width, name="attn_proj")(y)
+        y = nn.LayerNorm(self.epsilon, name="norm2")(x)
+        y = nn.gelu(nn.Dense(self.hidden, name="mlp_fc1")(y), approximate=False)
+        return x + nn.Dense(width, name="mlp_fc2")(y)
+
+
+def interpolate_positions(positions: Array, rows: int, columns: int) -> Array:
+    """Positions (1, 1 + S², D) of a class token and S×S patches, for rows×columns patches."""
+    side = round((positions.shape[1] - 1) ** 0.5)
+    if (rows, columns) == (side, side):
+        return positions
+    grid = positions[:, 1:].reshape(side, side, -1)
+    grid = jnp.einsum(
+        "yh,hwd,xw->yxd", cubic_weights(side, rows), grid, cubic_weights(side, columns)
+    )
+    return jnp.concatenate([positions[:, :1], grid.reshape(1, rows * columns, -1)], axis=1)
+
+
+def cubic_weights(size: int, new_size: int) -> np.ndarray:
+    """The matrix (new_size, size) of PyTorch's bicubic resizing: a = -0.75, edges repeated.
+
+    `jax.image.resize` has another kernel (a = -0.5).
+    """
+    a = -0.75
+    weights = np.zeros((new_size, size), np.float32)
+    for row in range(new_size):
+        centre = (row + 0.5) * size / new_size - 0.5
+        for tap in range(int(np.floor(centre)) - 1, int(np.floor(centre)) + 3):
+            t = abs(centre - tap)
+            if t <= 1:
+                weight = (a + 2) * t**3 - (a + 3) * t**2 + 1
+            else:
+                weight = a * (t**3 - 5 * t**2 + 8 * t - 4)
+            weights[row, min(max(tap, 0), size - 1)] += weight
+    return weights
+
+
+def from_torch(module: VisionTransformer, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Variables from a state dict of timm, torchvision or Hugging Face, recognised by its names.
+
+    Args:
+      module: the architecture of the file.
+      tensors: also with "model." before every name, as DeiT's files have it.
+
+    Raises:
+      UserError: if a tensor is missing or of another shape.
+    """
+    named = {timm_name(name): tensor for name, tensor in tensors.items()}
+    for block in range(module.depth):
+        for kind in ("weight", "bias"):
+            parts = [f"blocks.{block}.attn.{part}.{kind}" for part in ("q", "k", "v")]
+            if all(part in named for part in parts):
+                stacked = np.concatenate([named[part] for part in parts])
+                named[f"blocks.{block}.attn.qkv.{kind}"] = stacked
+    return torch_layout.to_flax(module, (module.image_size, module.image_size, 3), named)
+
+
+# Prefix or part of a name -> timm's, applied in this order; one list for all publishers, none of
+# whose names contains another's.
+RENAMES = (
+    (r"^(model|vit)\.", ""),
+    # torchvision
+    (r"^class_token$", "cls_token"),
+    (r"^encoder\.pos_embedding$", "pos_embed"),
+    (r"^conv_proj\.", "patch_embed.proj."),
+    (r"^encoder\.layers\.encoder_layer_(\d+)\.", r"blocks.\1."),
+    (r"^encoder\.ln\.", "norm."),
+    (r"^heads\.head\.", "head."),
+    (r"\.ln_([12])\.", r".norm\1."),
+    (r"\.self_attention\.in_proj_", ".attn.qkv."),
+    (r"\.self_attention\.out_proj\.", ".attn.proj."),
+    (r"\.mlp\.(0|linear_1)\.", ".mlp.fc1."),
+    (r"\.mlp\.(3|linear_2)\.", ".mlp.fc2."),
+    # Hugging Face, of transformers 4 (encoder.layer.N) and 5 (layers.N)
+    (r"^embeddings\.cls_token$", "cls_token"),
+    (r"^embeddings\.position_embeddings$", "pos_embed"),
+    (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
+    (r"^(encoder\.layer|layers)\.(\d+)\.", r"blocks.\2."),
+    (r"\.layernorm_before\.", ".norm1."),
+    (r"\.layernorm_after\.", ".norm2."),
+    (r"\.attention(\.attention)?\.(query|q_proj)\.", ".attn.q."),
+    (r"\.attention(\.attention)?\.(key|k_proj)\.", ".attn.k."),
+    (r"\.attention(\.attention)?\.(value|v_proj)\.", ".attn.v."),
+    (r"\.attention\.(output\.dense|o_proj)\.", ".attn.proj."),
+    (r"\.intermediate\.dense\.", ".mlp.fc1."),
+    (r"\.output\.dense\.", ".mlp.fc2."),
+    (r"^layernorm\.", "norm."),
+    (r"^classifier\.", "head."),
+)
+
+
+def timm_name(name: str) -> str:
+    """timm's name of a tensor that another publisher named; timm's own are unchanged."""
+    for pattern, replacement in RENAMES:
+        name = re.sub(pattern, replacement, name)
+    return name

@@ -1,0 +1,187 @@
+"""The contract of a GAN.
+
+A GAN is one frozen dataclass of pure methods in one file of this package. The engine
+(`dermgan_jax.train.step`) knows no GAN: it runs the phases, differentiates each with respect to
+that phase's nets only, updates them, and moves the average of the weights.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from dermgan_jax.data.records import DataSpec
+
+# net name -> {"params": ..., and further collections such as "batch_stats"}
+Variables = dict[str, dict[str, Any]]
+Batch = Mapping[str, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """Where training stands in a GAN's own curriculum.
+
+    Attributes:
+      image_size: (height, width) of the batches that this stage consumes. Static.
+      batch_size: images per minibatch over all devices. Static.
+      learning_rates: net name -> learning rate. Traced.
+      traced: further values the losses read, such as a fade-in alpha. Traced.
+      moments: optimiser state starts anew whenever this changes. Compared on the host.
+    """
+
+    image_size: tuple[int, int]
+    batch_size: int
+    learning_rates: Mapping[str, float]
+    traced: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    moments: Hashable = 0
+
+    @property
+    def static(self) -> tuple[tuple[int, int], int]:
+        """What a compiled step depends on: there is one trace per value."""
+        return (self.image_size, self.batch_size)
+
+    def __str__(self) -> str:
+        return "x".join(str(side) for side in self.image_size)
+
+
+class Context(NamedTuple):
+    """What a loss may look at besides its nets and its batch.
+
+    Attributes:
+      image_size: (height, width) of the stage, static.
+      traced: the stage's traced values as float32 scalars.
+      images_seen: int32 scalar, real images shown before this iteration.
+      handoff: what earlier phases of the same iteration passed on.
+      extra: the GAN's own state (image pools, augmentation strength, running means).
+    """
+
+    image_size: tuple[int, int]
+    traced: Mapping[str, jax.Array]
+    images_seen: jax.Array
+    handoff: Mapping[str, Any]
+    extra: Any
+
+
+class Aux(NamedTuple):
+    """What a loss returns besides its value.
+
+    Attributes:
+      metrics: name -> float32 scalar, a mean over the global batch.
+      collections: net name -> changed non-parameter collections, for instance batch statistics.
+      handoff: values for later phases of the same iteration.
+      extra: the GAN's own state after this phase; None leaves it as it was.
+    """
+
+    metrics: Mapping[str, jax.Array]
+    collections: Mapping[str, Mapping[str, Any]] = {}
+    handoff: Mapping[str, Any] = {}
+    extra: Any = None
+
+
+# loss(trainable, frozen, batch, rng, context) -> (scalar, Aux)
+#   trainable: net name -> parameters, of the phase's own nets
+#   frozen: Variables of every net, without the parameters in `trainable`
+#   batch: "image" float32 (B, H, W, C) in [-1, 1] at the stage's size, "label" int32 (B,)
+Loss = Callable[[Variables, Variables, Batch, jax.Array, Context], tuple[jax.Array, Aux]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """One kind of update within a training iteration.
+
+    Attributes:
+      name: prefix of its metrics.
+      trains: the nets whose parameters this phase moves.
+      loss: see `Loss`.
+      every: run in iterations whose number is a multiple of this (lazy regularisation).
+      repeat: updates per iteration, each with a minibatch of its own (n_critic).
+    """
+
+    name: str
+    trains: tuple[str, ...]
+    loss: Loss
+    every: int = 1
+    repeat: int = 1
+
+
+def bind(trainable: Variables, frozen: Variables, net: str) -> dict[str, Any]:
+    """All variables of one net, wherever its parameters are, for `module.apply`."""
+    variables = dict(frozen[net])
+    if net in trainable:
+        variables["params"] = trainable[net]
+    return variables
+
+
+@dataclasses.dataclass(frozen=True)
+class Gan(abc.ABC):
+    """A family of GANs, configured. Instances are immutable and their methods pure.
+
+    Attributes:
+      config: the whole resolved configuration; a family's own fields are under `config.gan`.
+      data: facts about the training data.
+    """
+
+    config: FrozenConfigDict
+    data: DataSpec
+
+    # Nets whose weights are averaged; the averages are what is sampled and evaluated.
+    averaged: ClassVar[tuple[str, ...]] = ("g",)
+
+    @staticmethod
+    @abc.abstractmethod
+    def default_config() -> ConfigDict:
+        """The family's fields: "gan" (architecture, losses, curriculum) and "optimizers" by net."""
+
+    @abc.abstractmethod
+    def init(self, rng: jax.Array) -> Variables:
+        """Initial variables of every net."""
+
+    @abc.abstractmethod
+    def phases(self) -> tuple[Phase, ...]:
+        """The updates of one iteration, in order."""
+
+    @abc.abstractmethod
+    def latents(self, rng: jax.Array, num: int) -> jax.Array:
+        """Latents (num, D), float32."""
+
+    @abc.abstractmethod
+    def sample(
+        self, variables: Variables, latents: jax.Array, labels: jax.Array, stage: Stage
+    ) -> jax.Array:
+        """Images (N, H, W, C), float32 in about [-1, 1], from latents (N, D) and labels int32 (N,).
+
+        `labels` are ignored by unconditional models. The result has the full size whatever the
+        stage. Only `stage.image_size` and `stage.traced` are read.
+        """
+
+    def score(self, variables: Variables, images: jax.Array, stage: Stage) -> jax.Array:
+        """Realism (N,) of full-size images (N, H, W, C) in [-1, 1] as the discriminator sees it."""
+        raise TypeError(f"{type(self).__name__} has no discriminator score")
+
+    def init_extra(self, rng: jax.Array) -> Any:
+        """The GAN's own part of the training state (image pools, augmentation strength)."""
+        del rng
+        return {}
+
+    def stage(self, images_seen: int) -> Stage:
+        """The stage after `images_seen` real images. Constant unless overridden."""
+        del images_seen
+        return Stage(
+            image_size=(self.data.height, self.data.width),
+            batch_size=self.config.train.batch_size,
+            learning_rates={
+                net: self.config.optimizers[net].learning_rate for net in self.config.optimizers
+            },
+        )
+
+    def faults(self) -> list[str]:
+        """Why this configuration and data do not go together; empty if they do."""
+        return []
+
+    @property
+    def conditional(self) -> bool:
+        """Whether labels change what is sampled."""
+        return False

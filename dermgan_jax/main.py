@@ -1,0 +1,222 @@
+"""The command line: `python -m dermgan_jax.main --mode=MODE …`, or `dermgan --mode=MODE …`.
+
+Exit codes: 0 done; 1 our fault; 2 something the user can fix, in one message; 3 a gate said no.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from absl import flags, logging
+from ml_collections import FrozenConfigDict, config_flags
+
+from dermgan_jax import config as config_schema
+from dermgan_jax.errors import GateError, UserError
+
+FLAGS = flags.FLAGS
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "configs/NAME.py or configs/NAME.py:VARIANT; fields as --config.KEY=VALUE"
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "the run's folder")
+_OUT = flags.DEFINE_string("out", None, "file or folder to write")
+_NUM = flags.DEFINE_integer("num", 64, "how many images", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "random seed", lower_bound=0)
+_LABEL = flags.DEFINE_string("label", None, "generate: class name; default: as in the data")
+_CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "generate: latest, best or a step")
+_LATENTS = flags.DEFINE_string("latents", None, "generate: .npz with key z, instead of a seed")
+_REAL = flags.DEFINE_string("real", None, "evaluate: folder, .npz, DATASET:SPLIT or workdir")
+_FAKE = flags.DEFINE_string("fake", None, "evaluate: folder, .npz, DATASET:SPLIT or workdir")
+_WEIGHTS = flags.DEFINE_string("weights", None, "folder of pretrained weights, looked into first")
+_FETCH = flags.DEFINE_list("fetch", [], "weights: names of files to fetch")
+_METRICS = flags.DEFINE_list("metrics", ["swd"], "evaluate: which metrics")
+_HELP = flags.DEFINE_bool("help", False, "show this")
+_EXIT_CODE_IF_STOPPED = flags.DEFINE_integer(
+    "exit_code_if_stopped", 0, "train: exit code when told to stop, for a cluster to run it again"
+)
+
+
+def _required(flag: flags.FlagHolder) -> str:
+    if flag.value is None:
+        raise UserError(f"--mode={_MODE.value} needs --{flag.name}")
+    return flag.value
+
+
+def _workdir() -> Path:
+    return Path(_required(_WORKDIR))
+
+
+def _config() -> FrozenConfigDict:
+    """The configuration of --config, or else the one that the work directory holds."""
+    from dermgan_jax.train.workdir import WorkDir
+
+    if _CONFIG.value is not None:
+        return config_schema.validate(_CONFIG.value)
+    if _WORKDIR.value is None:
+        raise UserError(f"--mode={_MODE.value} needs --config=configs/NAME.py")
+    return WorkDir(_workdir()).read_config()
+
+
+def _train() -> int:
+    import jax
+
+    from dermgan_jax.report.build import build
+    from dermgan_jax.train.loop import FINISHED, train
+
+    workdir = _workdir()
+    outcome = train(_config(), workdir)
+    if jax.process_index() == 0:
+        if outcome == FINISHED:
+            print(f"report: {build(workdir)}")
+        else:
+            print(f"stopped and saved; the same command continues {workdir}")
+    return 0 if outcome == FINISHED else _EXIT_CODE_IF_STOPPED.value
+
+
+def _check() -> None:
+    from dermgan_jax.data.check import checked_catalogue, summary
+    from dermgan_jax.train.loop import build_gan
+
+    config = _config()
+    catalogue = checked_catalogue(config)
+    build_gan(config, catalogue)
+    print(summary(catalogue))
+    print("no faults found")
+
+
+def _prepare() -> None:
+    from dermgan_jax.data.prepare import catalogue, prepare
+
+    config = _config()
+    prepared = prepare(catalogue(config.data), config.data)
+    print(f"{len(prepared.images)} images, fingerprint {prepared.fingerprint[:16]}")
+
+
+def _generate() -> None:
+    from dermgan_jax.synthesis.generate import generate
+
+    generate(
+        _workdir(),
+        Path(_required(_OUT)),
+        num=_NUM.value,
+        seed=_SEED.value,
+        label=_LABEL.value,
+        checkpoint=_CHECKPOINT.value,
+        latents=Path(_LATENTS.value) if _LATENTS.value else None,
+    )
+
+
+def _evaluate() -> None:
+    from dermgan_jax.evaluate import evaluate
+
+    evaluate(
+        _required(_REAL),
+        _required(_FAKE),
+        _METRICS.value,
+        num=_NUM.value if FLAGS["num"].present else 2048,
+        seed=_SEED.value,
+        config=_config() if _CONFIG.value is not None else None,
+        weights=Path(_WEIGHTS.value) if _WEIGHTS.value else None,
+        out=Path(_OUT.value) if _OUT.value else None,
+    )
+
+
+def _report() -> None:
+    from dermgan_jax.report.build import build
+
+    print(f"report: {build(_workdir())}")
+
+
+def _weights() -> None:
+    from dermgan_jax.features import weights
+
+    folder = Path(_WEIGHTS.value) if _WEIGHTS.value else None
+    for name in _FETCH.value:
+        print(f"{name}: {weights.fetch(name, folder)}")
+    print(weights.status_table(folder))
+
+
+def _doctor() -> None:
+    from dermgan_jax.doctor import examine
+
+    print(examine())
+
+
+MODES: dict[str, Callable[[], int | None]] = {
+    "train": _train,
+    "check": _check,
+    "prepare": _prepare,
+    "generate": _generate,
+    "evaluate": _evaluate,
+    "report": _report,
+    "weights": _weights,
+    "doctor": _doctor,
+}
+_MODE = flags.DEFINE_enum("mode", "train", list(MODES), "what to do")
+
+
+def parse() -> None:
+    """Reads sys.argv, where ml_collections finds its fields too, into the flags.
+
+    Raises:
+      UserError: for an unknown flag, configuration file or field, or a value of the wrong type.
+    """
+    try:
+        left_over = FLAGS(sys.argv)[1:]
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise UserError(" ".join(str(arg) for arg in error.args) or repr(error)) from error
+    if left_over:
+        raise UserError(f"what is {left_over[0]!r}? Every argument is --name=value; see --help")
+
+
+def set_up_jax() -> None:
+    """Joins the other hosts, and keeps compiled programs for the next run."""
+    # TensorFlow feeds data here; what it says of its own arithmetic would only confuse.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    import jax
+
+    from dermgan_jax.cache import cache_dir
+    from dermgan_jax.train.sharding import join_hosts
+
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "xla"))
+    join_hosts()
+
+
+def main() -> int:
+    """Runs the command of sys.argv and returns its exit code."""
+    try:
+        parse()
+        if _HELP.value:
+            print(f"{__doc__}\n{FLAGS.module_help(sys.modules[__name__])}")
+            return 0
+        logging.use_absl_handler()
+        # Orbax logs the stack traces of errors that we turn into messages.
+        logging.set_verbosity(logging.FATAL)
+        set_up_jax()
+        return MODES[_MODE.value]() or 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        where = f" while writing {error.filename}" if error.filename else ""
+        print(f"error: the disk is full{where}: free some space and run again", file=sys.stderr)
+        return 2
+    except GateError as error:
+        print(f"no: {error}", file=sys.stderr)
+        return 3
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

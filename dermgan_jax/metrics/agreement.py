@@ -1,0 +1,93 @@
+"""Agreement between raters beyond chance: kappa of Fleiss (1971), Randolph (2005), Cohen (1960)."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from dermgan_jax.errors import UserError
+
+
+class FleissKappa(NamedTuple):
+    """Kappa and kappa per category (k,), each with its standard error if raters only guessed."""
+
+    kappa: float
+    standard_error: float
+    per_category: np.ndarray
+    per_category_standard_error: float
+
+
+def count_ratings(ratings: np.ndarray, num_categories: int) -> np.ndarray:
+    """How many raters put each subject in each category, int (subjects, categories).
+
+    Args:
+      ratings: categories 0 to num_categories − 1, (subjects, raters).
+      num_categories: including those that nobody chose.
+    """
+    return (ratings[:, :, None] == np.arange(num_categories)).sum(axis=1)
+
+
+def fleiss_kappa(table: np.ndarray) -> FleissKappa:
+    """Fleiss' kappa of counts (subjects, categories), chance agreement from observed shares.
+
+    Standard errors are those of Fleiss, Nee and Landis (1979), for testing kappa = 0. A category
+    that nobody or everybody chose has NaN; if there is only such a category, so has kappa.
+
+    Raises:
+      UserError: if subjects were rated by different numbers of raters, or by fewer than two.
+    """
+    raters = _raters(table)
+    p = table.sum(axis=0) / table.sum()
+    variance = p * (1 - p)
+    ratings = len(table) * raters * (raters - 1)
+    total = variance.sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        per_category = 1 - (table * (raters - table)).sum(axis=0) / (ratings * variance)
+        kappa = (_observed(table, raters) - np.square(p).sum()) / total
+        spread = np.square(total) - (variance * (1 - 2 * p)).sum()
+        error = np.sqrt(2 * spread / ratings) / total
+    per_category[variance == 0] = np.nan
+    return FleissKappa(float(kappa), float(error), per_category, float(np.sqrt(2 / ratings)))
+
+
+def randolph_kappa(table: np.ndarray) -> float:
+    """Kappa with chance agreement 1 / categories, empty categories included (free marginals).
+
+    Raises:
+      UserError: as `fleiss_kappa`.
+    """
+    chance = 1 / table.shape[1]
+    return float((_observed(table, _raters(table)) - chance) / (1 - chance))
+
+
+def cohen_kappa(
+    first: np.ndarray,
+    second: np.ndarray,
+    num_categories: int,
+    weights: Literal["none", "linear", "quadratic"] = "none",
+) -> float:
+    """Cohen's kappa of two raters' categories (subjects,); weights are for ordered categories.
+
+    NaN if both always chose the same one.
+    """
+    observed = np.zeros((num_categories, num_categories))
+    np.add.at(observed, (first, second), 1 / len(first))
+    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0))
+    gap = np.abs(np.subtract.outer(np.arange(num_categories), np.arange(num_categories)))
+    cost = {"none": gap > 0, "linear": gap, "quadratic": gap**2}[weights]
+    with np.errstate(invalid="ignore"):
+        return float(1 - (cost * observed).sum() / (cost * expected).sum())
+
+
+def _raters(table: np.ndarray) -> int:
+    raters = table.sum(axis=1)
+    if (raters != raters[0]).any() or raters[0] < 2:
+        raise UserError(
+            f"kappa: subjects have {raters.min()} to {raters.max()} ratings; every subject needs "
+            "the same number, at least two"
+        )
+    return int(raters[0])
+
+
+def _observed(table: np.ndarray, raters: int) -> float:
+    """Mean share of agreeing pairs of raters."""
+    return (np.square(table).sum(axis=1) - raters).mean() / (raters * (raters - 1))

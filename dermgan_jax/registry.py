@@ -1,0 +1,60 @@
+"""Names of the exchangeable parts, and where each lives. Parts are imported when asked for."""
+
+import difflib
+import importlib
+from typing import Any
+
+from dermgan_jax.errors import UserError
+
+REGISTRY = {
+    "gan": {
+        "pgan": "dermgan_jax.gans.pgan:ProgressiveGan",
+    },
+    "dataset": {
+        "phantom": "dermgan_jax.data.datasets.phantom:load",
+        "image_folder": "dermgan_jax.data.datasets.image_folder:load",
+        "ham10000": "dermgan_jax.data.datasets.ham10000:load",
+        "isic2018": "dermgan_jax.data.datasets.isic2018:load",
+    },
+    "metric": {
+        "swd": "dermgan_jax.metrics.registered:SWD",
+        "fid": "dermgan_jax.metrics.registered:FID",
+        "fid:tf": "dermgan_jax.metrics.registered:FID_TF",
+        "fid:clean": "dermgan_jax.metrics.registered:FID_CLEAN",
+        "kid": "dermgan_jax.metrics.registered:KID",
+        "kid:tf": "dermgan_jax.metrics.registered:KID_TF",
+        "kid:clean": "dermgan_jax.metrics.registered:KID_CLEAN",
+        "inception_score": "dermgan_jax.metrics.registered:INCEPTION_SCORE",
+        "precision_recall": "dermgan_jax.metrics.registered:PRECISION_RECALL",
+        "density_coverage": "dermgan_jax.metrics.registered:DENSITY_COVERAGE",
+        "fd_lite0": "dermgan_jax.metrics.registered:FD_LITE0",
+        "kd_lite0": "dermgan_jax.metrics.registered:KD_LITE0",
+        "lpips": "dermgan_jax.metrics.registered:LPIPS",
+        "lpips_diversity": "dermgan_jax.metrics.registered:LPIPS_DIVERSITY",
+        "ssim": "dermgan_jax.metrics.registered:SSIM",
+        "psnr": "dermgan_jax.metrics.registered:PSNR",
+    },
+}
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Registered names of one kind ("gan", "dataset" or "metric")."""
+    return tuple(REGISTRY[kind])
+
+
+def load(kind: str, name: str) -> Any:
+    """Imports and returns the object registered under `name`.
+
+    Raises:
+      UserError: if no such name is registered; the message gives the nearest one.
+    """
+    if name not in REGISTRY[kind]:
+        raise UserError(f"unknown {kind} {name!r}{did_you_mean(name, names(kind))}")
+    module, _, attribute = REGISTRY[kind][name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def did_you_mean(name: str, known: tuple[str, ...]) -> str:
+    """A clause that offers the known name closest to `name`, or lists them all."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"

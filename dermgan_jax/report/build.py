@@ -1,0 +1,299 @@
+"""The report of one work directory: a single HTML file that needs nothing beside it."""
+
+import base64
+import datetime
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from PIL import Image
+
+from dermgan_jax.errors import UserError
+from dermgan_jax.report import figures
+from dermgan_jax.train.workdir import WorkDir, write_atomically
+from dermgan_jax.train.writers import METRICS_FILE, parse_sample_sheet_name, read_rows
+
+REPORT_FILE = "report.html"
+MAX_EARLIER_SHEETS = 12
+SHEET_WIDTH, THUMBNAIL_WIDTH = 1600, 480  # pixels; larger sheets are scaled down
+LOSSLESS_PIXELS = 512 * 512  # larger pictures become JPEG
+
+STATUS = {
+    "finished": ("Finished", "good"),
+    "preempted": ("Interrupted; the same command continues it", "open"),
+    "stopped": ("Stopped by a fault", "bad"),
+}
+UNFINISHED = ("Unfinished: still training, or cut short", "open")
+NOT_STARTED = ("Not started yet", "open")
+
+# metric -> full name, label of the axis, what it says
+METRICS = {
+    "swd": (
+        "Sliced Wasserstein distance (SWD)",
+        "SWD × 1000",
+        "How far small patches of synthetic images are from patches of real ones, per scale of "
+        "detail. Smaller is better; real against other real images shows what can be reached.",
+    ),
+    "fid": (
+        "Fréchet Inception distance (FID)",
+        "FID",
+        "How far the features of synthetic images are from those of real ones, in mean and "
+        "covariance. Smaller is better; it grows as images get fewer, so compare it with real "
+        "against real at the same number only.",
+    ),
+    "kid": (
+        "Kernel Inception distance (KID)",
+        "KID",
+        "As FID, but unbiased: it does not depend on the number of images. Smaller is better.",
+    ),
+    "fd_lite0": (
+        "Fréchet distance of EfficientNet-Lite0 features",
+        "Fréchet distance",
+        "As FID, in the features of another network: not comparable with FID. Smaller is better.",
+    ),
+}
+
+
+def build(workdir: Path) -> Path:
+    """Writes `report.html` from whatever the work directory holds so far.
+
+    Args:
+      workdir: of a run that is finished, interrupted, still training or just started.
+
+    Returns:
+      The file's path. It is replaced as a whole, never seen half-written.
+
+    Raises:
+      UserError: if the folder is not a work directory, or its metrics.jsonl is damaged.
+    """
+    if not WorkDir(workdir).config.is_file():
+        raise UserError(
+            f"{workdir} is not a work directory: it has no config.json. "
+            "Give the --workdir of a training run."
+        )
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template("template.html.jinja").render(page(workdir))
+    path = workdir / REPORT_FILE
+    write_atomically(path, html)
+    return path
+
+
+def page(workdir: Path) -> dict[str, Any]:
+    """Everything the template shows, by name."""
+    # Not validated: a run of an older version of the program has a report too.
+    config = json.loads(WorkDir(workdir).config.read_text())
+    rows = read_rows(workdir / METRICS_FILE)
+    card = _read_json(workdir / "data_card.json")
+    sheets = _sheets(WorkDir(workdir).samples)
+    metrics = [metric_table(rows, name) for name in metric_names(rows)]
+    return {
+        "title": config["title"] or workdir.resolve().name,
+        "gan": config["gan"]["name"],
+        "dataset": config["data"]["dataset"],
+        "resolution": config["data"]["resolution"],
+        "phantom": card.get("synthetic", config["data"]["dataset"] == "phantom"),
+        "run": run_facts(rows, config),
+        "latest": sheets[-1] if sheets else None,
+        "earlier": sheets[:-1],
+        "metrics": metrics,
+        "plots": plots(rows),
+        "card": card,
+        "splits": ("train", "val", "test"),
+        "events": [{**row, "when": _utc(row["time"])} for row in rows if row["kind"] == "event"],
+        "config_json": json.dumps(config, indent=2, sort_keys=True),
+        "parameters": _read_text(workdir / "parameters.txt"),
+        "environment": _read_json(workdir / "environment.json"),
+        "made": _utc(datetime.datetime.now().timestamp()),
+    }
+
+
+def run_facts(rows: figures.Rows, config: Mapping[str, Any]) -> dict[str, Any]:
+    """How far the run got and in what time, as the first lines of the report tell it."""
+    train = [row for row in rows if row["kind"] == "train"]
+    events = [row for row in rows if row["kind"] == "event"]
+    status, tone = STATUS.get(events[-1]["event"], UNFINISHED) if events else NOT_STARTED
+    shown = [0, *(row["images"] for row in train)]
+    intervals = [
+        images / row["images_per_second"]
+        for images, row in zip(np.diff(shown), train, strict=True)
+        if row["images_per_second"]
+    ]
+    return {
+        "status": status,
+        "tone": tone,
+        "detail": events[-1]["detail"] if events else "",
+        "images": max((row["images"] for row in rows), default=0),
+        "total_images": config["train"]["total_kimg"] * 1000,
+        "stage": train[-1]["stage"] if train else "",
+        "duration": duration(sum(intervals)),
+        "evaluating": duration(sum(row["seconds"] for row in figures.evaluations(rows))),
+    }
+
+
+def metric_names(rows: figures.Rows) -> list[str]:
+    """Metrics that were evaluated, without their lower bounds."""
+    names = {name: None for row in figures.evaluations(rows) for name in row["metrics"]}
+    return [name for name in names if not name.endswith("_lower_bound")]
+
+
+def metric_table(rows: figures.Rows, name: str) -> dict[str, Any]:
+    """One metric over the run: average and parts at the first, best and latest evaluation.
+
+    Values count as one series only if protocol and number of images agree with the latest's.
+    """
+    measured = [row for row in figures.evaluations(rows) if name in row["metrics"]]
+    latest = measured[-1]["metrics"][name]
+    comparable = [
+        row
+        for row in measured
+        if all(row["metrics"][name][key] == latest[key] for key in ("protocol", "n"))
+        and row["metrics"][name]["value"] is not None
+    ] or measured[-1:]
+    choose = max if latest.get("better") == "higher" else min
+    best = choose(comparable, key=lambda row: row["metrics"][name]["value"] or 0.0)
+    moments = {"first": comparable[0], "best": best, "latest": measured[-1]}
+    if best is measured[-1]:
+        del moments["best"]
+    columns = {
+        (moment, f"{row['images'] / 1000:.1f} thousand"): row["metrics"][name]
+        for moment, row in moments.items()
+    }
+    if bound := measured[-1]["metrics"].get(f"{name}_lower_bound"):
+        columns["real", "vs real"] = bound
+    title, label, meaning = METRICS.get(name, (name, name, ""))
+    lines = [("average", [column["value"] for column in columns.values()])] + [
+        (part.replace("x", " × "), [column["details"].get(part) for column in columns.values()])
+        for part in latest["details"]
+    ]
+    return {
+        "name": name,
+        "title": title,
+        "meaning": meaning,
+        "protocol": latest["protocol"],
+        "n": latest["n"],
+        "columns": list(columns),
+        "lines": lines,
+        "first": comparable[0]["metrics"][name]["value"],
+        "latest": latest["value"],
+        "bound": bound and bound["value"],
+        "svg": _svg(figures.evaluation(rows, name, label), title),
+    }
+
+
+def plots(rows: figures.Rows) -> list[dict[str, Any]]:
+    """The training curves that can be drawn, with a title and a line on how to read each."""
+    drawn = (
+        ("Losses", figures.losses(rows), "What each network is trained to reduce."),
+        (
+            "Discriminator",
+            figures.scores(rows),
+            "The further real and fake lie apart, the easier the discriminator tells them apart.",
+        ),
+        ("Gradient penalty", figures.penalty(rows), "Should stay small and level off."),
+        ("Curriculum", figures.schedule(rows), "Resolution trained at; grey: layers fading in."),
+        (
+            "Throughput",
+            figures.throughput(rows),
+            "Pauses for compilation and evaluation are part of it.",
+        ),
+    )
+    return [
+        {"title": title, "svg": _svg(figure, title), "note": note}
+        for title, figure, note in drawn
+        if figure is not None
+    ]
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the two units that matter, such as "1 h 05 min"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def evenly(items: Sequence[Any], most: int) -> list[Any]:
+    """At most `most` of the items, the first and the last among them, evenly spaced."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i)] for i in np.linspace(0, len(items) - 1, most)]
+
+
+def _sheets(folder: Path) -> list[dict[str, Any]]:
+    """The latest sample sheet, last, after some earlier ones as thumbnails."""
+    found = sorted(
+        (parsed, path)
+        for path in folder.glob("*.png")
+        if (parsed := parse_sample_sheet_name(path.name)) and _is_whole(path)
+    )
+    return [
+        {
+            "kimg": images / 1000,
+            "stage": stage.replace("x", "×"),
+            **_picture(path, SHEET_WIDTH if path == found[-1][1] else THUMBNAIL_WIDTH),
+        }
+        for (images, stage), path in evenly(found[:-1], MAX_EARLIER_SHEETS) + found[-1:]
+    ]
+
+
+def _is_whole(path: Path) -> bool:
+    """False for a sheet that a killed run wrote only in part."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except OSError:
+        return False
+    return True
+
+
+def _picture(path: Path, max_width: int) -> dict[str, Any]:
+    """Source and size of an <img>; `tiny` if it should be enlarged without smoothing."""
+    with Image.open(path) as file:
+        image = file.convert("RGB")
+    tiny = image.width <= max_width // 2
+    if image.width > max_width:
+        height = round(image.height * max_width / image.width)
+        image = image.resize((max_width, height), Image.Resampling.LANCZOS)
+    lossless = image.width * image.height <= LOSSLESS_PIXELS
+    buffer = io.BytesIO()
+    if lossless:
+        image.save(buffer, "PNG", optimize=True)
+    else:
+        image.save(buffer, "JPEG", quality=92, subsampling=0)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return {
+        "src": f"data:image/{'png' if lossless else 'jpeg'};base64,{data}",
+        "width": image.width,
+        "height": image.height,
+        "tiny": tiny,
+    }
+
+
+def _svg(figure: Figure, title: str) -> Markup:
+    return Markup(figures.to_svg(figure, title))
+
+
+def _utc(timestamp: float) -> str:
+    moment = datetime.datetime.fromtimestamp(timestamp, datetime.UTC)
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.is_file() else {}

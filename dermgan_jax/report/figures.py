@@ -1,0 +1,335 @@
+"""The report's plots: from rows of metrics.jsonl to figures, and from a figure to inline SVG.
+
+Every plot has the thousands of real images shown on its horizontal axis; vertical hairlines mark
+where a stage of the curriculum begins, and a grey band where new layers are being faded in. Long
+series are averaged into at most 150 points, with a pale band from the least to the largest value.
+"""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+Rows = Sequence[Mapping[str, Any]]
+
+IMAGES_AXIS = "thousand real images shown"
+MAX_POINTS = 150
+WIDTH, HEIGHT = 5.2, 3.1  # inches; half the report's width
+EDGE_PERCENTILE = 0.5  # of points beyond either end of the vertical axis
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart. `to_svg` turns them into CSS
+# variables, so that the page can adapt them to light and dark mode.
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+INK, HAIRLINE, FADE = "#1a1a1b", "#c8c8c9", "#80808a"
+_CSS = {
+    **{colour: f"var(--series-{i})" for i, colour in enumerate(SERIES, start=1)},
+    INK: "currentColor",
+    HAIRLINE: "var(--hairline)",
+    FADE: "var(--fade)",
+}
+_STYLE = {
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 10,
+    "grid.color": HAIRLINE,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "svg.fonttype": "none",  # text stays text, in the page's font
+    "svg.hashsalt": "dermgan_jax",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+class StageSpan(NamedTuple):
+    """A stretch of training in one stage, in thousand images; fading up to `faded`."""
+
+    name: str
+    begin: float
+    end: float
+    faded: float
+
+
+def stage_spans(rows: Rows) -> list[StageSpan]:
+    """The curriculum as it was trained, from the train rows. One span if there is no curriculum."""
+    spans: list[StageSpan] = []
+    last = 0.0
+    for row in _of_kind(rows, "train"):
+        kimg = row["images"] / 1000
+        if not spans or spans[-1].name != row["stage"]:
+            spans.append(StageSpan(row["stage"], last, kimg, last))
+        fading = row["traced"].get("alpha", 1.0) < 1.0
+        span = spans[-1]
+        spans[-1] = span._replace(end=kimg, faded=kimg if fading else span.faded)
+        last = kimg
+    return spans
+
+
+def losses(rows: Rows) -> Figure | None:
+    """Each phase's loss. None without train rows, as for every figure here."""
+    return _metrics_figure(rows, {name: name for name in _metric_names(rows, "/loss")}, "loss")
+
+
+def scores(rows: Rows) -> Figure | None:
+    """The discriminator's mean output for real and for synthetic images."""
+    series = {
+        f"D({kind}){_net(name)}": name
+        for kind, suffix in (("real", "/score_real"), ("fake", "/score_fake"))
+        for name in _metric_names(rows, suffix)
+    }
+    return _metrics_figure(rows, series, "mean discriminator score")
+
+
+def penalty(rows: Rows) -> Figure | None:
+    """The gradient penalty, on a logarithmic axis."""
+    series = {name: name for name in _metric_names(rows, "/gradient_penalty")}
+    return _metrics_figure(rows, series, "gradient penalty", log=True)
+
+
+def throughput(rows: Rows) -> Figure | None:
+    """Training speed on a logarithmic axis, since it changes manyfold with the resolution."""
+    kimg, speed = _series(rows, lambda row: row["images_per_second"])
+    if not len(kimg):
+        return None
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _new_figure("images per second")
+        _draw(axes, kimg, speed, SERIES[0], "")
+        _log_axis(axes)
+        _finish(axes, rows)
+    return figure
+
+
+def schedule(rows: Rows) -> Figure | None:
+    """Resolution, and below it the fade-in alpha where the GAN has one."""
+    train = _of_kind(rows, "train")
+    if not train:
+        return None
+    faded = any("alpha" in row["traced"] for row in train)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        panels = figure.subplots(
+            2 if faded else 1, sharex=True, squeeze=False, height_ratios=(3, 2)[: 1 + faded]
+        )[:, 0]
+        spans = stage_spans(rows)
+        names = list(dict.fromkeys(span.name for span in spans))
+        names.sort(key=lambda name: [int(side) for side in re.findall(r"\d+", name)])
+        for span in spans:
+            level = names.index(span.name)
+            panels[0].plot((span.begin, span.end), (level, level), color=SERIES[0], linewidth=3)
+        panels[0].set_yticks(range(len(names)), [name.replace("x", "×") for name in names])
+        panels[0].set_ylim(-0.6, len(names) - 0.4)
+        panels[0].set_ylabel("pixels")
+        if faded:
+            kimg = [row["images"] / 1000 for row in train]
+            alpha = [row["traced"].get("alpha", np.nan) for row in train]
+            panels[1].plot(kimg, alpha, color=SERIES[1])
+            panels[1].set_ylim(-0.08, 1.08)
+            panels[1].set_ylabel("alpha (share\nof new layers)")
+        for axes in panels:
+            _mark_stages(axes, spans, labelled=False)
+            axes.set_xlim(0, spans[-1].end)
+        panels[-1].set_xlabel(IMAGES_AXIS)
+    return figure
+
+
+def evaluation(rows: Rows, name: str, label: str) -> Figure | None:
+    """A metric over training: its value, its parts, and the lower bound of real against real.
+
+    Args:
+      rows: of metrics.jsonl.
+      name: of the metric, such as "swd"; its bound is "swd_lower_bound".
+      label: of the vertical axis.
+    """
+    measured = [row for row in evaluations(rows) if name in row["metrics"]]
+    if not measured:
+        return None
+    kimg = [row["images"] / 1000 for row in measured]
+    values = [row["metrics"][name] for row in measured]
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _new_figure(label)
+        parts = list(dict.fromkeys(part for value in values for part in value["details"]))
+        for i, part in enumerate(parts):
+            axes.plot(
+                kimg,
+                [_number(value["details"].get(part)) for value in values],
+                color=SERIES[1 + i % (len(SERIES) - 1)],
+                linewidth=1.0,
+                marker=".",
+                clip_on=False,
+                label=part.replace("x", "×"),
+            )
+        average = [_number(value["value"]) for value in values]
+        axes.plot(
+            kimg,
+            average,
+            color=SERIES[0],
+            linewidth=2,
+            marker="o",
+            markersize=4,
+            clip_on=False,
+            label="average",
+        )
+        bounds = [
+            _number(row["metrics"].get(f"{name}_lower_bound", {}).get("value")) for row in measured
+        ]
+        if np.isfinite(bounds).any():
+            axes.plot(kimg, bounds, color=INK, linestyle="--", linewidth=1, label="real vs real")
+        if all(np.nanmin(line.get_ydata(), initial=np.inf) > 0 for line in axes.lines):
+            _log_axis(axes)
+        _finish(axes, rows)
+    return figure
+
+
+def evaluations(rows: Rows) -> list[Mapping[str, Any]]:
+    """The eval rows in order; of several at one step (a run finished twice), the last."""
+    return list({row["step"]: row for row in _of_kind(rows, "eval")}.values())
+
+
+def to_svg(figure: Figure, title: str) -> str:
+    """The figure as an SVG element to put into HTML: no size of its own, colours from CSS.
+
+    Args:
+      figure: drawn in this module's colours.
+      title: what screen readers say.
+    """
+    buffer = io.StringIO()
+    with matplotlib.rc_context(_STYLE):
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)  # HTML needs neither
+    svg = re.sub(r'width="[^"]*" height="[^"]*"', f'role="img" aria-label="{title}"', svg, count=1)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # the same in every figure of a page
+    svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", svg)
+    for colour, variable in _CSS.items():
+        svg = svg.replace(colour, variable)
+    return svg.strip()
+
+
+def _of_kind(rows: Rows, kind: str) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row["kind"] == kind]
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _net(name: str) -> str:
+    """What tells the discriminators of a GAN with several apart; empty for a plain "d/..."."""
+    phase = name.partition("/")[0]
+    return "" if phase == "d" else f", {phase}"
+
+
+def _metric_names(rows: Rows, suffix: str) -> list[str]:
+    names = {name: None for row in _of_kind(rows, "train") for name in row["metrics"]}
+    return sorted(name for name in names if name.endswith(suffix))
+
+
+def _series(rows: Rows, pick: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(thousand images, value) of the train rows in which `pick` finds a finite number."""
+    pairs = [(row["images"] / 1000, _number(pick(row))) for row in _of_kind(rows, "train")]
+    array = np.array(pairs, float).reshape(-1, 2)
+    array = array[np.isfinite(array[:, 1])]
+    return array[:, 0], array[:, 1]
+
+
+def _metrics_figure(
+    rows: Rows, series: Mapping[str, str], label: str, log: bool = False
+) -> Figure | None:
+    """Curves of the metrics in `series` (legend label -> metric name)."""
+    curves = {
+        text: _series(rows, lambda row, name=name: row["metrics"].get(name))
+        for text, name in series.items()
+    }
+    curves = {text: curve for text, curve in curves.items() if len(curve[0])}
+    if not curves:
+        return None
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _new_figure(label)
+        for i, (text, (kimg, values)) in enumerate(curves.items()):
+            _draw(axes, kimg, values, SERIES[i % len(SERIES)], text if len(curves) > 1 else "")
+        values = np.concatenate([values for _, values in curves.values()])
+        low, high = np.percentile(values, (EDGE_PERCENTILE, 100 - EDGE_PERCENTILE))
+        if log and values.min() > 0:
+            _log_axis(axes)
+            axes.set_ylim(low / 1.3, high * 1.3)
+        elif high > low:
+            axes.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
+        _finish(axes, rows)
+    return figure
+
+
+def _new_figure(label: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    axes = figure.subplots()
+    axes.set_ylabel(label)
+    axes.set_xlabel(IMAGES_AXIS)
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _draw(axes: Axes, kimg: np.ndarray, values: np.ndarray, colour: str, label: str) -> None:
+    """A line; if it is long, of means over equal numbers of points in a band of their extremes."""
+    bins = np.array_split(np.arange(len(kimg)), min(len(kimg), MAX_POINTS))
+    mean_kimg = [kimg[i].mean() for i in bins]
+    mean = [values[i].mean() for i in bins]
+    if len(kimg) > MAX_POINTS:
+        least, largest = [values[i].min() for i in bins], [values[i].max() for i in bins]
+        axes.fill_between(mean_kimg, least, largest, color=colour, alpha=0.2, linewidth=0)
+    marker = "o" if len(bins) == 1 else ""
+    axes.plot(mean_kimg, mean, color=colour, label=label or None, marker=marker)
+
+
+def _log_axis(axes: Axes) -> None:
+    """Logarithmic, with ticks at 1, 2, 5, 10 and so on, or powers of ten if the range is wide."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _finish(axes: Axes, rows: Rows) -> None:
+    """Stage marks, and a legend above them if there is anything to tell apart."""
+    spans = stage_spans(rows)
+    _mark_stages(axes, spans, labelled=True)
+    right = max(row["images"] for row in rows if row["kind"] != "event") / 1000
+    axes.set_xlim(0, right or 1)
+    handles, _ = axes.get_legend_handles_labels()
+    if len(handles) > 1:
+        axes.figure.legend(
+            loc="outside upper left", ncols=4, handlelength=1.3, columnspacing=1.2, fontsize=9.5
+        )
+
+
+def _mark_stages(axes: Axes, spans: list[StageSpan], labelled: bool) -> None:
+    for span in spans:
+        if span.begin > 0:
+            axes.axvline(span.begin, color=HAIRLINE, linewidth=0.8, zorder=0)
+        if span.faded > span.begin:
+            axes.axvspan(span.begin, span.faded, color=FADE, alpha=0.12, linewidth=0, zorder=0)
+        wide_enough = span.end - span.begin > 0.08 * spans[-1].end
+        if labelled and len(spans) > 1 and wide_enough:
+            axes.annotate(
+                span.name.replace("x", "×"),
+                ((span.begin + span.end) / 2, 1.0),
+                xycoords=("data", "axes fraction"),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+            )

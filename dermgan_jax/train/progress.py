@@ -1,0 +1,116 @@
+"""How a run shows that it is alive: a bar in a terminal, plain lines anywhere else."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+from tqdm import tqdm
+
+PLAIN_INTERVAL = 10.0  # seconds between two plain lines of one stage
+RATE_WINDOW = 30.0  # seconds that the shown rate is measured over
+
+
+class Progress:
+    """Shows images shown, speed, stage, alpha, remaining time and losses. A context manager.
+
+    Everything goes to `stream`: a live bar if that is a terminal, else whole lines, one at each
+    change of stage and otherwise at most one every 10 seconds. Speed is that of the last 30
+    seconds, pauses for compilation and evaluation included; the remaining time assumes it stays.
+
+    Args:
+      total_images: real images to show in the whole run.
+      initial_images: of these, how many a continued run has behind it.
+      active: False makes every method a no-op, for processes other than the first.
+      stream: where to show it; standard output unless given.
+      clock: current time in seconds.
+    """
+
+    def __init__(
+        self,
+        total_images: int,
+        initial_images: int = 0,
+        active: bool = True,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._total = total_images
+        self._active = active
+        self._stream = stream or sys.stdout
+        self._clock = clock
+        self._recent = deque([(clock(), initial_images)])
+        self._metrics: Mapping[str, float] = {}
+        self._shown: tuple[float, str] | None = None  # time and stage of the last plain line
+        self._unshown = ""
+        self._bar = None
+        if active and self._stream.isatty():
+            self._bar = tqdm(
+                total=total_images,
+                initial=initial_images,
+                file=self._stream,
+                bar_format="{percentage:3.0f}% {bar} {desc}",
+                dynamic_ncols=True,
+                leave=True,
+            )
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        elif self._unshown:
+            print(self._unshown, file=self._stream, flush=True)
+
+    def update(
+        self, images: int, stage: str, alpha: float | None, metrics: Mapping[str, float]
+    ) -> None:
+        """Moves the display.
+
+        Args:
+          images: real images shown so far in the whole run.
+          stage: what the curriculum is at, such as "16x16".
+          alpha: how far the newest layers are faded in, 0 to 1; None if the GAN has no fades.
+          metrics: those named ".../loss" are shown; empty keeps the ones before.
+        """
+        if not self._active:
+            return
+        now = self._clock()
+        self._metrics = metrics or self._metrics
+        self._recent.append((now, images))
+        while len(self._recent) > 2 and self._recent[1][0] <= now - RATE_WINDOW:
+            self._recent.popleft()
+        parts = self._describe(images, stage, alpha)
+        if self._bar is not None:
+            self._bar.set_description_str(" ".join(parts), refresh=False)
+            self._bar.update(images - self._bar.n)
+            return
+        line = f"{images / max(self._total, 1):4.0%} {'  '.join(parts)}"
+        if self._shown and self._shown[1] == stage and now < self._shown[0] + PLAIN_INTERVAL:
+            self._unshown = line
+            return
+        self._shown, self._unshown = (now, stage), ""
+        print(line, file=self._stream, flush=True)
+
+    def note(self, text: str) -> None:
+        """Shows a message on a line of its own, above the bar if there is one."""
+        if self._bar is not None:
+            self._bar.write(text, file=self._stream)
+        elif self._active:
+            print(text, file=self._stream, flush=True)
+
+    def _describe(self, images: int, stage: str, alpha: float | None) -> list[str]:
+        (then, before), (now, _) = self._recent[0], self._recent[-1]
+        rate = (images - before) / (now - then) if now > then else 0.0
+        remaining = tqdm.format_interval((self._total - images) / rate) if rate > 0 else "?"
+        parts = [f"{images / 1000:.1f}/{self._total / 1000:.1f} kimg", stage]
+        if alpha is not None:
+            parts.append(f"alpha {alpha:.2f}")
+        parts += [f"{rate:.{1 if rate < 10 else 0}f} img/s", f"ETA {remaining}"]
+        losses = [
+            f"{name.removesuffix('/loss')} {value:.3g}"
+            for name, value in self._metrics.items()
+            if name.endswith("/loss")
+        ]
+        return parts + (["loss " + " ".join(losses)] if losses else [])

@@ -1,0 +1,85 @@
+"""What a run writes down about itself: its data, its environment, its parameters."""
+
+import importlib.metadata
+import json
+import platform
+from typing import Any
+
+import jax
+import numpy as np
+from clu import parameter_overview
+
+from dermgan_jax import __version__
+from dermgan_jax import config as config_schema
+from dermgan_jax.data.prepare import Catalogue
+from dermgan_jax.gans.base import Gan, Variables
+from dermgan_jax.train.workdir import WorkDir, write_atomically
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
+
+
+def checkpoint_facts(gan: Gan, data: Catalogue) -> dict[str, Any]:
+    """What every checkpoint carries beside the state, as JSON values."""
+    return {
+        "config": json.loads(config_schema.to_json(gan.config)),
+        "split_hash": data.split_hash,
+        "classes": list(data.classes),
+        "data_spec": [gan.data.height, gan.data.width, gan.data.channels, gan.data.num_examples],
+        "class_counts": list(gan.data.class_counts),
+        "dermgan_jax": __version__,
+    }
+
+
+def data_card(data: Catalogue) -> dict[str, Any]:
+    """Data set, licence, and images per class and split, as JSON values."""
+    counts = {
+        name: {
+            split: int(np.sum((data.labels == label) & (data.splits == split)))
+            for split in ("train", "val", "test")
+        }
+        for label, name in enumerate(data.classes)
+    }
+    return {
+        "dataset": data.dataset.name,
+        "licence": data.dataset.licence,
+        "synthetic": data.dataset.synthetic,
+        "classes": counts,
+        "split_hash": data.split_hash,
+        "num_groups": len({record.group for record in data.records}),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Versions and devices, as JSON values."""
+    return {
+        "dermgan_jax": __version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in PACKAGES},
+        "platform": jax.default_backend(),
+        "devices": f"{jax.device_count()} × {jax.devices()[0].device_kind}",
+        "processes": jax.process_count(),
+    }
+
+
+def parameter_counts(variables: Variables) -> str:
+    """One line: how many parameters each net has."""
+    counts = {
+        net: sum(leaf.size for leaf in jax.tree.leaves(nets["params"]))
+        for net, nets in variables.items()
+    }
+    return ", ".join(f"{net} has {count:,} parameters" for net, count in counts.items())
+
+
+def parameters(variables: Variables) -> str:
+    """A table of all parameters, net by net."""
+    return "\n\n".join(
+        f"{net}\n{parameter_overview.get_parameter_overview(nets['params'])}"
+        for net, nets in variables.items()
+    )
+
+
+def write(workdir: WorkDir, data: Catalogue, variables: Variables) -> None:
+    """Writes data_card.json, environment.json and parameters.txt."""
+    write_atomically(workdir.path / "data_card.json", json.dumps(data_card(data), indent=2))
+    write_atomically(workdir.path / "environment.json", json.dumps(environment(), indent=2))
+    write_atomically(workdir.path / "parameters.txt", parameters(variables))

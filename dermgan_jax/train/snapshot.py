@@ -1,0 +1,74 @@
+"""What is drawn and measured of a generator while it trains, from its averaged weights."""
+
+import functools
+
+import jax
+import numpy as np
+
+from dermgan_jax.data.image_files import grid, save_image, to_uint8
+from dermgan_jax.data.prepare import Catalogue, prepare
+from dermgan_jax.evaluate import evaluate_arrays
+from dermgan_jax.gans import sampling
+from dermgan_jax.gans.base import Gan, Stage, Variables
+from dermgan_jax.train.workdir import WorkDir
+from dermgan_jax.train.writers import sample_sheet_name
+
+
+class Snapshots:
+    """Sample sheets of fixed latents, and evaluation against the training split.
+
+    Args:
+      gan: the family, configured.
+      data: the catalogue whose training split is the reference.
+      workdir: where sheets are written, by the first process.
+    """
+
+    def __init__(self, gan: Gan, data: Catalogue, workdir: WorkDir):
+        self.gan = gan
+        self.data = data
+        self.folder = workdir.samples
+        self.rows, self.columns = gan.config.eval.grid
+        num = self.rows * self.columns
+        self.latents = sampling.draw_latents(gan, gan.config.seed, num)
+        self.labels = np.arange(num, dtype=np.int32) % max(gan.data.num_classes, 1)
+        self.lower_bounds: dict[str, dict] = {}
+
+    @functools.cached_property
+    def prepared(self) -> np.ndarray:
+        """All prepared images, memory-mapped uint8 (N, H, W, C)."""
+        return prepare(self.data, self.gan.config.data).images
+
+    def sheet(self, variables: Variables, stage: Stage, images_seen: int) -> np.ndarray:
+        """Draws the fixed latents, writes the sheet as PNG, and returns it as uint8 (H, W, C)."""
+        images = sampling.sample(self.gan, variables, stage, self.latents, self.labels)
+        sheet = grid(to_uint8(images), self.rows, self.columns)
+        if jax.process_index() == 0:
+            self.folder.mkdir(exist_ok=True)
+            save_image(sheet, self.folder / sample_sheet_name(images_seen, str(stage)))
+        return sheet
+
+    def evaluate(self, variables: Variables, stage: Stage) -> dict[str, dict]:
+        """Metric name -> value with protocol, as JSON values; every process computes the same."""
+        config = self.gan.config
+        real = self.prepared[self.data.indices(config.data.split)]
+        num = min(config.eval.num_images, len(real))
+        fake = to_uint8(
+            sampling.sample(
+                self.gan,
+                variables,
+                stage,
+                sampling.draw_latents(self.gan, config.seed + 1, num),
+                sampling.draw_labels(self.gan, config.seed + 1, num),
+            )
+        )
+        values = evaluate_arrays(
+            real,
+            fake,
+            config.eval.metrics,
+            seed=config.seed,
+            mirror=config.data.mirror,
+            lower_bounds=self.lower_bounds,
+        )
+        # Real against real is the same throughout a run.
+        self.lower_bounds = {k: v for k, v in values.items() if k.endswith("_lower_bound")}
+        return values

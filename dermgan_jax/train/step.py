@@ -1,0 +1,300 @@
+"""The training step: one jitted program that knows no GAN.
+
+An iteration runs the GAN's phases in order. Each phase differentiates its loss with respect to
+its own nets only and applies one optimiser update to them; after the last phase the averaged
+weights follow. Keys are folded from (seed, step, phase, repeat).
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+
+from dermgan_jax.gans.base import Aux, Batch, Context, Gan, Phase, Variables
+from dermgan_jax.train.sharding import replicated, split_by_batch
+from dermgan_jax.train.state import TrainState, init_moments, optimizers
+
+
+class PhaseReport(NamedTuple):
+    """What one phase of one iteration says. All zero where a lazy phase sat out.
+
+    Attributes:
+      metrics: name -> float32 scalar, "loss" among them; means over the phase's repeats.
+      nonfinite: bool (1 + number of gradient tensors,): the loss, then each gradient in tree order.
+      ran: bool scalar.
+    """
+
+    metrics: Mapping[str, jax.Array]
+    nonfinite: jax.Array
+    ran: jax.Array
+
+
+class StageInputs(NamedTuple):
+    """A stage's traced part.
+
+    Attributes:
+      learning_rates: net name -> float32 scalar.
+      traced: name -> float32 scalar.
+    """
+
+    learning_rates: Mapping[str, jax.Array]
+    traced: Mapping[str, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What a compiled step is made from: constants of a run."""
+
+    gan: Gan
+    mesh: Mesh
+
+    @functools.cached_property
+    def phases(self) -> tuple[Phase, ...]:
+        return self.gan.phases()
+
+    @functools.cached_property
+    def optimizers(self) -> dict[str, optax.GradientTransformation]:
+        return optimizers(self.gan.config)
+
+    @property
+    def repeats(self) -> int:
+        """Minibatches that one iteration consumes."""
+        return max(phase.repeat for phase in self.phases)
+
+
+def compile_steps(recipe: Recipe) -> Callable[..., tuple[TrainState, dict[str, PhaseReport]]]:
+    """`run_steps` for one recipe, jitted: one trace per (image size, batch size).
+
+    The state is donated. Arguments of the result: state, batches, resident, inputs, active,
+    image_size.
+    """
+    return jax.jit(
+        functools.partial(run_steps, recipe),
+        static_argnames="image_size",
+        donate_argnames="state",
+        out_shardings=replicated(recipe.mesh),
+    )
+
+
+def compile_moment_reset(recipe: Recipe) -> Callable[[TrainState], TrainState]:
+    """A jitted function that starts all optimisers anew, as PGAN does around every fade."""
+
+    def reset(state: TrainState) -> TrainState:
+        return state.replace(opt_state=init_moments(recipe.gan.config, state.variables))
+
+    return jax.jit(reset, donate_argnums=0, out_shardings=replicated(recipe.mesh))
+
+
+def run_steps(
+    recipe: Recipe,
+    state: TrainState,
+    batches: Batch,
+    resident: Batch,
+    inputs: StageInputs,
+    active: jax.Array,
+    image_size: tuple[int, int],
+) -> tuple[TrainState, dict[str, PhaseReport]]:
+    """Several iterations in one program.
+
+    Args:
+      recipe: the run's constants.
+      state: the state before.
+      batches: "image" uint8 (K, R, B, h, w, C) and "label" int32 (K, R, B), or "index" int32
+        (K, R, B) into `resident`; K iterations of R minibatches.
+      resident: "image" uint8 (N, h, w, C) and "label" int32 (N,), or nothing.
+      inputs: leaves of shape (K,).
+      active: bool (K,); the other iterations are left out, so that a call may be shorter than K.
+      image_size: (h, w) of the stage.
+
+    Returns:
+      The state after, and phase name -> report with leaves of leading size K.
+    """
+
+    def advance(state: TrainState, xs: Any) -> tuple[TrainState, dict[str, PhaseReport]]:
+        batch, stage_inputs, _ = xs
+        return run_iteration(recipe, state, batch, resident, stage_inputs, image_size)
+
+    xs = (batches, inputs, active)
+    if active.shape[0] == 1:
+        state, reports = advance(state, jax.tree.map(lambda x: x[0], xs))
+        return state, jax.tree.map(lambda x: x[None], reports)
+
+    def advance_if_active(state: TrainState, xs: Any) -> tuple[TrainState, dict[str, PhaseReport]]:
+        return jax.lax.cond(xs[-1], advance, sit_out(advance, state, xs), state, xs)
+
+    return jax.lax.scan(advance_if_active, state, xs)
+
+
+def sit_out(function: Callable, *args: Any) -> Callable:
+    """A stand-in for `function(carry, …) -> (carry, outputs)`: same carry, outputs of zeros."""
+    _, outputs = jax.eval_shape(function, *args)
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), outputs)
+    return lambda carry, *_: (carry, zeros)
+
+
+def run_iteration(
+    recipe: Recipe,
+    state: TrainState,
+    batches: Batch,
+    resident: Batch,
+    inputs: StageInputs,
+    image_size: tuple[int, int],
+) -> tuple[TrainState, dict[str, PhaseReport]]:
+    """One training iteration: every phase that is due, then the averaged weights.
+
+    Args and returns as in `run_steps`, without the leading axis K.
+    """
+    config = recipe.gan.config
+    rng = jax.random.fold_in(jax.random.key(config.seed), state.clock.step)
+    batches = load_batches(recipe, batches, resident, jax.random.fold_in(rng, len(recipe.phases)))
+    context = Context(image_size, inputs.traced, state.clock.images_seen, {}, state.extra)
+    reports = {}
+    for index, phase in enumerate(recipe.phases):
+        phase_rng = jax.random.fold_in(rng, index)
+        update = functools.partial(
+            run_phase, recipe, phase, batches, inputs.learning_rates, context, phase_rng
+        )
+        if phase.every > 1:
+            due = state.clock.step % phase.every == 0
+            state, outputs = jax.lax.cond(due, update, sit_out(update, state), state)
+        else:
+            state, outputs = update(state)
+        reports[phase.name], handoff = outputs
+        context = context._replace(handoff={**context.handoff, **handoff}, extra=state.extra)
+    images = batches["label"].size
+    return state.replace(
+        ema=averaged(state.ema, state.variables, config.ema.decay),
+        clock=state.clock.advance(images, config.train.schedule_interval),
+    ), reports
+
+
+def load_batches(recipe: Recipe, batches: Batch, resident: Batch, rng: jax.Array) -> Batch:
+    """Looks up resident images, flips half of them if asked, and scales to [-1, 1].
+
+    Args:
+      recipe: the run's constants.
+      batches: "image" uint8 (R, B, h, w, C) and "label" int32 (R, B), or "index" int32 (R, B).
+      resident: what "index" refers to.
+      rng: key of the flips.
+
+    Returns:
+      "image" float32 (R, B, h, w, C) in [-1, 1] and "label" int32 (R, B), split over the mesh by B.
+    """
+    if "index" in batches:
+        batches = {name: array[batches["index"]] for name, array in resident.items()}
+    batches = jax.lax.with_sharding_constraint(batches, split_by_batch(recipe.mesh, axis=1))
+    image = batches["image"].astype(jnp.float32) * (2 / 255) - 1
+    if recipe.gan.config.data.mirror:
+        flip = jax.random.bernoulli(rng, 0.5, (*image.shape[:2], 1, 1, 1))
+        image = jnp.where(flip, image[..., ::-1, :], image)
+    return {**batches, "image": image}
+
+
+def run_phase(
+    recipe: Recipe,
+    phase: Phase,
+    batches: Batch,
+    learning_rates: Mapping[str, jax.Array],
+    context: Context,
+    rng: jax.Array,
+    state: TrainState,
+) -> tuple[TrainState, tuple[PhaseReport, Mapping[str, Any]]]:
+    """All updates of one phase in one iteration: update r sees minibatch r.
+
+    Returns:
+      The state after, and (report, what the phase hands on to later phases).
+    """
+
+    def update(state: TrainState, xs: Any) -> tuple[TrainState, tuple[PhaseReport, Mapping]]:
+        repeat, batch = xs
+        (loss, aux), grads = phase_gradients(
+            phase,
+            state,
+            batch,
+            context._replace(extra=state.extra),
+            jax.random.fold_in(rng, repeat),
+        )
+        state = apply_update(recipe, state, grads, aux, learning_rates)
+        tensors = [loss, *jax.tree.leaves(grads)]
+        nonfinite = jnp.stack([~jnp.all(jnp.isfinite(tensor)) for tensor in tensors])
+        report = PhaseReport({"loss": loss, **aux.metrics}, nonfinite, jnp.ones((), bool))
+        return state, (report, aux.handoff)
+
+    if phase.repeat == 1:
+        return update(state, (0, jax.tree.map(lambda x: x[0], batches)))
+    xs = (jnp.arange(phase.repeat), jax.tree.map(lambda x: x[: phase.repeat], batches))
+    state, (reports, handoffs) = jax.lax.scan(update, state, xs)
+    report = PhaseReport(
+        jax.tree.map(jnp.mean, reports.metrics), reports.nonfinite.any(axis=0), reports.ran[-1]
+    )
+    return state, (report, jax.tree.map(lambda x: x[-1], handoffs))
+
+
+def phase_gradients(
+    phase: Phase, state: TrainState, batch: Batch, context: Context, rng: jax.Array
+) -> tuple[tuple[jax.Array, Aux], Variables]:
+    """((loss, aux), gradients) of a phase with respect to the parameters of its nets."""
+    trainable = {net: state.variables[net]["params"] for net in phase.trains}
+    frozen = {
+        net: {k: v for k, v in variables.items() if net not in trainable or k != "params"}
+        for net, variables in state.variables.items()
+    }
+    loss = jax.value_and_grad(phase.loss, has_aux=True)
+    return loss(trainable, frozen, batch, rng, context)
+
+
+def apply_update(
+    recipe: Recipe,
+    state: TrainState,
+    grads: Variables,
+    aux: Aux,
+    learning_rates: Mapping[str, jax.Array],
+) -> TrainState:
+    """One optimiser update of the nets in `grads`, and the collections that a loss changed."""
+    variables, opt_state = dict(state.variables), dict(state.opt_state)
+    for net, gradient in grads.items():
+        params = variables[net]["params"]
+        updates, opt_state[net] = recipe.optimizers[net].update(gradient, opt_state[net], params)
+        rate = -learning_rates[net]
+        params = jax.tree.map(lambda p, u, rate=rate: p + rate * u, params, updates)
+        variables[net] = {**variables[net], "params": params}
+    for net, collections in aux.collections.items():
+        variables[net] = {**variables[net], **collections}
+    extra = state.extra if aux.extra is None else aux.extra
+    return state.replace(variables=variables, opt_state=opt_state, extra=extra)
+
+
+def averaged(ema: Variables, variables: Variables, decay: float) -> Variables:
+    """Exponential moving average of parameters; other collections are copied.
+
+    ema ← ema + (1 − decay)(params − ema), once per iteration (Gs of the original PGAN).
+    """
+    return {
+        net: {
+            **variables[net],
+            "params": jax.tree.map(
+                lambda average, new: average + (1 - decay) * (new - average),
+                ema[net]["params"],
+                variables[net]["params"],
+            ),
+        }
+        for net in ema
+    }
+
+
+def tensor_names(recipe: Recipe, variables: Variables) -> dict[str, list[str]]:
+    """Phase name -> what each element of its `PhaseReport.nonfinite` stands for."""
+    names = {}
+    for phase in recipe.phases:
+        trainable = {net: variables[net]["params"] for net in phase.trains}
+        paths = jax.tree.leaves_with_path(trainable)
+        names[phase.name] = ["loss"] + [
+            "gradient of " + jax.tree_util.keystr(path, simple=True, separator="/")
+            for path, _ in paths
+        ]
+    return names

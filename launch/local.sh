@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Sets up .venv beside the code if it is not there yet, then runs one thing in it:
+#   launch/local.sh quickstart        trains a small progressive GAN on drawn phantoms
+#   launch/local.sh test [ARGS]       runs the tests; ARGS go to pytest
+#   launch/local.sh run ARGS          python -m dermgan_jax.main ARGS
+# PYTHON chooses the interpreter, EXTRA the accelerator (cuda or tpu; default: CPU).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+set_up() { # set_up EXTRAS
+    local python=${PYTHON:-python3} stamp
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "Python 3.11 or newer is needed; PYTHON=python3.12 $0 … chooses another one" >&2
+        exit 2
+    }
+    stamp=".venv/installed-$(printf '%s' "$1" | tr ',' '-')-$(cksum <pyproject.toml | cut -d' ' -f1)"
+    [ -f "$stamp" ] && return
+    "$python" -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".${1:+[$1]}"
+    touch "$stamp"
+}
+
+command=${1:-}
+[ $# -gt 0 ] && shift
+accelerator=${EXTRA:-}
+case $command in
+quickstart)
+    set_up "$accelerator"
+    exec .venv/bin/python -m dermgan_jax.main --config=configs/pgan.py:phantom --workdir=runs/phantom "$@"
+    ;;
+test)
+    set_up "test${accelerator:+,$accelerator}"
+    exec .venv/bin/python -m pytest "$@"
+    ;;
+run)
+    set_up "$accelerator"
+    exec .venv/bin/python -m dermgan_jax.main "$@"
+    ;;
+*)
+    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,250 @@
+"""The promises that every registered GAN keeps (and the toy that uses the whole contract)."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+import tiny_configs
+from engine_probe import first_call, gradients, last_state, recipe_of, relative_difference, tiny
+
+from dermgan_jax import config as config_schema
+from dermgan_jax import registry
+from dermgan_jax.data import pipeline
+from dermgan_jax.data.prepare import catalogue
+from dermgan_jax.data.records import DataSpec
+from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.train import loop, schedule, sharding
+from dermgan_jax.train.state import init_state
+from dermgan_jax.train.step import compile_steps
+
+GANS = registry.names("gan")
+
+
+def assert_same(left, right):
+    jax.tree.map(np.testing.assert_array_equal, left, right)
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("prepared")
+
+
+@pytest.fixture(scope="session", params=GANS)
+def whole_run(request, cache_dir, tmp_path_factory):
+    """(config, work directory) of a run from beginning to end without interruption."""
+    config = tiny(request.param, cache_dir)
+    workdir = tmp_path_factory.mktemp(request.param) / "run"
+    assert loop.train(config, workdir) == loop.FINISHED
+    return config, workdir
+
+
+def test_every_registered_gan_has_a_tiny_config():
+    assert set(registry.names("gan")) == set(tiny_configs.TINY)
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
+    config = tiny(name, cache_dir)
+    recipe = recipe_of(config, 1)
+    gan, mesh = recipe.gan, recipe.mesh
+    state = jax.jit(lambda: init_state(gan), out_shardings=sharding.replicated(mesh))()
+    before = jax.device_get(state)
+    batches, inputs, stage = first_call(recipe, config)
+    state, reports = compile_steps(recipe)(
+        state, batches, {}, inputs, np.ones(1, bool), image_size=stage.image_size
+    )
+    after = jax.device_get(state)
+    for phase, report in reports.items():
+        assert not np.any(report.nonfinite), phase
+        assert all(np.isfinite(value).all() for value in report.metrics.values()), phase
+    for net, variables in after.variables.items():
+        moved = [
+            not np.array_equal(a, b)
+            for a, b in zip(
+                jax.tree.leaves(variables["params"]),
+                jax.tree.leaves(before.variables[net]["params"]),
+                strict=True,
+            )
+        ]
+        assert any(moved), net
+    decay = config.ema.decay
+    for net in gan.averaged:
+        expected = jax.tree.map(
+            lambda old, new: old + (1 - decay) * (new - old),
+            before.ema[net]["params"],
+            after.variables[net]["params"],
+        )
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7),
+            after.ema[net]["params"],
+            expected,
+        )
+    assert (after.clock.step, after.clock.images_seen) == (1, stage.batch_size * recipe.repeats)
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_gradients_are_of_the_phase_nets_only(name, cache_dir):
+    recipe = recipe_of(tiny(name, cache_dir), 1)
+    state = init_state(recipe.gan)
+    for phase in recipe.phases:
+        grads, _ = gradients(recipe, phase, state)
+        assert set(grads) == set(phase.trains)
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_one_device_and_eight_give_the_same_gradients(name, cache_dir):
+    config = tiny(name, cache_dir)
+    for phase_index in range(len(recipe_of(config, 1).phases)):
+        results = []
+        for num_devices in (1, 8):
+            recipe = recipe_of(config, num_devices)
+            state = jax.device_get(init_state(recipe.gan))
+            results.append(gradients(recipe, recipe.phases[phase_index], state, images_seen=100))
+        (one, one_loss), (eight, eight_loss) = results
+        np.testing.assert_allclose(one_loss, eight_loss, rtol=1e-5)
+        assert relative_difference(one, eight) < 1e-4
+
+
+def test_resumed_run_equals_whole_run(whole_run, cache_dir, tmp_path):
+    config, whole = whole_run
+    name = config.gan.name
+    half = tiny(name, cache_dir, **{"train.total_kimg": config.train.total_kimg / 2})
+    assert loop.train(half, tmp_path / "run") == loop.FINISHED
+    assert loop.train(config, tmp_path / "run") == loop.FINISHED
+    assert_same(last_state(config, whole), last_state(config, tmp_path / "run"))
+
+
+def train_rows(workdir):
+    """Step -> metrics of the training rows."""
+    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return {row["step"]: row["metrics"] for row in rows if row["kind"] == "train"}
+
+
+@pytest.mark.parametrize("cache", ["none", "host"])
+def test_data_cache_changes_nothing(whole_run, cache, cache_dir, tmp_path):
+    config, whole = whole_run
+    other = tiny(config.gan.name, cache_dir, **{"data.cache": cache})
+    loop.train(other, tmp_path / "run")
+    assert_same(last_state(config, whole), last_state(config, tmp_path / "run"))
+
+
+def test_steps_per_call_changes_nothing(whole_run, cache_dir, tmp_path):
+    config, whole = whole_run
+    other = tiny(config.gan.name, cache_dir, **{"train.steps_per_call": 5})
+    loop.train(other, tmp_path / "run")
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+        last_state(config, whole).averaged,
+        last_state(config, tmp_path / "run").averaged,
+    )
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_one_trace_per_stage(name, cache_dir, tmp_path, monkeypatch):
+    config = tiny(name, cache_dir)
+    traces = []
+    phases = registry.load("gan", name).phases
+
+    def counted(self):
+        first, *others = phases(self)
+
+        def loss(*args):
+            traces.append(args[-1].image_size)
+            return first.loss(*args)
+
+        return (type(first)(first.name, first.trains, loss, first.every, first.repeat), *others)
+
+    monkeypatch.setattr(registry.load("gan", name), "phases", counted)
+    loop.train(config, tmp_path / "run")
+    gan = loop.build_gan(config, catalogue(config.data))
+    assert traces == [stage.image_size for stage in schedule.all_stages(gan)]
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_implicit_transfer_in_the_loop_is_an_error(name, cache_dir, tmp_path, monkeypatch):
+    """The guard holds: were the inputs handed over as NumPy arrays, the run would stop."""
+    monkeypatch.setattr(pipeline, "to_devices", lambda arrays, sharding: arrays)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="Disallowed host-to-device transfer"):
+        loop.train(tiny(name, cache_dir), tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_state_is_donated(name, cache_dir):
+    recipe = recipe_of(tiny(name, cache_dir), 8)
+    state = jax.jit(
+        lambda: init_state(recipe.gan), out_shardings=sharding.replicated(recipe.mesh)
+    )()
+    batches, inputs, stage = first_call(recipe, recipe.gan.config)
+    compile_steps(recipe)(state, batches, {}, inputs, np.ones(1, bool), image_size=stage.image_size)
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.opt_state))
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_bfloat16_switch(name, cache_dir):
+    """Parameters and gradients stay float32; the loss is close to that in float32."""
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        recipe = recipe_of(tiny(name, cache_dir, precision=precision), 1)
+        phase = recipe.phases[0]
+        grads, losses[precision] = gradients(recipe, phase, init_state(recipe.gan))
+        assert {leaf.dtype for leaf in jax.tree.leaves(grads)} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.05)
+    assert name == "toy" or losses["bfloat16"] != losses["float32"]
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_height_unlike_width_works_or_is_refused_before_step_0(name, cache_dir):
+    config = tiny(name, cache_dir)
+    spec = DataSpec(height=16, width=24, channels=1, class_counts=(), num_examples=8)
+    gan = registry.load("gan", name)(config, spec)
+    if gan.faults():
+        assert "24" in " ".join(gan.faults())
+        return
+    variables = jax.jit(gan.init)(jax.random.key(0))
+    latents = gan.latents(jax.random.key(1), 2)
+    images = gan.sample(variables, latents, np.zeros(2, np.int32), gan.stage(0))
+    assert images.shape == (2, 16, 24, 1)
+
+
+def test_samples_are_reproducible_and_independent_of_how_many(whole_run):
+    _, workdir = whole_run
+    images, _ = Generator(workdir).sample(3, seed=5)
+    more, _ = Generator(workdir).sample(40, seed=5)
+    other, _ = Generator(workdir).sample(3, seed=6)
+    np.testing.assert_array_equal(images, more[:3])
+    assert not np.array_equal(images, other)
+    assert np.isfinite(more).all()
+
+
+def test_discriminator_scores_samples(whole_run):
+    _, workdir = whole_run
+    generator = Generator(workdir)
+    images, _ = generator.sample(4, seed=5)
+    scores = generator.gan.score(generator.variables, images, generator.stage)
+    assert scores.shape == (4,)
+    assert len(np.unique(scores)) > 1
+
+
+def test_work_directory_holds_what_a_run_leaves(whole_run):
+    config, workdir = whole_run
+    assert (
+        config_schema.differences(
+            config_schema.from_json((workdir / "config.json").read_text()), config
+        )
+        == []
+    )
+    assert list((workdir / "samples").glob("*.png"))
+    for name in ("data_card.json", "environment.json", "parameters.txt", "metrics.jsonl"):
+        assert (workdir / name).stat().st_size > 0, name
+    assert len(list((workdir / "checkpoints").glob("[0-9]*"))) >= config.checkpoint.keep_last
+
+
+def test_one_channel(cache_dir, tmp_path):
+    for name in GANS:
+        config = tiny(name, cache_dir, **{"data.channels": 1, "train.total_kimg": 0.032})
+        assert loop.train(config, tmp_path / name) == loop.FINISHED
+        images, _ = Generator(tmp_path / name).sample(2, seed=0)
+        assert images.shape[-1] == 1
+        shutil.rmtree(tmp_path / name)

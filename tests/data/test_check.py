@@ -1,0 +1,106 @@
+import pytest
+from image_trees import write_image, write_table
+
+from dermgan_jax.data import prepare as preparation
+from dermgan_jax.data.check import check, checked_catalogue, summary
+from dermgan_jax.data.faults import DataError
+from dermgan_jax.data.prepare import catalogue, is_prepared, prepare
+
+
+def test_sound_data_has_no_faults_and_nothing_is_written(make_config, ham10000_dir):
+    config = make_config("ham10000", ham10000_dir)
+    assert check(config) == []
+    assert not preparation.prepared_dir(config.data).exists()
+
+
+def test_faults_of_listing_and_images_are_reported_together(make_config, ham10000_dir):
+    images = ham10000_dir / "HAM10000_images_part_1"
+    (images / "ISIC_0000000.jpg").unlink()
+    (images / "ISIC_0000002.jpg").write_bytes(b"")
+    cut = images / "ISIC_0000004.jpg"
+    write_image(cut, size=(200, 200))
+    cut.write_bytes(cut.read_bytes()[:5000])
+    write_image(images / "ISIC_0000006.jpg", mode="CMYK")
+    write_image(images / "ISIC_0000008.jpg", size=(9, 7))
+    found = "\n".join(check(make_config("ham10000", ham10000_dir)))
+    for message in (
+        "image of 'ISIC_0000000' is listed but its file is missing",
+        "ISIC_0000002.jpg is not an image",
+        "ISIC_0000004.jpg is truncated",
+        "ISIC_0000006.jpg is in CMYK",
+        "ISIC_0000008.jpg is 9x7 pixels",
+    ):
+        assert message in found
+    assert len(found.splitlines()) == 5
+
+
+def test_missing_directory_is_the_only_fault(make_config, tmp_path):
+    found = check(make_config("ham10000", tmp_path / "absent"))
+    assert len(found) == 1
+    assert "absent is not a folder" in found[0]
+
+
+def test_unknown_class(make_config, class_folders):
+    found = check(make_config("image_folder", class_folders, classes=("nevi",)))
+    assert found == ["data.classes names 'nevi', which is no class; did you mean 'nevus'?"]
+
+
+def test_group_in_two_published_splits(make_config, class_folders):
+    rows = [("nevus/01.png", "p1", "train"), ("nevus/03.png", "p1", "test")]
+    write_table(class_folders / "table.csv", ("path", "group", "split"), rows)
+    found = check(make_config("image_folder", class_folders, csv="table.csv"))
+    assert found == ["group 'p1' is in the splits test, train: keep it in one"]
+
+
+def test_class_and_split_without_training_images(make_config, class_folders):
+    rows = [("nevus/01.png", "a", "train"), ("nevus/03.png", "b", "test")]
+    write_table(class_folders / "table.csv", ("path", "label", "split"), rows)
+    config = make_config("image_folder", class_folders, csv="table.csv")
+    assert [line[:46] for line in check(config)] == [
+        "class 'b' has no images in split 'train' (data"
+    ]
+    config.data.split = "val"
+    assert check(config)[0] == "split 'val' (data.split) is empty: choose another"
+
+
+def test_prepared_images_are_not_decoded_again(make_config, class_folders, monkeypatch):
+    config = make_config("image_folder", class_folders)
+    prepare(catalogue(config.data), config.data)
+
+    def decode_again(*_):
+        raise AssertionError("decoded a second time")
+
+    monkeypatch.setattr(preparation, "decode_record", decode_again)
+    assert check(config) == []
+    assert len(checked_catalogue(config).records) == 12
+
+
+def test_prepared_images_that_were_changed_are_checked_again(make_config, class_folders):
+    config = make_config("image_folder", class_folders)
+    prepare(catalogue(config.data), config.data)
+    write_image(class_folders / "nevus" / "01.png", size=(7, 7))
+    assert len(check(config)) == 1
+
+
+@pytest.mark.parametrize(("cache", "written"), [("none", False), ("host", True), ("device", True)])
+def test_checked_catalogue_prepares_what_will_be_read(make_config, class_folders, cache, written):
+    config = make_config("image_folder", class_folders, cache=cache)
+    assert is_prepared(checked_catalogue(config), config.data) == written
+
+
+@pytest.mark.parametrize("cache", ["none", "device"])
+def test_checked_catalogue_names_faults_of_listing_and_images(make_config, class_folders, cache):
+    (class_folders / "keratosis").mkdir()
+    write_image(class_folders / "nevus" / "01.png", mode="LA")
+    with pytest.raises(DataError) as error:
+        checked_catalogue(make_config("image_folder", class_folders, cache=cache))
+    kinds = {fault.kind for fault in error.value.faults}
+    assert {"classes without images", "images with alpha"} <= kinds
+
+
+def test_summary(make_config, ham10000_dir):
+    text = summary(catalogue(make_config("ham10000", ham10000_dir).data))
+    assert "ham10000: 24 images in 12 groups" in text
+    assert "CC BY-NC 4.0" in text
+    assert text.splitlines()[-1].split()[0] == "all"
+    assert sum(map(int, text.splitlines()[-1].split()[1:])) == 24

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from dermgan_jax.data.decode import read_image, read_mask, require_usable, to_square
+from dermgan_jax.data.faults import DataError
+
+RED = (255, 0, 0)
+
+
+def saved(tmp_path, image, name="image.png", **options):
+    image.save(tmp_path / name, **options)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "RGBA", "CMYK"])
+def test_colour_modes_become_rgb(tmp_path, mode):
+    image = Image.new("RGB", (5, 4), RED).convert(mode)
+    path = saved(tmp_path, image, "image.tif")
+    pixels = read_image(path, 3)
+    assert pixels.shape == (4, 5, 3)
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels[0, 0], RED)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "LA", "I;16"])
+def test_grey_modes_give_one_or_three_channels(tmp_path, mode):
+    value = {"1": 255, "L": 255, "LA": (255, 255), "I;16": 65535}[mode]
+    path = saved(tmp_path, Image.new(mode, (5, 4), value))
+    np.testing.assert_array_equal(read_image(path, 1), np.full((4, 5, 1), 255))
+    np.testing.assert_array_equal(read_image(path, 3), np.full((4, 5, 3), 255))
+
+
+def test_high_byte_of_16_bit_values_is_kept(tmp_path):
+    path = saved(tmp_path, Image.fromarray(np.array([[0, 255, 256, 0x8000]], np.uint16)))
+    np.testing.assert_array_equal(read_image(path, 1)[0, :, 0], [0, 0, 1, 128])
+
+
+def test_32_bit_values_are_a_fault(tmp_path):
+    path = saved(tmp_path, Image.new("F", (5, 4)), "deep.tif")
+    with pytest.raises(DataError, match=r"deep\.tif has 32-bit samples"):
+        read_image(path, 1)
+
+
+def test_transparent_pixels_become_white(tmp_path):
+    path = saved(tmp_path, Image.new("RGBA", (5, 4), (*RED, 0)))
+    np.testing.assert_array_equal(read_image(path, 3), np.full((4, 5, 3), 255))
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by a quarter
+    path = saved(tmp_path, Image.new("RGB", (5, 4)), "turned.jpg", exif=exif)
+    assert read_image(path, 3).shape == (5, 4, 3)
+
+
+def test_palette_mask_is_read_by_its_colours(tmp_path):
+    mask = Image.new("P", (2, 1))
+    mask.putpalette([255, 255, 255, 0, 0, 0])  # index 0 is white, index 1 is black
+    mask.putdata([0, 1])
+    np.testing.assert_array_equal(read_mask(saved(tmp_path, mask)), [[True, False]])
+
+
+@pytest.mark.parametrize("name", ["cut.jpg", "cut.png"])
+def test_truncated_file_is_named(tmp_path, name):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    path = saved(tmp_path, Image.fromarray(noise), name)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(DataError, match=rf"{name} is truncated.*replace or remove") as error:
+        read_image(path, 3)
+    assert error.value.faults[0].kind == "truncated images"
+
+
+@pytest.mark.parametrize("content", [b"", b"no image"])
+def test_unreadable_file_is_named(tmp_path, content):
+    path = tmp_path / "text.jpg"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"text\.jpg is not an image"):
+        read_image(path, 3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "message"),
+    [
+        ("CMYK", "ink.jpg", "ink.jpg is in CMYK: convert it to RGB"),
+        ("RGBA", "clear.png", "clear.png has an alpha channel"),
+        ("LA", "clear.png", "clear.png has an alpha channel"),
+    ],
+)
+def test_modes_unfit_for_training(tmp_path, mode, name, message):
+    path = saved(tmp_path, Image.new(mode, (20, 16)), name)
+    with pytest.raises(DataError, match=message):
+        require_usable(path, 8)
+
+
+def test_image_smaller_than_the_resolution_is_unfit(tmp_path):
+    path = saved(tmp_path, Image.new("RGB", (20, 16)))
+    require_usable(path, 16)
+    with pytest.raises(DataError, match=r"20x16 pixels.*resolution=17.*at most 16"):
+        require_usable(path, 17)
+
+
+def test_to_square_takes_the_centre():
+    image = np.zeros((4, 8, 3), np.uint8)
+    image[:, 2:6] = 200
+    np.testing.assert_array_equal(to_square(image, 4), np.full((4, 4, 3), 200))
+    np.testing.assert_array_equal(to_square(image, 2), np.full((2, 2, 3), 200))
+    assert to_square(image[..., :1].swapaxes(0, 1), 2).shape == (2, 2, 1)

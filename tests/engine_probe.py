@@ -1,0 +1,111 @@
+"""Looks into the engine for the contract tests: gradients of a phase, a run's last state.
+
+As a program, one of several processes: engine_probe.py NAME CACHE_DIR OUT.npz writes the gradients
+of every phase of a tiny GAN, summed up over the hosts that the environment names.
+"""
+
+import sys
+
+import jax
+import numpy as np
+import tiny_configs
+
+from dermgan_jax import config as config_schema
+from dermgan_jax.data import pipeline
+from dermgan_jax.data.prepare import catalogue
+from dermgan_jax.gans.base import Context
+from dermgan_jax.train import loop, sharding
+from dermgan_jax.train.checkpoint import Checkpoints, abstract
+from dermgan_jax.train.state import init_state
+from dermgan_jax.train.step import Recipe, StageInputs, load_batches, phase_gradients
+
+# In the middle of a fade for GANs that have one.
+IMAGES_SEEN = 100
+
+
+def tiny(name, cache_dir, **fields):
+    config = tiny_configs.TINY[name]()
+    config.data.prepared_dir = str(cache_dir)
+    with config.unlocked():
+        config.update_from_flattened_dict(fields)
+    return config_schema.validate(config)
+
+
+def recipe_of(config, num_devices):
+    mesh = sharding.data_mesh(jax.devices()[:num_devices])
+    return Recipe(loop.build_gan(config, catalogue(config.data)), mesh)
+
+
+def last_state(config, workdir):
+    with Checkpoints(workdir / "checkpoints", config, read_only=True) as checkpoints:
+        recipe = recipe_of(config, 8)
+        like = abstract(
+            jax.eval_shape(lambda: init_state(recipe.gan)), sharding.replicated(recipe.mesh)
+        )
+        return jax.device_get(checkpoints.restore(like, checkpoints.steps()[-1]))
+
+
+def first_call(recipe, config, images_seen=0):
+    """(batches on the devices, stage inputs, stage) of one iteration."""
+    data = catalogue(config.data)
+    host = {**config.to_dict(), "data": {**config.data.to_dict(), "cache": "host"}}
+    host = config_schema.validate(config_schema.ConfigDict(host))
+    stage = recipe.gan.stage(images_seen)
+    feed = pipeline.open_feed(host, data, recipe.mesh)
+    batches = feed.take(images_seen, (1, recipe.repeats, stage.batch_size), stage.image_size)
+    inputs = StageInputs(loop.stack([stage.learning_rates]), loop.stack([stage.traced]))
+    return batches, inputs, stage
+
+
+def gradients(recipe, phase, state, images_seen=0):
+    """(gradients, loss) of a phase on the batch at `images_seen`, as NumPy arrays."""
+    config = recipe.gan.config
+    batches, inputs, stage = first_call(recipe, config, images_seen)
+    state = jax.device_put(state, sharding.replicated(recipe.mesh))
+
+    @jax.jit
+    def compute(state, batches, inputs):
+        rng = jax.random.key(7)
+        batch = jax.tree.map(
+            lambda x: x[0],
+            load_batches(recipe, jax.tree.map(lambda x: x[0], batches), {}, rng),
+        )
+        context = Context(
+            stage.image_size,
+            jax.tree.map(lambda x: x[0], inputs.traced),
+            state.clock.images_seen,
+            {"mean": 0.0},
+            state.extra,
+        )
+        (loss, _), grads = phase_gradients(phase, state, batch, context, rng)
+        return grads, loss
+
+    return jax.device_get(compute(state, batches, inputs))
+
+
+def relative_difference(left, right):
+    """Norm of the difference of two trees over the norm of the first."""
+    pairs = zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True)
+    difference = sum(np.sum((a - b) ** 2) for a, b in pairs)
+    norm = sum(np.sum(a**2) for a in jax.tree.leaves(left))
+    assert norm > 0
+    return np.sqrt(difference / norm)
+
+
+def all_gradients(config, num_devices):
+    """Gradients under "phase/number" and losses under "phase/loss", phase by phase."""
+    recipe = recipe_of(config, num_devices)
+    arrays = {}
+    for phase in recipe.phases:
+        grads, loss = gradients(recipe, phase, init_state(recipe.gan), IMAGES_SEEN)
+        arrays[f"{phase.name}/loss"] = loss
+        arrays |= {f"{phase.name}/{i}": g for i, g in enumerate(jax.tree.leaves(grads))}
+    return arrays
+
+
+if __name__ == "__main__":
+    sharding.join_hosts()
+    name, folder, out = sys.argv[1:]
+    arrays = all_gradients(tiny(name, folder), jax.device_count())
+    if jax.process_index() == 0:
+        np.savez(out, **arrays)

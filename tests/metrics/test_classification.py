@@ -1,0 +1,99 @@
+"""Classifier scores against scikit-learn, intervals of shares against statsmodels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dermgan_jax.errors import UserError
+from dermgan_jax.metrics import classification, intervals
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "statistics" / "classification.npz"
+EXACT = {"rtol": 0, "atol": 1e-12}
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, np.ndarray]:
+    return dict(np.load(GOLDEN))
+
+
+@pytest.fixture(scope="module")
+def confusion(golden) -> np.ndarray:
+    return classification.confusion_matrix(golden["in:y"], golden["in:pred"], 7)
+
+
+def test_confusion_matrix(golden, confusion):
+    np.testing.assert_array_equal(confusion, golden["out:confusion_rows_true"])
+
+
+@pytest.mark.parametrize("score", ["recall", "precision", "f1", "specificity"])
+def test_scores_per_class_and_their_means(golden, confusion, score):
+    scores = classification.class_scores(confusion)
+    found = getattr(scores, score)
+    np.testing.assert_allclose(found, golden[f"out:{score}_per_class"], **EXACT)
+    np.testing.assert_allclose(found.mean(), golden[f"out:{score}_macro"], **EXACT)
+    if score != "specificity":
+        weighted = np.average(found, weights=scores.support)
+        np.testing.assert_allclose(weighted, golden[f"out:{score}_weighted"], **EXACT)
+        accuracy = classification.accuracy(confusion)
+        np.testing.assert_allclose(accuracy, golden[f"out:{score}_micro"], **EXACT)
+
+
+def test_scores_of_the_whole_matrix(golden, confusion):
+    for key, found in {
+        "accuracy": classification.accuracy(confusion),
+        "balanced_accuracy": classification.balanced_accuracy(confusion),
+        "balanced_accuracy_adjusted": classification.balanced_accuracy(confusion, adjusted=True),
+        "mcc": classification.matthews_correlation(confusion),
+    }.items():
+        np.testing.assert_allclose(found, golden[f"out:{key}"], **EXACT, err_msg=key)
+
+
+def test_scores_of_probabilities(golden):
+    true, p = golden["in:y"], golden["in:prob"].astype(np.float64)
+    p /= p.sum(axis=1, keepdims=True)
+    per_class = classification.auc_one_vs_rest(true, p)
+    for key, found in {
+        "log_loss": classification.log_loss(true, golden["in:prob"]),
+        "auc_per_class": per_class,
+        "auc_ovr_macro": per_class.mean(),
+        "auc_ovo_macro": classification.auc_one_vs_one(true, p),
+        "average_precision_per_class": [
+            classification.average_precision(true == c, p[:, c]) for c in range(7)
+        ],
+    }.items():
+        np.testing.assert_allclose(found, golden[f"out:{key}"], rtol=0, atol=1e-10, err_msg=key)
+
+
+def test_intervals_of_a_share(golden, confusion):
+    hits, n = int(np.trace(confusion)), int(confusion.sum())
+    share = hits / n
+    for key, found in {
+        "wilson": intervals.wilson(hits, n),
+        "beta": intervals.clopper_pearson(hits, n),
+        "normal": intervals.normal(share, np.sqrt(share * (1 - share) / n)),
+    }.items():
+        np.testing.assert_allclose(found, golden[f"out:accuracy_ci95_{key}"], rtol=0, atol=1e-10)
+
+
+def test_intervals_at_the_ends():
+    assert intervals.clopper_pearson(0, 9)[0] == 0
+    assert intervals.clopper_pearson(9, 9)[1] == 1
+    assert intervals.wilson(0, 9) == pytest.approx((0, 0.2991), abs=1e-4)
+
+
+def test_a_class_without_images_is_left_out_of_balanced_accuracy():
+    confusion = np.array([[3, 1, 0], [0, 0, 0], [0, 0, 2]])
+    assert classification.balanced_accuracy(confusion) == pytest.approx((0.75 + 1) / 2)
+    assert np.isnan(classification.class_scores(confusion).recall[1])
+
+
+def test_ties_count_half():
+    positive = np.array([True, True, False, False])
+    assert classification.auc(positive, np.array([1, 0, 0, -1])) == 0.875
+    assert classification.average_precision(positive, np.zeros(4)) == 0.5
+
+
+def test_auc_needs_both_kinds():
+    with pytest.raises(UserError, match="3 of 3 images are positive"):
+        classification.auc(np.ones(3, bool), np.arange(3))

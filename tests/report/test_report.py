@@ -1,0 +1,251 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dermgan_jax.errors import UserError
+from dermgan_jax.report import build as report
+from dermgan_jax.report import figures
+from dermgan_jax.train.writers import METRICS_FILE, sample_sheet_name
+
+
+def train_row(step, stage="8x8", alpha=1.0, **metrics):
+    defaults = {
+        "d/loss": 1.0 / step,
+        "d/score_real": 2.0,
+        "d/score_fake": -2.0,
+        "d/gradient_penalty": 0.1,
+        "g/loss": 0.5,
+    }
+    return {
+        "kind": "train",
+        "step": step,
+        "images": 100 * step,
+        "stage": stage,
+        "traced": {"alpha": alpha},
+        "images_per_second": 50.0,
+        "metrics": defaults | metrics,
+    }
+
+
+def swd(value, n=2048):
+    details = {"16x16": value - 1, "8x8": value + 1}
+    return {"value": value, "protocol": "swd:test", "n": n, "details": details, "better": "lower"}
+
+
+def eval_row(step, value, **kwargs):
+    return {
+        "kind": "eval",
+        "step": step,
+        "images": 100 * step,
+        "seconds": 2.0,
+        "metrics": {"swd": swd(value, **kwargs), "swd_lower_bound": swd(4.25)},
+    }
+
+
+def event_row(step, event, detail=""):
+    return {
+        "kind": "event",
+        "step": step,
+        "images": 100 * step,
+        "event": event,
+        "detail": detail,
+        "time": 1.7e9,
+    }
+
+
+FULL_RUN = [
+    event_row(0, "started"),
+    *(train_row(step) for step in range(1, 11)),
+    eval_row(10, 321.5),
+    *(train_row(step, "16x16", alpha=(step - 10) / 10) for step in range(11, 21)),
+    eval_row(20, 33.25),
+    event_row(20, "finished"),
+]
+
+
+def make_workdir(path, rows=(), sheets=(), synthetic=None, title="A <test> run"):
+    (path / "samples").mkdir(parents=True)
+    config = {
+        "title": title,
+        "gan": {"name": "pgan"},
+        "data": {"dataset": "ham10000", "resolution": 16},
+        "train": {"total_kimg": 2.0},
+    }
+    (path / "config.json").write_text(json.dumps(config))
+    (path / METRICS_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for images, stage in sheets:
+        pixels = np.full((64, 128, 3), images % 256, np.uint8)
+        Image.fromarray(pixels).save(path / "samples" / sample_sheet_name(images, stage))
+    if synthetic is not None:
+        card = {
+            "dataset": "ham10000",
+            "licence": "CC BY-NC 4.0, see https://example.org",
+            "synthetic": synthetic,
+            "classes": {"mel": {"train": 700, "val": 150, "test": 163}},
+            "split_hash": "0123456789abcdef0123",
+            "num_groups": 987,
+        }
+        (path / "data_card.json").write_text(json.dumps(card))
+        (path / "environment.json").write_text(json.dumps({"jax": "0.10.9", "devices": "1 × cpu"}))
+        (path / "parameters.txt").write_text("g/block_8/conv0 (3, 3, 16, 16)")
+    return path
+
+
+class Page(HTMLParser):
+    """Collects what a browser would load, the visible text, and element names."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.references, self.elements, self.text = [], [], ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append(tag)
+        self.references += [
+            value for name, value in attributes if name in ("src", "href", "xlink:href", "srcset")
+        ]
+
+    def handle_data(self, data):
+        if self.lasttag != "style":
+            self.text += data
+
+
+def build(workdir):
+    html = report.build(workdir).read_text()
+    page = Page(html)
+    page.text = re.sub(r"\s+", " ", page.text)
+    assert not {"script", "link", "iframe", "object"} & set(page.elements)
+    assert all(reference.startswith(("data:image/", "#")) for reference in page.references)
+    assert all(url.startswith("#") for url in re.findall(r"url\(['\"]?([^)'\"]*)", html))
+    assert "@import" not in html
+    return page
+
+
+def test_full_run_shows_everything(tmp_path):
+    sheets = [(1000, "8x8"), (2000, "16x16")]
+    page = build(make_workdir(tmp_path / "run", FULL_RUN, sheets, synthetic=False))
+    for text in (
+        "A <test> run",
+        "Finished. The model pgan has been shown 2.0 of 2.0 thousand real images",
+        "SWD went from 321.5 to 33.25; real against other real images: 4.25",
+        "40 s",  # 2000 images at 50 per second
+        "thousand real images shown",
+        "D(real)",
+        "gradient penalty",
+        "images per second",
+        "16 × 16",
+        "2,048 images on each side. Protocol swd:test",
+        "CC BY-NC 4.0",
+        "1,013",
+        "987 groups",
+        "Split 0123456789abcdef",
+        "finished",
+        "g/block_8/conv0",
+        "0.10.9",
+        '"total_kimg": 2.0',
+    ):
+        assert text in page.text, text
+    assert page.elements.count("svg") == 6
+    assert page.elements.count("img") == page.text.count("Synthetic images") == 2
+    assert page.text.count("not a medical device") == 1
+    assert "phantom" not in page.text
+
+
+def test_phantoms_are_never_presented_as_skin(tmp_path):
+    sheets = [(1000, "8x8"), (2000, "16x16")]
+    page = build(make_workdir(tmp_path / "run", FULL_RUN, sheets, synthetic=True))
+    under_sheets = page.text.count("Synthetic images, learned from drawn phantoms, not real skin.")
+    assert under_sheets == len(sheets)
+    assert "drawn phantoms, not real skin. Nothing here says anything about patients." in page.text
+    assert "thousand real images (" not in page.text
+
+
+def test_killed_run(tmp_path):
+    workdir = make_workdir(tmp_path / "run", FULL_RUN[:5], [(400, "8x8")], synthetic=False)
+    with open(workdir / METRICS_FILE, "a") as file:
+        file.write('{"kind": "tra')
+    (workdir / "samples" / sample_sheet_name(500, "8x8")).write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+    page = build(workdir)
+    assert (
+        "Unfinished: still training, or cut short. The model pgan has been shown 0.4" in page.text
+    )
+    assert "Sliced" not in page.text
+    assert page.elements.count("img") == 1
+
+
+def test_stopped_run_says_why(tmp_path):
+    rows = [*FULL_RUN[:5], event_row(5, "stopped", "non-finite gradient of g")]
+    page = build(make_workdir(tmp_path / "run", rows))
+    assert "Stopped by a fault. Non-finite gradient of g." in page.text
+
+
+def test_numbers_that_were_not_finite(tmp_path):
+    rows = [train_row(1, **{"d/loss": None}), eval_row(1, 5.0)]
+    rows[1]["metrics"]["swd"]["value"] = None
+    assert "–" in build(make_workdir(tmp_path / "run", rows)).text
+
+
+def test_run_that_only_has_a_configuration(tmp_path):
+    workdir = make_workdir(tmp_path / "my_run", title="")
+    (workdir / METRICS_FILE).unlink()
+    page = build(workdir)
+    assert "my_run Not started yet." in page.text
+    assert "No sample sheet has been drawn yet" in page.text
+
+
+def test_other_folders_are_refused(tmp_path):
+    with pytest.raises(UserError, match="is not a work directory"):
+        report.build(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_timeline_is_limited_and_keeps_the_first_sheet(tmp_path):
+    sheets = [(100 * i, "8x8") for i in range(40)]
+    page = build(make_workdir(tmp_path / "run", FULL_RUN, sheets))
+    assert page.elements.count("img") == 1 + report.MAX_EARLIER_SHEETS
+    assert "After 3.9 thousand images" in page.text
+    assert "0.0 thousand · 8×8" in page.text
+
+
+def test_large_sheets_are_scaled_down(tmp_path):
+    workdir = make_workdir(tmp_path / "run")
+    noise = np.random.default_rng(0).integers(0, 256, (1024, 2048, 3), np.uint8)
+    for images in (0, 1000):
+        Image.fromarray(noise).save(workdir / "samples" / sample_sheet_name(images, "256x256"))
+    page = report.page(workdir)
+    assert (page["latest"]["width"], page["latest"]["height"]) == (1600, 800)
+    assert [sheet["width"] for sheet in page["earlier"]] == [report.THUMBNAIL_WIDTH]
+    assert not page["latest"]["tiny"]
+
+
+def test_metric_table_compares_only_like_with_like():
+    rows = [eval_row(1, 1.0, n=64), eval_row(2, 90.0), eval_row(3, 20.0), eval_row(4, 30.0)]
+    table = report.metric_table(rows, "swd")
+    assert table["columns"] == [
+        ("first", "0.2 thousand"),
+        ("best", "0.3 thousand"),
+        ("latest", "0.4 thousand"),
+        ("real", "vs real"),
+    ]
+    assert table["lines"] == [
+        ("average", [90.0, 20.0, 30.0, 4.25]),
+        ("16 × 16", [89.0, 19.0, 29.0, 3.25]),
+        ("8 × 8", [91.0, 21.0, 31.0, 5.25]),
+    ]
+
+
+def test_of_two_evaluations_at_one_step_the_last_counts():
+    rows = [eval_row(1, 10.0), eval_row(1, 20.0)]
+    assert [row["metrics"]["swd"]["value"] for row in figures.evaluations(rows)] == [20.0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.6, "1 min 00 s"), (61, "1 min 01 s"), (3900, "1 h 05 min")],
+)
+def test_duration(seconds, text):
+    assert report.duration(seconds) == text

@@ -1,0 +1,279 @@
+"""What a user gets for bad input: one message that names the thing and the remedy, exit code 2.
+
+Data faults that need no run are tested beside their readers in tests/data; here they go through
+the command line. Nothing here may cost an existing checkpoint.
+"""
+
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny_configs
+from command_line import call
+from engine_probe import tiny
+from PIL import Image
+
+from dermgan_jax.errors import UserError
+from dermgan_jax.gans.pgan import ProgressiveGan
+from dermgan_jax.train import checkpoint, loop
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("prepared")
+
+
+@pytest.fixture
+def run(capsys, cache_dir):
+    """Runs the command line; returns (exit code, what it printed as error)."""
+
+    def run(*arguments, config="tests/tiny_configs.py:pgan"):
+        prepared_dir = f"--config.data.prepared_dir={cache_dir}"
+        code = call(f"--config={config}", prepared_dir, *arguments)
+        return code, capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(cache_dir, tmp_path_factory):
+    """A finished work directory of the tiny PGAN."""
+    workdir = tmp_path_factory.mktemp("trained") / "run"
+    config = tiny("pgan", cache_dir, **{"train.total_kimg": 0.064})
+    loop.train(config, workdir)
+    return workdir
+
+
+def picture(path, size=(24, 24), mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(len(str(path))).integers(0, 256, (*size[::-1], 3), np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path)
+
+
+def folder_arguments(folder):
+    return ["--mode=check", "--config.data.dataset=image_folder", f"--config.data.dir={folder}"]
+
+
+def test_unknown_key_is_named_with_the_nearest(run, tmp_path):
+    code, error = run("--config.data.resolutoin=32", f"--workdir={tmp_path}/run")
+    assert code == 2
+    assert "resolutoin" in error
+    assert "resolution" in error.replace("resolutoin", "")
+    assert not (tmp_path / "run").exists()
+
+
+def test_wrong_type_is_named(run, tmp_path):
+    code, error = run("--config.data.resolution=big", f"--workdir={tmp_path}/run")
+    assert code == 2
+    assert "resolution" in error
+
+
+def test_unknown_configuration_file(run):
+    code, error = run(config="configs/pgann.py")
+    assert code == 2
+    assert "pgann" in error
+
+
+def test_unknown_variant_lists_the_known(run):
+    code, error = run(config="configs/pgan.py:fantom")
+    assert code == 2
+    assert "phantom" in error
+
+
+def test_missing_data_directory(run, tmp_path):
+    code, error = run(*folder_arguments(tmp_path / "nowhere"))
+    assert code == 2
+    assert "nowhere" in error
+
+
+def test_empty_data_directory(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, error = run(*folder_arguments(tmp_path / "empty"))
+    assert code == 2
+    assert "empty" in error
+
+
+def test_every_bad_image_is_listed_at_once(run, tmp_path):
+    for number in range(8):
+        picture(tmp_path / "data" / "nv" / f"good{number}.png")
+    picture(tmp_path / "data" / "nv" / "inks.jpg", mode="CMYK")
+    picture(tmp_path / "data" / "nv" / "glass.png", mode="RGBA")
+    picture(tmp_path / "data" / "nv" / "speck.png", size=(3, 3))
+    (tmp_path / "data" / "nv" / "noise.jpg").write_bytes(b"not an image")
+    whole = (tmp_path / "data" / "nv" / "good0.png").read_bytes()
+    (tmp_path / "data" / "nv" / "half.png").write_bytes(whole[: len(whole) // 2])
+    code, error = run(*folder_arguments(tmp_path / "data"))
+    assert code == 2
+    for name in ("inks.jpg", "glass.png", "speck.png", "noise.jpg", "half.png"):
+        assert name in error
+    assert "good" not in error
+
+
+def csv_arguments(folder):
+    return [*folder_arguments(folder), "--config.data.csv=table.csv"]
+
+
+def test_csv_without_a_needed_column(run, tmp_path):
+    picture(tmp_path / "a.png")
+    (tmp_path / "table.csv").write_text("file,label\na.png,nv\n")
+    code, error = run(*csv_arguments(tmp_path))
+    assert code == 2
+    assert "path" in error
+    assert "file" in error
+
+
+def test_label_without_images(run, tmp_path):
+    picture(tmp_path / "a.png")
+    (tmp_path / "table.csv").write_text("path,label\na.png,nv\nb.png,mel\n")
+    code, error = run(*csv_arguments(tmp_path))
+    assert code == 2
+    assert "mel" in error
+
+
+def test_duplicate_ids(run, tmp_path):
+    picture(tmp_path / "a.png")
+    (tmp_path / "table.csv").write_text("path,label\na.png,nv\na.png,nv\n")
+    code, error = run(*csv_arguments(tmp_path))
+    assert code == 2
+    assert "a.png" in error
+    assert "listed 2 times" in error
+
+
+def test_work_directory_of_another_configuration(run, trained):
+    before = sorted(trained.rglob("*"))
+    code, error = run("--config.seed=5", f"--workdir={trained}")
+    assert code == 2
+    assert "seed: 0 -> 5" in error
+    assert sorted(trained.rglob("*")) == before
+
+
+def test_mode_without_what_it_needs(run):
+    code, error = run("--mode=generate")
+    assert code == 2
+    assert "--workdir" in error
+
+
+def test_folder_that_is_no_work_directory(run, tmp_path):
+    code, error = run("--mode=generate", f"--workdir={tmp_path}", f"--out={tmp_path}/out")
+    assert code == 2
+    assert "not a work directory" in error
+
+
+def test_label_for_an_unconditional_model(run, trained, tmp_path):
+    code, error = run(
+        "--mode=generate", f"--workdir={trained}", f"--out={tmp_path}/o", "--label=mel"
+    )
+    assert code == 2
+    assert "without labels" in error
+
+
+def test_batch_that_devices_cannot_share(run, tmp_path):
+    code, error = run("--config.gan.batch_sizes=((4,12),(8,12))", f"--workdir={tmp_path}/run")
+    assert code == 2
+    assert "12 at 4x4" in error
+
+
+def complete_checkpoints(workdir):
+    names = [path.name for path in (workdir / "checkpoints").iterdir()]
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def test_checkpoint_cut_short(run, trained, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(trained, workdir)
+    steps = complete_checkpoints(workdir)
+    latest = workdir / "checkpoints" / str(steps[-1])
+    for file in latest.rglob("d/*"):  # OCDBT's data files
+        with open(file, "r+b") as opened:
+            opened.truncate(file.stat().st_size // 2)
+    code, error = run(f"--workdir={workdir}", "--config.train.total_kimg=0.096")
+    assert code == 2
+    assert str(latest) in error
+    assert f"continue from step {steps[-2]}" in error
+    shutil.rmtree(latest)
+    code, error = run(f"--workdir={workdir}", "--config.train.total_kimg=0.096")
+    assert code == 0, error
+
+
+def test_full_disk_while_saving_costs_no_checkpoint(run, trained, tmp_path, monkeypatch):
+    workdir = tmp_path / "run"
+    shutil.copytree(trained, workdir)
+    before = complete_checkpoints(workdir)
+    save = checkpoint.Checkpoints.save
+
+    def save_on_full_disk(self, *arguments):
+        # Orbax writes in threads of its own: take the room away under its feet.
+        with file_size_limit(2_000):
+            save(self, *arguments)
+            self.wait()
+
+    monkeypatch.setattr(checkpoint.Checkpoints, "save", save_on_full_disk)
+    code, error = run(f"--workdir={workdir}", "--config.train.total_kimg=0.128")
+    assert code == 2
+    assert "could not be written" in error
+    assert "run the same command to continue" in error
+    assert complete_checkpoints(workdir) == before
+    monkeypatch.undo()
+    code, error = run(f"--workdir={workdir}", "--config.train.total_kimg=0.128")
+    assert code == 0, error
+
+
+class file_size_limit:
+    """No file may grow beyond so many bytes: the operating system's own refusal to write."""
+
+    def __init__(self, size):
+        import resource
+
+        self.resource, self.size = resource, size
+
+    def __enter__(self):
+        self.before = self.resource.getrlimit(self.resource.RLIMIT_FSIZE)
+        self.resource.setrlimit(self.resource.RLIMIT_FSIZE, (self.size, self.before[1]))
+
+    def __exit__(self, *_):
+        self.resource.setrlimit(self.resource.RLIMIT_FSIZE, self.before)
+
+
+def test_nan_loss_stops_the_run_and_names_everything(cache_dir, tmp_path, monkeypatch):
+    config = tiny("pgan", cache_dir)
+    generator_loss = ProgressiveGan.generator_loss
+
+    def poisoned(self, variables, latents, labels, context):
+        loss, aux = generator_loss(self, variables, latents, labels, context)
+        return jnp.where(context.images_seen >= 120, jnp.nan, loss), aux
+
+    monkeypatch.setattr(ProgressiveGan, "generator_loss", poisoned)
+    with pytest.raises(UserError) as raised:
+        loop.train(config, tmp_path / "run")
+    message = str(raised.value)
+    assert "step 15 (0.1 kimg, stage 8x8)" in message
+    assert "loss of phase 'g'" in message
+    assert "last good checkpoint is step 12" in message
+    assert complete_checkpoints(tmp_path / "run")[-1] == 12
+
+
+def test_poisoned_gradient_is_named_by_its_tensor(cache_dir, tmp_path, monkeypatch):
+    config = tiny("toy", cache_dir)
+    from toy_gan import ToyGan
+
+    g_loss = ToyGan.g_loss
+
+    @jax.custom_jvp
+    def fragile(x):
+        return x
+
+    fragile.defjvp(lambda primals, tangents: (primals[0], tangents[0] * jnp.nan))
+
+    def poisoned(self, trainable, *others):
+        return g_loss(self, {"g": {"w": fragile(trainable["g"]["w"])}}, *others)
+
+    monkeypatch.setattr(ToyGan, "g_loss", poisoned)
+    with pytest.raises(UserError, match="gradient of g/w of phase 'g'"):
+        loop.train(config, tmp_path / "run")
+
+
+def test_tiny_configs_are_valid():
+    for name in tiny_configs.TINY:
+        assert tiny_configs.get_config(name) is not None

@@ -1,0 +1,99 @@
+import io
+
+import pytest
+
+from dermgan_jax.train.progress import Progress
+
+
+class FakeClock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+def test_plain_line_tells_everything(clock):
+    stream = io.StringIO()
+    with Progress(10_000, stream=stream, clock=clock) as progress:
+        clock.now += 4
+        progress.update(
+            2_000, "16x16", 0.25, {"d/loss": -1.234, "d/score_real": 9.0, "g/loss": 0.5}
+        )
+    assert stream.getvalue() == (
+        " 20% 2.0/10.0 kimg  16x16  alpha 0.25  500 img/s  ETA 00:16  loss d -1.23 g 0.5\n"
+    )
+
+
+def test_plain_lines_are_limited_but_show_stage_changes_and_the_end(clock):
+    stream = io.StringIO()
+    with Progress(100_000, stream=stream, clock=clock) as progress:
+        for second in range(1, 26):
+            clock.now += 1
+            progress.update(100 * second, "4x4" if second < 14 else "8x8", None, {})
+    kimg = [line.split()[1].split("/")[0] for line in stream.getvalue().splitlines()]
+    # 1 s; 10 s later; the change of stage at 14 s; 10 s later; the end
+    assert kimg == ["0.1", "1.1", "1.4", "2.4", "2.5"]
+    assert "alpha" not in stream.getvalue()
+
+
+def test_rate_is_that_of_the_last_half_minute_and_of_this_session(clock):
+    stream = io.StringIO()
+    with Progress(200_000, initial_images=50_000, stream=stream, clock=clock) as progress:
+        images = 50_000
+        for seconds, rate in ((60, 1000), (60, 10)):
+            for _ in range(seconds // 5):
+                clock.now += 5
+                images += 5 * rate
+                progress.update(images, "8x8", 1.0, {})
+    lines = stream.getvalue().splitlines()
+    assert "1000 img/s" in lines[0]
+    assert "10 img/s" in lines[-1]
+    assert "ETA 2:29:00" in lines[-1]  # 89,400 images at 10 per second
+
+
+def test_losses_stay_until_there_are_new_ones(clock):
+    stream = io.StringIO()
+    with Progress(1000, stream=stream, clock=clock) as progress:
+        progress.update(1, "4x4", None, {"d/loss": 2.0})
+        clock.now += 60
+        progress.update(2, "4x4", None, {})
+    assert stream.getvalue().splitlines()[1].endswith("loss d 2")
+
+
+def test_notes_are_lines_of_their_own(clock):
+    for stream in (io.StringIO(), Terminal()):
+        with Progress(1000, stream=stream, clock=clock) as progress:
+            progress.update(500, "4x4", None, {})
+            progress.note("checkpoint at 0.5 kimg")
+        assert "checkpoint at 0.5 kimg\n" in stream.getvalue()
+
+
+def test_terminal_gets_one_bar_with_the_same_information(clock):
+    stream = Terminal()
+    with Progress(10_000, initial_images=1_000, stream=stream, clock=clock) as progress:
+        for images in (2_000, 5_000):
+            clock.now += 1
+            progress.update(images, "16x16", 0.5, {"g/loss": 0.25})
+    assert "\r" in stream.getvalue()
+    assert "50%" in stream.getvalue()
+    assert "5.0/10.0 kimg 16x16 alpha 0.50" in stream.getvalue()
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_inactive_is_silent(clock):
+    for stream in (io.StringIO(), Terminal()):
+        with Progress(10, active=False, stream=stream, clock=clock) as progress:
+            progress.update(5, "4x4", None, {})
+            progress.note("hello")
+        assert stream.getvalue() == ""

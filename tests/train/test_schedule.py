@@ -1,0 +1,106 @@
+import types
+
+import pytest
+
+from dermgan_jax.gans.base import Stage
+from dermgan_jax.train.schedule import all_stages, crossed, plan_call
+from dermgan_jax.train.state import Clock
+
+START = Clock(0, 0, 0)
+
+
+class Curriculum:
+    """A stand-in for a GAN: (first image, side, batch size, moments) of each stage, in order."""
+
+    def __init__(self, stages, total_kimg, steps_per_call=1, schedule_interval=1):
+        self.stages = stages
+        train = types.SimpleNamespace(
+            total_kimg=total_kimg,
+            steps_per_call=steps_per_call,
+            schedule_interval=schedule_interval,
+        )
+        self.config = types.SimpleNamespace(train=train)
+
+    def stage(self, images_seen):
+        _, side, batch_size, moments = [s for s in self.stages if s[0] <= images_seen][-1]
+        return Stage((side, side), batch_size, {}, moments=moments)
+
+
+def calls(gan, repeats=1, clock=START):
+    """(sides of the stages, images seen afterwards) of every call of a run."""
+    found = []
+    while True:
+        stages, clock = plan_call(gan, clock, repeats)
+        if not stages:
+            return found
+        found.append(([stage.image_size[0] for stage in stages], clock.images_seen))
+
+
+def test_call_holds_steps_per_call_iterations_and_the_last_what_is_left():
+    gan = Curriculum([(0, 4, 8, 0)], total_kimg=0.040, steps_per_call=2)
+    assert calls(gan) == [([4, 4], 16), ([4, 4], 32), ([4], 40)]
+
+
+def test_run_ends_with_the_iteration_that_reaches_the_total():
+    gan = Curriculum([(0, 4, 8, 0)], total_kimg=0.020)
+    assert calls(gan)[-1] == ([4], 24)
+    assert plan_call(gan, Clock(3, 24, 24), 1) == ([], Clock(3, 24, 24))
+
+
+@pytest.mark.parametrize(
+    "second",
+    [(16, 8, 8, 0), (16, 4, 4, 0), (16, 4, 8, 1)],
+    ids=["image size", "batch size", "moments"],
+)
+def test_call_ends_where_the_program_or_the_moments_change(second):
+    gan = Curriculum([(0, 4, 8, 0), second], total_kimg=0.032, steps_per_call=3)
+    (first, images), *_ = calls(gan)
+    assert (len(first), images) == (2, 16)
+
+
+def test_call_goes_on_while_only_traced_values_change():
+    gan = Curriculum([(0, 4, 8, 0)], total_kimg=0.032, steps_per_call=4)
+    fading = gan.stage(0)
+    gan.stage = lambda images: Stage(fading.image_size, 8, {}, {"alpha": images / 32})
+    stages, _ = plan_call(gan, START, 1)
+    assert [stage.traced["alpha"] for stage in stages] == [0, 0.25, 0.5, 0.75]
+
+
+def test_curriculum_is_looked_at_every_schedule_interval():
+    gan = Curriculum([(0, 4, 8, 0), (8, 8, 8, 0)], total_kimg=0.048, schedule_interval=4)
+    assert [sides for sides, _ in calls(gan)] == [[4]] * 4 + [[8]] * 2
+
+
+def test_continued_run_plans_the_same_calls():
+    gan = Curriculum([(0, 4, 8, 0), (24, 8, 4, 0)], total_kimg=0.060, schedule_interval=2)
+    _, clock = plan_call(gan, START, 1)
+    assert calls(gan, clock=clock) == calls(gan)[1:]
+
+
+def test_every_repeat_shows_images_of_its_own():
+    gan = Curriculum([(0, 4, 8, 0)], total_kimg=0.040)
+    assert calls(gan, repeats=2) == [([4], 16), ([4], 32), ([4], 48)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "every_kimg", "expected"),
+    [
+        (0, 99, 0.1, False),
+        (0, 100, 0.1, True),
+        (100, 199, 0.1, False),
+        (100, 350, 0.1, True),
+        (99, 100, 0.1, True),
+        (28, 29, 0.029, True),  # 0.029 * 1000 is more than 29
+        (0, 10**6, 0.0, False),
+        (5, 5, 0.001, False),
+        (5, 6, 0.0001, True),
+    ],
+)
+def test_crossed(before, after, every_kimg, expected):
+    assert crossed(before, after, every_kimg) is expected
+
+
+def test_all_stages_are_one_of_each_in_order():
+    stages = [(0, 4, 16, 0), (100, 8, 16, 1), (200, 8, 16, 2), (300, 16, 8, 3), (9000, 32, 8, 4)]
+    found = all_stages(Curriculum(stages, total_kimg=0.4))
+    assert [stage.static for stage in found] == [((4, 4), 16), ((8, 8), 16), ((16, 16), 8)]
