@@ -23,8 +23,10 @@ RUNTIME_FIELDS = frozenset(
         "data.workers",
         "train.steps_per_call",
         "train.total_kimg",
+        "train.total_epochs",
         "train.log_every_steps",
         "checkpoint.every_kimg",
+        "checkpoint.every_epochs",
         "checkpoint.keep_last",
         "checkpoint.keep_best",
         "eval.budget_fraction",
@@ -32,6 +34,7 @@ RUNTIME_FIELDS = frozenset(
 )
 
 CACHE_MODES = ("none", "host", "device")
+FITS = ("crop", "stretch")
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -51,9 +54,15 @@ def experiment(gan: str) -> ConfigDict:
                 "dir": "",  # where the original download lies; unused by phantom
                 "csv": "",  # image_folder: table with path, label, group, relative to dir
                 "resolution": 32,  # images become squares of this side
+                "load_resolution": 0,  # prepared at this side, cropped at random; 0: resolution
+                "fit": "crop",  # to a square: crop (the centre) | stretch (the aspect is lost)
                 "channels": 3,
                 "classes": (),  # keep only these classes; empty keeps all
-                "num_images": 0,  # phantom: how many to draw; others: at most so many; 0 = all
+                # Translation: the kinds of picture, or classes, of each side; both empty otherwise.
+                "domain_a": (),
+                "domain_b": (),
+                "paired": False,  # every image has its partner in the other domain
+                "num_images": 0,  # phantom*: how many to draw; others: at most so many; 0 = all
                 "split": "train",  # the split the GAN learns from
                 "split_fractions": (0.7, 0.15, 0.15),  # train, val, test; by group
                 "split_seed": 0,
@@ -65,6 +74,7 @@ def experiment(gan: str) -> ConfigDict:
             "ema": {"decay": 0.999},  # per iteration
             "train": {
                 "total_kimg": 0.0,  # thousands of real images shown
+                "total_epochs": 0.0,  # instead, if not 0; of two domains, the larger one counts
                 "batch_size": 16,  # over all devices; families with a curriculum set their own
                 # Iterations per dispatch, inside one lax.scan. For accelerators: on CPU, XLA runs
                 # convolutions in a loop ten times slower.
@@ -74,17 +84,20 @@ def experiment(gan: str) -> ConfigDict:
             },
             "checkpoint": {
                 "every_kimg": 10.0,
+                "every_epochs": 0.0,  # instead, if not 0; so everywhere
                 "keep_last": 2,
                 "keep_best": 1,
                 "best_metric": "swd",
             },
             "eval": {
                 "every_kimg": 0.0,  # 0: only at the end
+                "every_epochs": 0.0,
                 "metrics": ("swd",),
                 "num_images": 2048,
                 "budget_fraction": 0.2,  # of training time; evaluations beyond it are left out
                 "grid": (4, 8),  # rows and columns of the sample sheets
                 "snapshot_kimg": 0.0,  # sample sheets; 0: as often as evaluation
+                "snapshot_epochs": 0.0,
             },
         }
     )
@@ -147,27 +160,57 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
         require_name("metric", metric, "eval.metrics")
     for key, value, known in (
         ("data.cache", data["cache"], CACHE_MODES),
+        ("data.fit", data["fit"], FITS),
         ("precision", config["precision"], PRECISIONS),
         ("data.split", data["split"], ("train", "val", "test", "all")),
     ):
         require(value in known, f"{key} is {value!r}; expected one of {', '.join(known)}")
     require(data["channels"] in (1, 3), f"data.channels is {data['channels']}; expected 1 or 3")
     require(data["resolution"] >= 4, f"data.resolution is {data['resolution']}; at least 4")
+    require(
+        data["load_resolution"] == 0 or data["load_resolution"] >= data["resolution"],
+        f"data.load_resolution is {data['load_resolution']}; expected 0 or at least "
+        f"data.resolution={data['resolution']}",
+    )
+    found += _domain_faults(data)
     fractions = tuple(data["split_fractions"])
     require(
         len(fractions) == 3 and min(fractions) >= 0 and abs(sum(fractions) - 1) < 1e-6,
         f"data.split_fractions is {fractions}; expected three shares that add up to 1",
     )
-    require(train["total_kimg"] > 0, f"train.total_kimg is {train['total_kimg']}; set it above 0")
+    require(
+        train["total_kimg"] > 0 or train["total_epochs"] > 0,
+        f"train.total_kimg is {train['total_kimg']}; set it, or train.total_epochs, above 0",
+    )
     for key in ("batch_size", "steps_per_call", "schedule_interval", "log_every_steps"):
         require(train[key] >= 1, f"train.{key} is {train[key]}; at least 1")
     checkpoint, metrics = config["checkpoint"], evaluation["metrics"]
-    require(checkpoint["every_kimg"] > 0, "checkpoint.every_kimg must be above 0")
+    require(
+        checkpoint["every_kimg"] > 0 or checkpoint["every_epochs"] > 0,
+        "checkpoint.every_kimg or checkpoint.every_epochs must be above 0",
+    )
     require(checkpoint["keep_last"] >= 1, "checkpoint.keep_last must be at least 1")
     require(
-        not metrics or checkpoint["best_metric"] in metrics,
+        # Those of a translator are called DIRECTION/SPLIT/METRIC.
+        not metrics or checkpoint["best_metric"].rpartition("/")[2] in metrics,
         f"checkpoint.best_metric is {checkpoint['best_metric']!r}; expected one of eval.metrics",
     )
+    return found
+
+
+def _domain_faults(data: Mapping[str, Any]) -> list[str]:
+    domain_a, domain_b = tuple(data["domain_a"]), tuple(data["domain_b"])
+    found = []
+    for missing, given in (("domain_a", domain_b), ("domain_b", domain_a)):
+        if given and not data[missing]:
+            found.append(f"data.{missing} is empty: name both domains, or neither")
+    for name in domain_a:
+        if name in domain_b:
+            found.append(
+                f"data.domain_a and data.domain_b both name {name!r}: leave it out of one of them"
+            )
+    if data["paired"] and not (domain_a or domain_b):
+        found.append("data.paired needs two domains: set data.domain_a and data.domain_b")
     return found
 
 

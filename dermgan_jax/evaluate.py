@@ -2,28 +2,53 @@
 
 import dataclasses
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax import config as config_schema
-from dermgan_jax import registry
-from dermgan_jax.data.image_files import read_images
-from dermgan_jax.data.prepare import catalogue, prepare
+from dermgan_jax import registry, sides
+from dermgan_jax.data.image_sets import ImageSet, select
 from dermgan_jax.errors import UserError
-from dermgan_jax.features.base import Features
+from dermgan_jax.features.base import Extractor, Features
 from dermgan_jax.features.kept import features_of
-from dermgan_jax.metrics.protocol import MetricValue, choose, lower_bound
+from dermgan_jax.metrics import yardstick
+from dermgan_jax.metrics.protocol import MetricValue
+from dermgan_jax.metrics.registered import Metric
+from dermgan_jax.sides import Labelling, Side
 
-SPLITS = ("train", "val", "test", "all")
 # Below this many images FID depends on their number more than on what they show: its covariance
 # has 2048 dimensions.
 ENOUGH_FOR_FID = 2048
-LEAST_FOR_BOUND = 12  # real images of which two halves can be compared by any feature metric
+# What stands beside the value NAME, under NAME + suffix: the same for real against real, for real
+# images of one class against those of another, and, of translations, for images left as they are
+# and for the mean colour of the target.
+LOWER_BOUND, CLASS_YARDSTICK = "_lower_bound", "_class_yardstick"
+IDENTITY, MEAN_COLOUR = "_identity", "_mean_colour"
+YARDSTICKS = (LOWER_BOUND, CLASS_YARDSTICK, IDENTITY, MEAN_COLOUR)
+
+Values = dict[str, dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes:
+      real, fake: the two sides.
+      result: {"real", "fake": names, "seed", "metrics": see `evaluate_arrays`, "warnings"}, which
+        `json` can write.
+    """
+
+    real: Side
+    fake: Side
+    result: dict[str, Any]
+
+    def text(self) -> str:
+        """The table of values and the warnings."""
+        return "\n".join([table(self.result["metrics"]), *self.result["warnings"]])
 
 
 def evaluate(
@@ -35,114 +60,159 @@ def evaluate(
     seed: int,
     config: FrozenConfigDict | None = None,
     weights: Path | None = None,
-    out: Path | None = None,
-) -> dict[str, Any]:
-    """Compares two sides, prints a table, and writes it as JSON if asked.
-
-    Each side is a folder of images, an .npz, DATASET:SPLIT, or a work directory that is sampled.
+) -> Evaluation:
+    """Compares two sides; see `sides.read_real` for what a side can be.
 
     Args:
-      real, fake: the sides. All real images are read, so that the lower bound has a choice.
+      real, fake: the sides. All real images are read, so that real against real has a choice.
       metrics: registered names.
       num: fake images at most; SWD cuts both sides to one number.
       seed: of samples and metrics.
       config: says how DATASET:SPLIT is prepared and whether real images are mirrored; the default
         is the configuration of a side that is a work directory.
       weights: folder where pretrained weights are looked for first.
-      out: JSON file.
-
-    Returns:
-      {"real", "fake", "seed", "metrics": see `evaluate_arrays`, "warnings"}.
 
     Raises:
       UserError: if a side cannot be read, sizes differ, a metric is unknown or lacks its weights.
     """
     for name in metrics:
         registry.load("metric", name)
-    config = config or _config_of_a_workdir(real, fake)
-    real_images = _read_side(real, None, num, seed, config)
-    fake_images = _read_side(fake, num, num, seed, config)
-    if real_images.shape[1:] != fake_images.shape[1:]:
+    config = config or sides.config_of_a_workdir(real, fake)
+    of_real = sides.read_real(real, num, seed, config)
+    of_fake = sides.read_fake(fake, num, seed, config)
+    if of_real.images.shape[1:] != of_fake.images.shape[1:]:
         raise UserError(
-            f"images of {real} are {_size(real_images)}, those of {fake} {_size(fake_images)} "
-            "(height x width x channels): bring both to one size"
+            f"images of {real} are {_size(of_real.images)}, those of {fake} "
+            f"{_size(of_fake.images)} (height x width x channels): bring both to one size"
         )
-    mirror = config is not None and config.data.mirror
     values = evaluate_arrays(
-        real_images, fake_images, metrics, seed=seed, mirror=mirror, weights=weights
+        of_real.images,
+        of_fake.images,
+        metrics,
+        seed=seed,
+        mirror=config is not None and config.data.mirror,
+        labelling=of_real.labelling,
+        weights=weights,
     )
-    found = warnings(values)
-    result = {"real": real, "fake": fake, "seed": seed, "metrics": values, "warnings": found}
-    print("\n".join([table(values), *found]))
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=2) + "\n")
-    return result
+    found = {"real": real, "fake": fake, "seed": seed, "metrics": values}
+    return Evaluation(of_real, of_fake, {**found, "warnings": warnings(values)})
+
+
+class _Inputs(NamedTuple):
+    """What one metric is computed from: images, or features of an extractor's layer."""
+
+    real: ImageSet | np.ndarray
+    fake: ImageSet | np.ndarray
+    of_all_classes: np.ndarray | None  # features of all labelled reals, compared or not
+    source: str  # of the features, before the protocol of the arithmetic
+    least: int  # real images that real against real needs
 
 
 def evaluate_arrays(
-    real: np.ndarray,
-    fake: np.ndarray,
+    real: ImageSet,
+    fake: ImageSet,
     metrics: Sequence[str],
     *,
     seed: int,
     mirror: bool,
+    labelling: Labelling | None = None,
     weights: Path | None = None,
-    lower_bounds: Mapping[str, Mapping[str, Any]] | None = None,
-) -> dict[str, dict[str, Any]]:
-    """Metrics between two sets of images, and between real and real images.
+    yardsticks: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Values:
+    """Metrics between two sets of images, between real and real images, and between classes.
 
     Args:
-      real, fake: uint8 (N, H, W, C), N may differ.
+      real, fake: uint8 (N, H, W, C), N may differ; read a part at a time.
       metrics: registered names.
       seed: of everything random in the metrics.
       mirror: flip real images at random, as in training, for metrics that compare pixels.
+      labelling: classes of the real images, and which of them are compared.
       weights: folder where pretrained weights are looked for first.
-      lower_bounds: an earlier result for the same real images, number of fake ones, seed and
-        mirroring; its NAME_lower_bound are used again.
+      yardsticks: an earlier result for the same real images, number of fake ones, seed and
+        mirroring; what it says of real images alone is used again.
 
     Returns:
-      NAME -> `MetricValue.to_json()`, and NAME_lower_bound -> the same of real against real. A
-      metric may have several values: precision_recall has "precision" and "recall".
+      NAME -> `MetricValue.to_json()`, and NAME_lower_bound -> the same of real against real. With
+      labels, NAME_class_yardstick -> see `yardstick.class_against_class`. A metric may have
+      several values: precision_recall has "precision" and "recall".
     """
-    features: dict[Any, tuple[Features, Features]] = {}
-    values: dict[str, dict[str, Any]] = {}
+    features: dict[Extractor, tuple[Features, Features]] = {}
+    values: Values = {}
     for name in metrics:
         metric = registry.load("metric", name)
-        sides, protocol, least = (real, fake), "", 2
-        if metric.load_extractor is not None:
-            extractor = metric.load_extractor(weights)
-            if extractor not in features:
-                features[extractor] = (
-                    features_of(extractor, real, keep=True),
-                    features_of(extractor, fake, keep=False),
-                )
-            sides = tuple(side[metric.layer] for side in features[extractor])
-            protocol, least = f"{extractor.name}:{extractor.weights_id}/", LEAST_FOR_BOUND
+        inputs = _inputs(metric, real, fake, labelling, weights, features)
         compute = functools.partial(metric.compute, weights=weights)
-        measured = compute(*sides, seed=seed, mirror=mirror)
-        named = {metric.names.get(value.name, value.name): value for value in measured}
-        bounds = {f"{name}_lower_bound": value for name, value in named.items()}
-        values |= _to_json(named, protocol)
-        if lower_bounds and lower_bounds.keys() >= bounds.keys():
-            values |= {name: dict(lower_bounds[name]) for name in bounds}
-        elif metric.yardstick and len(real) >= least:
-            flip = mirror and metric.load_extractor is None
-            of_reals = lower_bound(compute, sides[0], n=measured[0].n, seed=seed, mirror=flip)
-            values |= _to_json(dict(zip(bounds, of_reals, strict=True)), protocol)
+        flip = mirror and metric.load_extractor is None
+        measured = compute(inputs.real, inputs.fake, seed=seed, mirror=flip)
+        named = _named(metric, inputs.source, measured)
+        values |= named
+        if not metric.yardstick or len(inputs.real) < inputs.least:
+            continue
+        if yardsticks and all(name + LOWER_BOUND in yardsticks for name in named):
+            about_reals = [name + end for name in named for end in (LOWER_BOUND, CLASS_YARDSTICK)]
+            values |= {key: dict(yardsticks[key]) for key in about_reals if key in yardsticks}
+            continue
+        sizes = {"n": measured[0].n, "n_real": measured[0].n_real}
+        of_reals = yardstick.real_against_real(
+            compute, inputs.real, **sizes, seed=seed, mirror=flip
+        )
+        bounds = _named(metric, inputs.source, of_reals)
+        values |= {name + LOWER_BOUND: bound for name, bound in bounds.items()}
+        if inputs.of_all_classes is not None:
+            pairs = yardstick.class_against_class(
+                compute,
+                inputs.of_all_classes,
+                labelling.labels,
+                labelling.classes,
+                n=measured[0].n,
+                seed=seed,
+                of=labelling.compared,
+            )
+            values |= {
+                metric.names.get(name, name) + CLASS_YARDSTICK: {
+                    **value,
+                    "name": metric.names.get(name, name),
+                    "protocol": inputs.source + value["protocol"],
+                }
+                for name, value in pairs.items()
+            }
     return values
 
 
-def _to_json(values: Mapping[str, MetricValue], protocol: str) -> dict[str, dict[str, Any]]:
-    """The values by their published names, protocols led by the extractor's."""
-    return {
-        name: dataclasses.replace(
-            value,
-            name=name.removesuffix("_lower_bound"),
-            protocol=protocol + value.protocol,
-        ).to_json()
-        for name, value in values.items()
-    }
+def _inputs(
+    metric: Metric,
+    real: ImageSet,
+    fake: ImageSet,
+    labelling: Labelling | None,
+    weights: Path | None,
+    features: dict[Extractor, tuple[Features, Features]],
+) -> _Inputs:
+    """Images, or features, which are added to `features` unless they are there."""
+    if metric.load_extractor is None:
+        if labelling is not None and labelling.compared is not None:
+            real = select(real, labelling.rows)
+        return _Inputs(real, fake, None, "", 2)
+    extractor = metric.load_extractor(weights)
+    if extractor not in features:
+        features[extractor] = (
+            features_of(extractor, real, keep=True, title="real images"),
+            features_of(extractor, fake, keep=False, title="fake images"),
+        )
+    of_real, of_fake = (side[metric.layer] for side in features[extractor])
+    source = f"{extractor.name}:{extractor.weights_id}/"
+    if labelling is None:
+        return _Inputs(of_real, of_fake, None, source, yardstick.LEAST)
+    return _Inputs(of_real[labelling.rows], of_fake, of_real, source, yardstick.LEAST)
+
+
+def _named(metric: Metric, source: str, measured: Sequence[MetricValue]) -> Values:
+    """The values as JSON by their published names, protocols led by the features' source."""
+    values = {}
+    for value in measured:
+        name = metric.names.get(value.name, value.name)
+        protocol = source + value.protocol
+        values[name] = dataclasses.replace(value, name=name, protocol=protocol).to_json()
+    return values
 
 
 def warnings(values: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -150,7 +220,9 @@ def warnings(values: Mapping[str, Mapping[str, Any]]) -> list[str]:
     small = [
         name
         for name, value in values.items()
-        if name.partition(":")[0] == "fid" and _smaller_side(value) < ENOUGH_FOR_FID
+        if name.rpartition("/")[2].partition(":")[0] == "fid"
+        and not is_yardstick(name)
+        and _smaller_side(value) < ENOUGH_FOR_FID
     ]
     return [
         f"warning: {name} of {_smaller_side(values[name])} images is biased upwards (fewer than "
@@ -163,29 +235,35 @@ def _smaller_side(value: Mapping[str, Any]) -> int:
     return min(value["n"], value["n_real"] or value["n"])
 
 
+def is_yardstick(name: str) -> bool:
+    """Whether a key stands beside a value rather than being one: it does not change in a run."""
+    return name.endswith(YARDSTICKS)
+
+
 def table(values: Mapping[str, Mapping[str, Any]]) -> str:
     """The result of `evaluate_arrays` as text: a line per metric and detail, KID before FID."""
-    rows = [("metric", "value", "95 % interval", "real vs real", "n", "protocol")]
-    shown = [name for name in values if not name.endswith("_lower_bound")]
+    rows = [("metric", "value", "95 % interval", "real vs real", "class vs class", "n", "protocol")]
+    shown = [name for name in values if not is_yardstick(name)]
     for name in sorted(shown, key=lambda name: name.startswith("fid")):
         value = values[name]
-        bound = values.get(f"{name}_lower_bound", {"value": None, "details": {}, "n": value["n"]})
-        n = str(value["n"]) if bound["n"] == value["n"] else f"{value['n']} ({bound['n']})"
-        interval = " … ".join(map(_number, value["interval"] or ())) or "-"
+        bound = values.get(name + LOWER_BOUND, {"value": None, "details": {}, "n": value["n"]})
         rows.append(
             (
                 name,
                 _number(value["value"]),
-                interval,
+                " … ".join(map(_number, value["interval"] or ())) or "-",
                 _number(bound["value"]),
-                n,
+                _nearest(values.get(name + CLASS_YARDSTICK)),
+                str(value["n"]) if bound["n"] == value["n"] else f"{value['n']} ({bound['n']})",
                 value["protocol"],
             )
         )
         rows += [
-            (f"  {part}", _number(number), "", _number(bound["details"].get(part)), "", "")
+            (f"  {part}", _number(number), "", _number(bound["details"].get(part)), "", "", "")
             for part, number in value["details"].items()
         ]
+    empty = {i for i in range(1, 6) if all(row[i] in ("", "-") for row in rows[1:])}
+    rows = [[cell for i, cell in enumerate(row) if i not in empty] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         f"{name:<{widths[0]}}  "
@@ -195,58 +273,17 @@ def table(values: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
+def _nearest(pairs: Mapping[str, Any] | None) -> str:
+    """Such as "34.5 (bkl, mel; 99 each)", of the two classes least apart."""
+    if pairs is None:
+        return "-"
+    nearest = pairs["pairs"][0]
+    return f"{_number(nearest['value'])} ({', '.join(nearest['classes'])}; {nearest['n']} each)"
+
+
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def _size(images: np.ndarray) -> str:
+def _size(images: ImageSet) -> str:
     return "x".join(map(str, images.shape[1:]))
-
-
-def _is_workdir(side: str) -> bool:
-    return (Path(side) / "config.json").is_file()
-
-
-def _config_of_a_workdir(*sides: str) -> FrozenConfigDict | None:
-    for side in sides:
-        if _is_workdir(side):
-            return config_schema.from_json((Path(side) / "config.json").read_text())
-    return None
-
-
-def _read_side(
-    side: str, limit: int | None, num_samples: int, seed: int, config: FrozenConfigDict | None
-) -> np.ndarray:
-    """Images uint8 (N, H, W, C) of one side; `limit` bounds all but samples."""
-    dataset, _, split = side.partition(":")
-    if dataset in registry.names("dataset") and split in SPLITS:
-        images = _read_dataset(dataset, split, config)
-        return images if limit is None else choose(images, limit, seed)
-    if _is_workdir(side):
-        # Here, because training, which sampling a work directory builds on, evaluates.
-        from dermgan_jax.synthesis.generate import sample_workdir
-
-        # Training evaluates latents of this seed too (train/snapshot.py).
-        return sample_workdir(Path(side), num_samples, seed + 1)
-    if Path(side).is_dir() or Path(side).suffix == ".npz":
-        channels = 3 if config is None else config.data.channels
-        return read_images(Path(side), channels, limit)
-    raise UserError(
-        f"{side!r} is no folder of images, .npz file, work directory or DATASET:SPLIT "
-        f"(data sets: {', '.join(registry.names('dataset'))}; splits: {', '.join(SPLITS)})"
-    )
-
-
-def _read_dataset(dataset: str, split: str, config: FrozenConfigDict | None) -> np.ndarray:
-    if config is None:
-        raise UserError(f"{dataset}:{split} needs --config, which says how it is prepared")
-    if dataset != config.data.dataset:
-        raise UserError(
-            f"{dataset}:{split} is asked for but the configuration describes "
-            f"{config.data.dataset}: pass a --config whose data.dataset is {dataset}"
-        )
-    listed = catalogue(config.data)
-    images = prepare(listed, config.data).images[listed.indices(split)]
-    if len(images) == 0:
-        raise UserError(f"{dataset}:{split} holds no images: see data.split_fractions")
-    return images

@@ -26,13 +26,20 @@ _OUT = flags.DEFINE_string("out", None, "file or folder to write")
 _NUM = flags.DEFINE_integer("num", 64, "how many images", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "random seed", lower_bound=0)
 _LABEL = flags.DEFINE_string("label", None, "generate: class name; default: as in the data")
-_CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "generate: latest, best or a step")
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", "latest", "generate, translate: latest, best or a step"
+)
 _LATENTS = flags.DEFINE_string("latents", None, "generate: .npz with key z, instead of a seed")
-_REAL = flags.DEFINE_string("real", None, "evaluate: folder, .npz, DATASET:SPLIT or workdir")
-_FAKE = flags.DEFINE_string("fake", None, "evaluate: folder, .npz, DATASET:SPLIT or workdir")
+_REAL = flags.DEFINE_string(
+    "real", None, "evaluate: folder, .npz, DATASET:SPLIT, DATASET:SPLIT:CLASS or workdir"
+)
+_FAKE = flags.DEFINE_string("fake", None, "evaluate: as --real")
 _WEIGHTS = flags.DEFINE_string("weights", None, "folder of pretrained weights, looked into first")
 _FETCH = flags.DEFINE_list("fetch", [], "weights: names of files to fetch")
 _METRICS = flags.DEFINE_list("metrics", ["swd"], "evaluate: which metrics")
+_INPUT = flags.DEFINE_string("input", None, "translate: folder of images or .npz")
+_DIRECTION = flags.DEFINE_string("direction", "AtoB", "translate: AtoB or BtoA")
+_RECONSTRUCT = flags.DEFINE_bool("reconstruct", False, "translate: and back again")
 _HELP = flags.DEFINE_bool("help", False, "show this")
 _EXIT_CODE_IF_STOPPED = flags.DEFINE_integer(
     "exit_code_if_stopped", 0, "train: exit code when told to stop, for a cluster to run it again"
@@ -109,10 +116,28 @@ def _generate() -> None:
     )
 
 
-def _evaluate() -> None:
-    from dermgan_jax.evaluate import evaluate
+def _translate() -> None:
+    from dermgan_jax.synthesis.translate import translate
 
-    evaluate(
+    translate(
+        _workdir(),
+        Path(_required(_INPUT)),
+        Path(_required(_OUT)),
+        direction=_DIRECTION.value,
+        checkpoint=_CHECKPOINT.value,
+        reconstruct=_RECONSTRUCT.value,
+    )
+
+
+def _evaluate() -> None:
+    import json
+
+    from dermgan_jax import sides
+    from dermgan_jax.evaluate import evaluate
+    from dermgan_jax.report import evaluation_figure
+    from dermgan_jax.train.workdir import write_atomically
+
+    found = evaluate(
         _required(_REAL),
         _required(_FAKE),
         _METRICS.value,
@@ -120,8 +145,20 @@ def _evaluate() -> None:
         seed=_SEED.value,
         config=_config() if _CONFIG.value is not None else None,
         weights=Path(_WEIGHTS.value) if _WEIGHTS.value else None,
-        out=Path(_OUT.value) if _OUT.value else None,
     )
+    print(found.text())
+    if _OUT.value:
+        out = Path(_OUT.value)
+    elif sides.is_workdir(found.fake.name):
+        out = Path(found.fake.name) / "evaluation.json"
+    else:
+        print("--out=FILE.json keeps these values and draws a figure of them")
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, json.dumps(found.result, indent=2) + "\n")
+    figure = out.with_suffix(".png")
+    evaluation_figure.draw(found.result, found.real.examples(8), found.fake.examples(8), figure)
+    print(f"written: {out}, {figure}")
 
 
 def _report() -> None:
@@ -150,6 +187,7 @@ MODES: dict[str, Callable[[], int | None]] = {
     "check": _check,
     "prepare": _prepare,
     "generate": _generate,
+    "translate": _translate,
     "evaluate": _evaluate,
     "report": _report,
     "weights": _weights,

@@ -15,6 +15,10 @@ REGISTRY = {
         "image_folder": "dermgan_jax.data.datasets.image_folder:load",
         "ham10000": "dermgan_jax.data.datasets.ham10000:load",
         "isic2018": "dermgan_jax.data.datasets.isic2018:load",
+        "derm7pt": "dermgan_jax.data.datasets.derm7pt:load",
+        "chest_xray": "dermgan_jax.data.datasets.chest_xray:load",
+        "image_folders": "dermgan_jax.data.datasets.image_folders:load",
+        "phantom_pairs": "dermgan_jax.data.datasets.phantom_pairs:load",
     },
     "metric": {
         "swd": "dermgan_jax.metrics.registered:SWD",

@@ -68,7 +68,9 @@ def gradients(recipe, phase, state, images_seen=0):
         rng = jax.random.key(7)
         batch = jax.tree.map(
             lambda x: x[0],
-            load_batches(recipe, jax.tree.map(lambda x: x[0], batches), {}, rng),
+            load_batches(
+                recipe, jax.tree.map(lambda x: x[0], batches), {}, rng, stage.image_size
+            ),
         )
         context = Context(
             stage.image_size,

@@ -4,7 +4,11 @@ Data faults that need no run are tested beside their readers in tests/data; here
 the command line. Nothing here may cost an existing checkpoint.
 """
 
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +21,7 @@ from PIL import Image
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.gans.pgan import ProgressiveGan
-from dermgan_jax.train import checkpoint, loop
+from dermgan_jax.train import loop
 
 
 @pytest.fixture(scope="module")
@@ -197,43 +201,26 @@ def test_checkpoint_cut_short(run, trained, tmp_path):
     assert code == 0, error
 
 
-def test_full_disk_while_saving_costs_no_checkpoint(run, trained, tmp_path, monkeypatch):
+def test_full_disk_while_saving_costs_no_checkpoint(run, trained, cache_dir, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(trained, workdir)
     before = complete_checkpoints(workdir)
-    save = checkpoint.Checkpoints.save
-
-    def save_on_full_disk(self, *arguments):
-        # Orbax writes in threads of its own: take the room away under its feet.
-        with file_size_limit(2_000):
-            save(self, *arguments)
-            self.wait()
-
-    monkeypatch.setattr(checkpoint.Checkpoints, "save", save_on_full_disk)
-    code, error = run(f"--workdir={workdir}", "--config.train.total_kimg=0.128")
-    assert code == 2
-    assert "could not be written" in error
-    assert "run the same command to continue" in error
+    arguments = [f"--workdir={workdir}", "--config.train.total_kimg=0.128"]
+    tests = Path(__file__).parent
+    full = subprocess.run(
+        [
+            sys.executable, tests / "full_disk_run.py", "--config=tests/tiny_configs.py:pgan",
+            f"--config.data.prepared_dir={cache_dir}", *arguments,
+        ],
+        env={**os.environ, "PYTHONPATH": str(tests), "JAX_NUM_CPU_DEVICES": "8"},
+        cwd=tests.parent, capture_output=True, text=True,
+    )  # fmt: skip
+    assert full.returncode == 2, full.stderr
+    assert "could not be written" in full.stderr
+    assert "run the same command to continue" in full.stderr
     assert complete_checkpoints(workdir) == before
-    monkeypatch.undo()
-    code, error = run(f"--workdir={workdir}", "--config.train.total_kimg=0.128")
+    code, error = run(*arguments)
     assert code == 0, error
-
-
-class file_size_limit:
-    """No file may grow beyond so many bytes: the operating system's own refusal to write."""
-
-    def __init__(self, size):
-        import resource
-
-        self.resource, self.size = resource, size
-
-    def __enter__(self):
-        self.before = self.resource.getrlimit(self.resource.RLIMIT_FSIZE)
-        self.resource.setrlimit(self.resource.RLIMIT_FSIZE, (self.size, self.before[1]))
-
-    def __exit__(self, *_):
-        self.resource.setrlimit(self.resource.RLIMIT_FSIZE, self.before)
 
 
 def test_nan_loss_stops_the_run_and_names_everything(cache_dir, tmp_path, monkeypatch):

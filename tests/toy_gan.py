@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from dermgan_jax.gans.base import Aux, Gan, Phase
+from dermgan_jax.gans.base import Aux, Phase, Sampler
 
 LATENT = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class ToyGan(Gan):
+class ToyGan(Sampler):
     """Generates images by one matrix product, scores them by another."""
 
     @staticmethod

@@ -3,6 +3,7 @@
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
+from dermgan_jax.data.domains import DOMAINS
 from dermgan_jax.data.faults import DataError, Fault, lines
 from dermgan_jax.data.prepare import (
     Catalogue,
@@ -13,6 +14,8 @@ from dermgan_jax.data.prepare import (
     select,
 )
 from dermgan_jax.data.splits import SPLITS
+
+SMALL_SHARE = 0.1  # of the other domain's images; below, the summary warns
 
 
 def check(config: FrozenConfigDict) -> list[str]:
@@ -48,24 +51,59 @@ def checked_catalogue(config: FrozenConfigDict) -> Catalogue:
 
 
 def summary(catalogue: Catalogue) -> str:
-    """A table of images per class and split, and what the data set is."""
-    width = max(len(name) for name in (*catalogue.classes, "class", "all"))
-    rows = [
-        (name, [catalogue.class_counts(s)[i] for s in SPLITS])
-        for i, name in enumerate(catalogue.classes)
-    ]
-    rows.append(("all", [len(catalogue.indices(split)) for split in SPLITS]))
-    header = f"{'class':<{width}}" + "".join(f"{split:>8}" for split in SPLITS)
+    """What the data set is, and tables of images per class and split; of two domains, one each."""
     groups = len({record.group for record in catalogue.records})
-    return "\n".join(
-        [
-            f"{catalogue.dataset.name}: {len(catalogue.records)} images in {groups} groups",
-            f"licence: {catalogue.dataset.licence}",
-            f"split: {catalogue.split_hash[:16]}",
-            header,
-            *(f"{name:<{width}}" + "".join(f"{n:>8}" for n in counts) for name, counts in rows),
-        ]
-    )
+    text = [
+        f"{catalogue.dataset.name}: {len(catalogue.records)} images in {groups} groups",
+        f"licence: {catalogue.dataset.licence}",
+        f"split: {catalogue.split_hash[:16]}",
+    ]
+    if not catalogue.domains.any():
+        return "\n".join([*text, *_table(catalogue)])
+    for domain in DOMAINS:
+        members = (catalogue.records[row] for row in catalogue.indices("all", domain))
+        kinds = sorted({record.domain for record in members} - {""})
+        title = f"domain {domain.upper()}" + (f": {', '.join(kinds)}" if kinds else "")
+        text += ["", title, *_table(catalogue, domain)]
+    return "\n".join([*text, "", *_balance(catalogue)])
+
+
+def _table(catalogue: Catalogue, domain: str = "") -> list[str]:
+    """Images per class and split, of one domain if given, with each class's share of all."""
+    counts = {split: catalogue.class_counts(split, domain) for split in SPLITS}
+    rows = [
+        (name, [counts[split][index] for split in SPLITS])
+        for index, name in enumerate(catalogue.classes)
+    ]
+    if domain:
+        rows = [(name, numbers) for name, numbers in rows if sum(numbers)]
+    totals = [len(catalogue.indices(split, domain)) for split in SPLITS]
+    width = max(len(name) for name in (*catalogue.classes, "class", "all"))
+    columns = (*SPLITS, "share") if domain else SPLITS
+    table = [f"{'class':<{width}}" + "".join(f"{column:>8}" for column in columns)]
+    for name, numbers in [*rows, ("all", totals)]:
+        share = f"{sum(numbers) / sum(totals):>8.1%}" if domain else ""
+        table.append(f"{name:<{width}}" + "".join(f"{n:>8}" for n in numbers) + share)
+    return table
+
+
+def _balance(catalogue: Catalogue) -> list[str]:
+    """How many pairs two domains have, how their sizes compare, and a warning if badly."""
+    of_a, of_b = catalogue.domain_counts("all")
+    text = []
+    pairs = [len(catalogue.pairs(split)[0]) for split in SPLITS]
+    if any(pairs):
+        named = ", ".join(f"{split} {n}" for split, n in zip(SPLITS, pairs, strict=True))
+        text.append(f"pairs: {named}")
+    text.append(f"domain A to domain B: {of_a} to {of_b} images, a ratio of {of_a / of_b:.2f}")
+    few, small, large = ("A", of_a, of_b) if of_a < of_b else ("B", of_b, of_a)
+    if small < SMALL_SHARE * large:
+        text.append(
+            f"warning: domain {few} has {small} images, less than {SMALL_SHARE:.0%} of the other's "
+            f"{large}: what is translated into it will repeat those few; add images, or leave some "
+            "of the other domain out"
+        )
+    return text
 
 
 def _listed(data_config: DataConfig) -> tuple[Catalogue | None, list[Fault]]:
@@ -90,6 +128,15 @@ def _split_faults(catalogue: Catalogue, data_config: DataConfig) -> list[Fault]:
     found = []
     if not len(catalogue.indices(split)):
         found.append(Fault("splits", f"split {split!r} (data.split) is empty: choose another"))
+    found += [
+        Fault(
+            "domains without training images",
+            f"domain {domain.upper()} has no images in split {split!r} (data.split): add some, or "
+            "choose another split",
+        )
+        for domain, count in zip(DOMAINS, catalogue.domain_counts(split), strict=False)
+        if not count
+    ]
     if not data_config.num_images:  # a small random subset may well miss a class
         found += [
             Fault(

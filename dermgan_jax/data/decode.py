@@ -10,6 +10,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from dermgan_jax.data.faults import DataError, Fault
 
 DECODER_VERSION = 1  # raise it whenever the same file would give other pixels
+GREY_MODES = frozenset({"1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+# Differences between R, G and B that count as colour, and the share of pixels that must have them.
+# Below are grey images whose JPEG has rounded its chroma, or that carry a small coloured mark.
+COLOUR_DIFFERENCE = 16
+COLOURED_SHARE = 0.01
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 
@@ -46,6 +51,16 @@ def read_image(path: Path, channels: int) -> np.ndarray:
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
+def header_size(path: Path) -> tuple[int, int]:
+    """(H, W) of the stored pixels, which an EXIF orientation may turn; no pixel is decoded.
+
+    Raises:
+      DataError: if the file is no image.
+    """
+    with _opened(path) as image:
+        return image.height, image.width
+
+
 def read_mask(path: Path) -> np.ndarray:
     """Decodes a segmentation: bool (H, W), true where the luminance is at least half.
 
@@ -55,8 +70,13 @@ def read_mask(path: Path) -> np.ndarray:
     return read_image(path, 1)[..., 0] >= 128
 
 
-def require_usable(path: Path, resolution: int) -> None:
+def require_usable(path: Path, resolution: int, field: str = "data.resolution") -> None:
     """Checks from the header that an image may be trained on as it is.
+
+    Args:
+      path: an image file.
+      resolution: side in pixels of the square it will become.
+      field: of the configuration, which says so.
 
     Raises:
       DataError: if the file is unreadable, holds ink colours (CMYK) or transparency, whose colours
@@ -72,9 +92,28 @@ def require_usable(path: Path, resolution: int) -> None:
             raise _error(
                 "tiny images",
                 path,
-                f"is {image.width}x{image.height} pixels, too small for data.resolution="
-                f"{resolution}: remove it or set data.resolution to at most {side}",
+                f"is {image.width}x{image.height} pixels, too small for {field}={resolution}: "
+                f"remove it or set {field} to at most {side}",
             )
+
+
+def require_grey(path: Path) -> None:
+    """Checks that reading a file as one channel loses no colours.
+
+    Grey content stored as RGB passes: some hospitals' exports are stored so.
+
+    Raises:
+      DataError: if the image is coloured, truncated or unreadable.
+    """
+    with _opened(path) as image:
+        if image.mode in GREY_MODES:
+            return
+        pixels = np.asarray(image.convert("RGB"))
+    coloured = pixels.max(-1) - pixels.min(-1) > COLOUR_DIFFERENCE
+    if coloured.mean() > COLOURED_SHARE:
+        raise _error(
+            "coloured images", path, "is coloured but data.channels=1: set data.channels=3"
+        )
 
 
 def to_square(image: np.ndarray, resolution: int) -> np.ndarray:
@@ -82,14 +121,30 @@ def to_square(image: np.ndarray, resolution: int) -> np.ndarray:
 
     "Centre-cropped to a square, resized" (P1, data); the filter is our choice.
     """
-    height, width, channels = image.shape
+    height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     square = image[top : top + side, left : left + side]
     if side == resolution:
         return square
-    picture = Image.fromarray(square if channels == 3 else square[..., 0])
-    resized = picture.resize((resolution, resolution), Image.Resampling.LANCZOS)
+    return _resized(square, resolution, Image.Resampling.LANCZOS)
+
+
+def stretch_to_square(image: np.ndarray, resolution: int) -> np.ndarray:
+    """The whole image, resized without regard to its aspect: uint8 (H, W, C) to (R, R, C).
+
+    As the original CycleGAN does it (data/base_dataset.py: torchvision's Resize of a PIL image by
+    bicubic interpolation, which PIL widens to avoid aliasing).
+    """
+    if image.shape[:2] == (resolution, resolution):
+        return image
+    return _resized(image, resolution, Image.Resampling.BICUBIC)
+
+
+def _resized(image: np.ndarray, resolution: int, resampling: Image.Resampling) -> np.ndarray:
+    channels = image.shape[-1]
+    picture = Image.fromarray(image if channels == 3 else image[..., 0])
+    resized = picture.resize((resolution, resolution), resampling)
     return np.asarray(resized).reshape(resolution, resolution, channels)
 
 

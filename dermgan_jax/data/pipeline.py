@@ -7,9 +7,13 @@ process, for every batch size and whatever `data.cache` is:
   none    image files are decoded for every batch by a parallel tf.data pipeline
   host    prepared arrays lie in host memory; a batch is an indexed read
   device  prepared arrays lie in accelerator memory; a batch is a vector of indices
+
+Two domains are two streams: paired ones share their permutations, unpaired ones do not. The shorter
+one begins again sooner, so that an epoch is the length of the longer one.
 """
 
 import abc
+import dataclasses
 import functools
 import os
 import weakref
@@ -25,12 +29,13 @@ from dermgan_jax.data.prepare import Catalogue, decode_record, prepare
 BATCHES_AHEAD = 8  # decoded before they are asked for, where files are read
 
 
-@functools.lru_cache(maxsize=4)
-def _permutation(seed: int, epoch: int, num_examples: int) -> np.ndarray:
-    return np.random.default_rng((seed, epoch)).permutation(num_examples)
+@functools.lru_cache(maxsize=8)
+def _permutation(seed: tuple[int, ...], epoch: int, num_examples: int) -> np.ndarray:
+    first, *others = seed
+    return np.random.default_rng((first, epoch, *others)).permutation(num_examples)
 
 
-def stream(seed: int, start: int, count: int, num_examples: int) -> np.ndarray:
+def stream(seed: tuple[int, ...], start: int, count: int, num_examples: int) -> np.ndarray:
     """Which examples stand at positions start … start + count − 1 of the stream.
 
     Returns:
@@ -46,15 +51,43 @@ def stream(seed: int, start: int, count: int, num_examples: int) -> np.ndarray:
     return indices
 
 
-def local_stream(
-    seed: int, start: int, shape: tuple[int, int, int], num_examples: int
-) -> np.ndarray:
-    """This process's columns of the stream laid out as global (steps, repeats, batch): int32."""
-    steps, repeats, batch = shape
-    indices = stream(seed, start, steps * repeats * batch, num_examples)
-    share = batch // jax.process_count()
-    first = jax.process_index() * share
-    return indices.reshape(shape)[:, :, first : first + share]
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One stream of images.
+
+    Attributes:
+      rows: int64 (n,), positions in the catalogue.
+      seed: of its permutations; streams of equal seed and length go in step.
+      labels: int32 (n,), or None where labels play no part.
+    """
+
+    rows: np.ndarray
+    seed: tuple[int, ...]
+    labels: np.ndarray | None = None
+
+    def local_stream(self, start: int, shape: tuple[int, int, int]) -> np.ndarray:
+        """This process's columns of the stream laid out as global (steps, repeats, batch): int32.
+
+        Values are positions in `rows`.
+        """
+        steps, repeats, batch = shape
+        indices = stream(self.seed, start, steps * repeats * batch, len(self.rows))
+        share = batch // jax.process_count()
+        first = jax.process_index() * share
+        return indices.reshape(shape)[:, :, first : first + share]
+
+
+def sources(config: FrozenConfigDict, catalogue: Catalogue) -> dict[str, Source]:
+    """Name in a batch -> stream: "image" of the split, or "a" and "b" of its two domains."""
+    data, seed = config.data, config.seed
+    if not data.domain_a:
+        rows = catalogue.indices(data.split)
+        return {"image": Source(rows, (seed,), catalogue.labels[rows])}
+    if data.paired:
+        of_a, of_b = catalogue.pairs(data.split)
+        return {"a": Source(of_a, (seed,)), "b": Source(of_b, (seed,))}
+    of_a, of_b = (catalogue.indices(data.split, domain) for domain in ("a", "b"))
+    return {"a": Source(of_a, (seed,)), "b": Source(of_b, (seed, 1))}
 
 
 def downscale(images: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
@@ -95,17 +128,17 @@ class Feed(abc.ABC):
     def __init__(self, config: FrozenConfigDict, catalogue: Catalogue, mesh: Mesh):
         self.config = config
         self.mesh = mesh
-        self.rows = catalogue.indices(config.data.split)
-        self.labels = catalogue.labels[self.rows]
-
-    def indices(self, start: int, shape: tuple[int, int, int]) -> np.ndarray:
-        """This process's columns of the global (steps, repeats, batch) indices from `start` on."""
-        return local_stream(self.config.seed, start, shape, len(self.rows))
+        self.sources = sources(config, catalogue)
 
     @property
     def by_batch(self) -> NamedSharding:
         """Of arrays (steps, repeats, batch, …)."""
         return NamedSharding(self.mesh, PartitionSpec(None, None, "data"))
+
+    def delivered(self, image_size: tuple[int, int]) -> tuple[int, int]:
+        """(H, W) of what a stage of `image_size` is fed: larger where the step crops it."""
+        load = self.config.data.load_resolution
+        return (load, load) if load else image_size
 
     def resident(self, image_size: tuple[int, int]) -> dict[str, jax.Array]:
         """Arrays that stay in device memory during a stage; empty unless the cache is "device"."""
@@ -127,12 +160,21 @@ class DeviceFeed(Feed):
         self.images = prepare(catalogue, config.data).images
 
     def resident(self, image_size: tuple[int, int]) -> dict[str, jax.Array]:
-        arrays = {"image": downscale(self.images[self.rows], image_size), "label": self.labels}
+        arrays = {}
+        for name, source in self.sources.items():
+            arrays[name] = downscale(self.images[source.rows], self.delivered(image_size))
+            if source.labels is not None:
+                arrays["label"] = source.labels
         return to_devices(arrays, NamedSharding(self.mesh, PartitionSpec()))
 
     def take(self, start, shape, image_size):
         del image_size
-        return to_devices({"index": self.indices(start, shape)}, self.by_batch)
+        batches = {}
+        for name, source in self.sources.items():
+            batches[name] = source.local_stream(start, shape)
+            if source.labels is not None:
+                batches["label"] = batches[name]
+        return to_devices(batches, self.by_batch)
 
 
 class HostFeed(Feed):
@@ -141,13 +183,23 @@ class HostFeed(Feed):
     def __init__(self, config: FrozenConfigDict, catalogue: Catalogue, mesh: Mesh):
         super().__init__(config, catalogue, mesh)
         self.prepared = prepare(catalogue, config.data).images
-        self.images = np.empty((0, 0, 0, 0), np.uint8)
+        self.size = (0, 0)
+        self.images: dict[str, np.ndarray] = {}
 
     def take(self, start, shape, image_size):
-        if self.images.shape[1:3] != image_size:
-            self.images = downscale(self.prepared[self.rows], image_size)
-        indices = self.indices(start, shape)
-        batches = {"image": self.images[indices], "label": self.labels[indices]}
+        size = self.delivered(image_size)
+        if self.size != size:
+            self.size = size
+            self.images = {
+                name: downscale(self.prepared[source.rows], size)
+                for name, source in self.sources.items()
+            }
+        batches = {}
+        for name, source in self.sources.items():
+            indices = source.local_stream(start, shape)
+            batches[name] = self.images[name][indices]
+            if source.labels is not None:
+                batches["label"] = source.labels[indices]
         return to_devices(batches, self.by_batch)
 
 
@@ -159,47 +211,52 @@ class FileFeed(Feed):
         self.catalogue = catalogue
         self.position = -1
         self.key: Any = None
-        self.batches: Any = None
+        self.images: dict[str, Any] = {}
         # Left to the interpreter's own end, tf.data would wait for ever for its decoding threads.
         weakref.finalize(self, vars(self).clear)
 
     def take(self, start, shape, image_size):
         steps, repeats, batch = shape
-        key = (batch, repeats, image_size)
+        size = self.delivered(image_size)
+        key = (batch, repeats, size)
         if (self.position, self.key) != (start, key):
-            self.batches = self._open(start, (1, repeats, batch), image_size)
+            self.images = {
+                name: self._open(source, start, (1, repeats, batch), size)
+                for name, source in self.sources.items()
+            }
             self.key = key
-        indices = self.indices(start, shape)
-        images = np.stack([next(self.batches) for _ in range(steps)])
         self.position = start + steps * repeats * batch
-        batches = {
-            "image": images.reshape(*indices.shape, *images.shape[2:]),
-            "label": self.labels[indices],
-        }
+        batches = {}
+        for name, source in self.sources.items():
+            indices = source.local_stream(start, shape)
+            images = np.stack([next(self.images[name]) for _ in range(steps)])
+            batches[name] = images.reshape(*indices.shape, *images.shape[2:])
+            if source.labels is not None:
+                batches["label"] = source.labels[indices]
         return to_devices(batches, self.by_batch)
 
-    def _open(self, start: int, shape: tuple[int, int, int], image_size: tuple[int, int]) -> Any:
-        """An iterator over uint8 (repeats · local batch, h, w, C), one element per iteration."""
+    def _open(
+        self, source: Source, start: int, shape: tuple[int, int, int], size: tuple[int, int]
+    ) -> Any:
+        """An iterator over uint8 (repeats · local batch, H, W, C), one element per iteration."""
         import tensorflow as tf
 
         # The functions hold no reference to the feed, so that dropping it stops the threads.
-        catalogue, rows, seed, data = self.catalogue, self.rows, self.config.seed, self.config.data
-        local = self.indices(start, shape).size
+        catalogue, data = self.catalogue, self.config.data
+        local = source.local_stream(start, shape).size
         threads = data.workers or os.cpu_count()
 
         def decode(index: np.ndarray) -> np.ndarray:
-            image = decode_record(catalogue, int(rows[index]), data)
-            return downscale(image[None], image_size)[0]
+            image = decode_record(catalogue, int(source.rows[index]), data)
+            return downscale(image[None], size)[0]
 
         def load(index: tf.Tensor) -> tf.Tensor:
             image = tf.numpy_function(decode, [index], tf.uint8, stateful=False)
-            return tf.ensure_shape(image, (*image_size, data.channels))
+            return tf.ensure_shape(image, (*size, data.channels))
 
         def locate(position: tf.Tensor) -> tf.Tensor:
             indices = tf.numpy_function(
-                lambda p: local_stream(seed, int(p), shape, len(rows)).reshape(-1),
-                [position],
-                tf.int32,
+                lambda p: source.local_stream(int(p), shape).reshape(-1), [position], tf.int32
             )
             return tf.ensure_shape(indices, (local,))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from ml_collections import ConfigDict, FrozenConfigDict
 
 UNLABELLED = -1
 
@@ -21,6 +22,8 @@ class Record:
       mask: lesion segmentation file, if there is one.
       split: the split the publisher assigned ("train", "val", "test"), or None.
       subgroups: columns that results are broken down by, such as age, sex, localization.
+      domain: what kind of picture it is, such as "clinical"; "" where a data set has one kind.
+      pair: records of different domains with the same pair, unless "", show the same thing.
     """
 
     id: str
@@ -30,6 +33,8 @@ class Record:
     mask: Path | None = None
     split: str | None = None
     subgroups: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    domain: str = ""
+    pair: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +67,11 @@ class DataSpec:
     """Static facts about prepared data that networks and losses depend on. Hashable.
 
     Attributes:
-      height, width, channels: of the prepared images.
+      height, width, channels: of the images that networks are fed.
       class_counts: images per class in the training split; empty if unlabelled.
-      num_examples: images in the training split.
+      num_examples: images in the training split; of two domains the larger one counts, of paired
+        ones the pairs.
+      domain_counts: images in the training split of domains A and B; empty if there is one domain.
     """
 
     height: int
@@ -72,7 +79,13 @@ class DataSpec:
     channels: int
     class_counts: tuple[int, ...]
     num_examples: int
+    domain_counts: tuple[int, ...] = ()
 
     @property
     def num_classes(self) -> int:
         return len(self.class_counts)
+
+
+def load_resolution(data_config: ConfigDict | FrozenConfigDict) -> int:
+    """Side in pixels of the squares that images are prepared as; training may crop them."""
+    return data_config.load_resolution or data_config.resolution

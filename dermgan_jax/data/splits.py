@@ -18,7 +18,8 @@ def assign(
     of a group hence depends on the groups of its own class only, not on the order of rows.
 
     Args:
-      labels: int (N,). A group of several labels counts under its most frequent (then lowest) one.
+      labels: int (N,), classes or `strata`. A group of several labels counts under its most
+        frequent (then lowest) one.
       groups: N names, such as lesions or patients.
       fractions: shares of images for train, val and test, adding up to 1.
       seed: another seed gives another, equally good assignment.
@@ -41,6 +42,18 @@ def assign(
         shares = middles / sizes[members].sum()
         split_of_group[members] = np.searchsorted(bounds, shares, side="right")
     return np.asarray(SPLITS)[split_of_group[group_of_image]]
+
+
+def strata(labels: Sequence[int], domains: Sequence[str]) -> np.ndarray:
+    """What `assign` should balance: classes, apart for each kind of picture: int (N,).
+
+    Args:
+      labels: N classes, -1 or above.
+      domains: N kinds of picture; where there is one kind, the result is `labels`.
+    """
+    labels = np.asarray(labels)
+    _, kinds = np.unique(np.asarray(domains), return_inverse=True)
+    return labels + kinds * (labels.max(initial=0) + 2)
 
 
 def hash_order(ids: Sequence[str], seed: int) -> np.ndarray:

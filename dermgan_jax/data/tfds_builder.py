@@ -6,10 +6,10 @@
   tfds.load("dermgan/ham10000", split="train",
             download_and_prepare_kwargs={"download_config": place})
 
-There is one configuration per registered data set: dermgan/phantom, dermgan/image_folder,
-dermgan/ham10000 and dermgan/isic2018. Listing, decoding and splits are those of the rest of the
-program; images keep their size. For other settings pass a `Config` with a name of your own as
-`config` in `builder_kwargs`.
+There is one configuration per registered data set, such as dermgan/phantom or dermgan/derm7pt.
+Listing, decoding and splits are those of the rest of the program; images keep their size. Pictures
+of several kinds are told apart by `domain`, and those of equal `pair` show the same thing. For
+other settings pass a `Config` with a name of your own as `config` in `builder_kwargs`.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
 from dermgan_jax import registry
-from dermgan_jax.data.datasets.ham10000 import CLASSES
+from dermgan_jax.data.datasets import chest_xray, derm7pt, ham10000
 from dermgan_jax.data.prepare import Catalogue, catalogue
 from dermgan_jax.data.splits import SPLITS
 
@@ -32,45 +32,70 @@ class Config(tfds.core.BuilderConfig):
 
     Attributes:
       dataset: as registered.
+      channels: 3, or 1 for images that are grey as published.
       classes: names for integer labels; empty leaves labels as text.
+      resolution: of the phantoms.
+      paired: image_folders: images of equal name are partners.
     """
 
     dataset: str
     classes: tuple[str, ...] = ()
     csv: str = ""
-    resolution: int = 256  # of the phantom
+    channels: int = 3
+    paired: bool = False
+    resolution: int = 256
     num_images: int = 0
     split_fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
     split_seed: int = 0
 
 
+CLASSES = {
+    "phantom": ham10000.CLASSES,
+    "phantom_pairs": ham10000.CLASSES,
+    "ham10000": ham10000.CLASSES,
+    "isic2018": ham10000.CLASSES,
+    "derm7pt": derm7pt.CLASSES,
+    "chest_xray": chest_xray.CLASSES,
+}
+DRAWN = frozenset({"phantom", "phantom_pairs"})
+
+
 class Dermgan(tfds.core.GeneratorBasedBuilder):
-    """Dermatology images with diagnoses, lesion groups and masks."""
+    """Medical images with diagnoses, groups (lesions, cases or patients), pairs and masks."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Unpack the original download and give its folder as manual_dir; the modules in "
-        "dermgan_jax/data/datasets/ describe the layouts. dermgan/phantom needs none."
+        "dermgan_jax/data/datasets/ describe the layouts. The phantoms need none."
     )
     BUILDER_CONFIGS: ClassVar[list[Config]] = [
-        Config(name=name, dataset=name, classes=() if name == "image_folder" else CLASSES)
+        Config(
+            name=name,
+            dataset=name,
+            channels=1 if name == "chest_xray" else 3,
+            classes=CLASSES.get(name, ()),
+        )
         for name in registry.names("dataset")
     ]
 
     def _info(self) -> tfds.core.DatasetInfo:
-        classes = self.builder_config.classes
+        classes, channels = self.builder_config.classes, self.builder_config.channels
         return tfds.core.DatasetInfo(
             builder=self,
             description=type(self).__doc__,
             features=tfds.features.FeaturesDict(
                 {
-                    "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
+                    "image": tfds.features.Image(
+                        shape=(None, None, channels), encoding_format="png"
+                    ),
                     "label": tfds.features.ClassLabel(names=classes)
                     if classes
                     else tfds.features.Text(),
                     "id": tfds.features.Text(),
                     "group": tfds.features.Text(),
+                    "domain": tfds.features.Text(),
+                    "pair": tfds.features.Text(),
                     "has_mask": np.bool_,
                     "mask": tfds.features.Image(shape=(None, None, 1), encoding_format="png"),
                 }
@@ -80,16 +105,19 @@ class Dermgan(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
         settings = self.builder_config
-        drawn = settings.dataset == "phantom"
         listed = catalogue(
             ConfigDict(
                 {
                     "dataset": settings.dataset,
-                    "dir": "" if drawn else str(dl_manager.manual_dir),
+                    "dir": "" if settings.dataset in DRAWN else str(dl_manager.manual_dir),
                     "csv": settings.csv,
                     "resolution": settings.resolution,
-                    "channels": 3,
+                    "load_resolution": 0,
+                    "channels": settings.channels,
                     "classes": (),
+                    "domain_a": (),
+                    "domain_b": (),
+                    "paired": settings.paired,
                     "num_images": settings.num_images,
                     "split_fractions": settings.split_fractions,
                     "split_seed": settings.split_seed,
@@ -116,6 +144,8 @@ class Dermgan(tfds.core.GeneratorBasedBuilder):
                     "label": listed.classes[label] if label >= 0 else self._unlabelled,
                     "id": record.id,
                     "group": record.group,
+                    "domain": record.domain,
+                    "pair": record.pair,
                     "has_mask": mask is not None,
                     "mask": shown[..., None].astype(np.uint8) * 255,
                 },

@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -10,10 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import UserError
 
 Variables = dict[str, Any]
 Features = dict[str, np.ndarray]
+Advance = Callable[[int], None]
 
 PIXELS_AT_ONCE = 2**25  # of a batch, over all devices; batches of larger images have fewer
 CPU_BATCH = 16  # activations of more images do not stay in the caches
@@ -28,16 +30,16 @@ class Extractor:
       name: of the protocol; features of different names are not comparable.
       weights_id: the first eight digits of the weights' sha256.
       dim: numbers per image of the features that distances are taken of.
-      extract: uint8 (N, H, W, C), C 1 or 3 -> name of a layer -> float32 (N, its dim). The images
-        of one call have one size; the first call for a size compiles. Raises `UserError` for
-        anything else. The result does not depend on how images are divided into calls, up to
-        rounding.
+      extract: an image set uint8 (N, H, W, C), C 1 or 3, and what is told the number of images of
+        each finished batch -> name of a layer -> float32 (N, its dim). A batch of images is in
+        memory at a time. The first call for a size compiles. Raises `UserError` for anything else.
+        The result does not depend on how images are divided into calls, up to rounding.
     """
 
     name: str
     weights_id: str
     dim: int
-    extract: Callable[[np.ndarray], Features]
+    extract: Callable[[ImageSet, Advance], Features]
 
 
 def batched(
@@ -45,8 +47,9 @@ def batched(
     network: Callable[[Variables, jax.Array], dict[str, jax.Array]],
     variables: Variables,
     batch_size: int | None = None,
-) -> Callable[[np.ndarray], Features]:
-    """The `extract` of an `Extractor`: full batches only, over all devices of this process.
+    devices: Sequence[jax.Device] | None = None,
+) -> Callable[[ImageSet, Advance], Features]:
+    """The `extract` of an `Extractor`: full batches only, over several devices.
 
     Args:
       preprocess: uint8 (B, H, W, 3) -> what the network takes, of a size independent of H and W,
@@ -54,16 +57,18 @@ def batched(
       network: variables, preprocessed images -> layer name -> (B, dim).
       variables: of the network.
       batch_size: images per step at most, over all devices; without it, what suits the device.
+      devices: of this process; without them, all of its.
     """
-    mesh = Mesh(np.array(jax.local_devices()), ("image",))
+    devices = jax.local_devices() if devices is None else devices
+    mesh = Mesh(np.array(devices), ("image",))
     over_devices = NamedSharding(mesh, PartitionSpec("image"))
     variables = jax.device_put(variables, NamedSharding(mesh, PartitionSpec()))
     prepare = jax.jit(lambda images: preprocess(_as_rgb(images)))
     forward = jax.jit(network)
 
-    most = batch_size or (CPU_BATCH if jax.default_backend() == "cpu" else 64 * mesh.size)
+    most = batch_size or (CPU_BATCH if devices[0].platform == "cpu" else 64 * mesh.size)
 
-    def extract(images: np.ndarray) -> Features:
+    def extract(images: ImageSet, advance: Advance = lambda num: None) -> Features:
         _check(images)
         size = _batch_size(most, images.shape, mesh.size)
         pending, done = collections.deque(), []
@@ -72,6 +77,7 @@ def batched(
             pending.append(forward(variables, prepare(jax.device_put(batch, over_devices))))
             if len(pending) > IN_FLIGHT:
                 done.append(jax.device_get(pending.popleft()))
+                advance(size)
         done += jax.device_get(list(pending))
         return {
             name: np.concatenate([features[name] for features in done])[: len(images)]
@@ -95,10 +101,10 @@ def _fill(batch: np.ndarray, size: int) -> np.ndarray:
     return np.pad(batch, ((0, size - len(batch)), (0, 0), (0, 0), (0, 0)))
 
 
-def _check(images: np.ndarray) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+def _check(images: ImageSet) -> None:
+    if images.dtype != np.uint8 or len(images.shape) != 4 or images.shape[3] not in (1, 3):
         raise UserError(
             f"features need uint8 images (N, H, W, 1 or 3); these are {images.dtype} {images.shape}"
         )
-    if not images.size:
+    if 0 in images.shape:
         raise UserError("there are no images to extract features from")

@@ -3,9 +3,11 @@
 import functools
 from pathlib import Path
 
+import jax
+
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import inception, inception_weights, weights
-from dermgan_jax.features.base import Extractor, batched
+from dermgan_jax.features.base import Extractor, Variables, batched
 from dermgan_jax.features.published_weights import FILES
 from dermgan_jax.features.tensor_files import read_tensors
 from dermgan_jax.registry import did_you_mean
@@ -37,13 +39,18 @@ def load(
     name = "inception_logits" if has_both else "inception"
     tensors = read_tensors(weights.find(name, folder))
     network, variables = inception_weights.from_torch(tensors)
+
+    def forward(variables: Variables, images: jax.Array) -> dict[str, jax.Array]:
+        with jax.default_matmul_precision("highest"):  # not TF32 on GPUs: values must agree
+            return network.apply(variables, images)
+
     return Extractor(
         name=protocol,
         weights_id=FILES[name].sha256[:8],
         dim=2048,
         extract=batched(
             functools.partial(inception.preprocess, protocol=protocol),
-            network.apply,
+            forward,
             variables,
             batch_size,
         ),

@@ -4,39 +4,40 @@ What is kept is found by the images' own bytes, the extractor's protocol and its
 changed pixel means a new extraction.
 """
 
-import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
 
 from dermgan_jax.cache import cache_dir
+from dermgan_jax.data.image_sets import ImageSet, digest
 from dermgan_jax.features.base import Extractor, Features
+from dermgan_jax.progress_bar import progress_bar
 
-CHUNK = 1024  # images hashed or extracted at a time
 
-
-def features_of(extractor: Extractor, images: np.ndarray, *, keep: bool) -> Features:
+def features_of(
+    extractor: Extractor, images: ImageSet, *, keep: bool, title: str = "images"
+) -> Features:
     """Layer name -> float32 (N, D) of images uint8 (N, H, W, C), read back if kept before.
+
+    A bar with the remaining time goes to standard error.
 
     Args:
       extractor: network and protocol.
-      images: an array or a memory map; a part at a time is read.
-      keep: whether the result is kept for the next time.
+      images: read a batch at a time.
+      keep: whether the result is looked for on disk, and kept there for the next time.
+      title: what the images are, for the bar.
 
     Raises:
       UserError: if the images do not suit the extractor.
     """
-    path = _place(extractor, images)
-    if path.is_file():
+    path = _place(extractor, images) if keep else None
+    if path is not None and path.is_file():
         with np.load(path) as kept:
             return dict(kept)
-    parts = [
-        extractor.extract(np.asarray(images[first : first + CHUNK]))
-        for first in range(0, len(images), CHUNK)
-    ]
-    features = {layer: np.concatenate([part[layer] for part in parts]) for layer in parts[0]}
-    if keep:
+    with progress_bar(len(images), f"{extractor.name} features of {title}") as bar:
+        features = extractor.extract(images, bar.update)
+    if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{os.getpid()}-{path.name}")
         np.savez(unfinished, **features)
@@ -44,10 +45,7 @@ def features_of(extractor: Extractor, images: np.ndarray, *, keep: bool) -> Feat
     return features
 
 
-def _place(extractor: Extractor, images: np.ndarray) -> Path:
-    digest = hashlib.sha256(repr((images.shape, str(images.dtype))).encode())
-    for first in range(0, len(images), CHUNK):
-        digest.update(np.ascontiguousarray(images[first : first + CHUNK]))
+def _place(extractor: Extractor, images: ImageSet) -> Path:
     protocol = extractor.name.replace(":", "-")
-    name = f"{protocol}-{extractor.weights_id}-{digest.hexdigest()[:32]}.npz"
+    name = f"{protocol}-{extractor.weights_id}-{digest(images)[:32]}.npz"
     return cache_dir() / "features" / name

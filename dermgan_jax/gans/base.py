@@ -84,7 +84,8 @@ class Aux(NamedTuple):
 # loss(trainable, frozen, batch, rng, context) -> (scalar, Aux)
 #   trainable: net name -> parameters, of the phase's own nets
 #   frozen: Variables of every net, without the parameters in `trainable`
-#   batch: "image" float32 (B, H, W, C) in [-1, 1] at the stage's size, "label" int32 (B,)
+#   batch: "image" float32 (B, H, W, C) in [-1, 1] at the stage's size and "label" int32 (B,); of
+#     two domains "a" and "b", both as "image"
 Loss = Callable[[Variables, Variables, Batch, jax.Array, Context], tuple[jax.Array, Aux]]
 
 
@@ -119,6 +120,9 @@ def bind(trainable: Variables, frozen: Variables, net: str) -> dict[str, Any]:
 class Gan(abc.ABC):
     """A family of GANs, configured. Instances are immutable and their methods pure.
 
+    A family extends `Sampler`, which makes images from noise, or `Translator`, which makes them
+    from images.
+
     Attributes:
       config: the whole resolved configuration; a family's own fields are under `config.gan`.
       data: facts about the training data.
@@ -127,13 +131,16 @@ class Gan(abc.ABC):
     config: FrozenConfigDict
     data: DataSpec
 
-    # Nets whose weights are averaged; the averages are what is sampled and evaluated.
-    averaged: ClassVar[tuple[str, ...]] = ("g",)
+    # Nets whose weights are averaged; the averages are what is used and evaluated.
+    averaged: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod
     @abc.abstractmethod
     def default_config() -> ConfigDict:
-        """The family's fields: "gan" (architecture, losses, curriculum) and "optimizers" by net."""
+        """The family's fields: "gan" (architecture, losses, curriculum) and "optimizers" by net.
+
+        Other groups of the schema may be given other defaults.
+        """
 
     @abc.abstractmethod
     def init(self, rng: jax.Array) -> Variables:
@@ -142,24 +149,6 @@ class Gan(abc.ABC):
     @abc.abstractmethod
     def phases(self) -> tuple[Phase, ...]:
         """The updates of one iteration, in order."""
-
-    @abc.abstractmethod
-    def latents(self, rng: jax.Array, num: int) -> jax.Array:
-        """Latents (num, D), float32."""
-
-    @abc.abstractmethod
-    def sample(
-        self, variables: Variables, latents: jax.Array, labels: jax.Array, stage: Stage
-    ) -> jax.Array:
-        """Images (N, H, W, C), float32 in about [-1, 1], from latents (N, D) and labels int32 (N,).
-
-        `labels` are ignored by unconditional models. The result has the full size whatever the
-        stage. Only `stage.image_size` and `stage.traced` are read.
-        """
-
-    def score(self, variables: Variables, images: jax.Array, stage: Stage) -> jax.Array:
-        """Realism (N,) of full-size images (N, H, W, C) in [-1, 1] as the discriminator sees it."""
-        raise TypeError(f"{type(self).__name__} has no discriminator score")
 
     def init_extra(self, rng: jax.Array) -> Any:
         """The GAN's own part of the training state (image pools, augmentation strength)."""
@@ -181,7 +170,63 @@ class Gan(abc.ABC):
         """Why this configuration and data do not go together; empty if they do."""
         return []
 
+
+@dataclasses.dataclass(frozen=True)
+class Sampler(Gan):
+    """A GAN that makes images from noise."""
+
+    averaged: ClassVar[tuple[str, ...]] = ("g",)
+
+    @abc.abstractmethod
+    def latents(self, rng: jax.Array, num: int) -> jax.Array:
+        """Latents (num, D), float32."""
+
+    @abc.abstractmethod
+    def sample(
+        self, variables: Variables, latents: jax.Array, labels: jax.Array, stage: Stage
+    ) -> jax.Array:
+        """Images (N, H, W, C), float32 in about [-1, 1], from latents (N, D) and labels int32 (N,).
+
+        `labels` are ignored by unconditional models. The result has the full size whatever the
+        stage. Only `stage.image_size` and `stage.traced` are read.
+        """
+
+    def score(self, variables: Variables, images: jax.Array, stage: Stage) -> jax.Array:
+        """Realism (N,) of full-size images (N, H, W, C) in [-1, 1] as the discriminator sees it."""
+        raise TypeError(f"{type(self).__name__} has no discriminator score")
+
     @property
     def conditional(self) -> bool:
         """Whether labels change what is sampled."""
         return False
+
+
+@dataclasses.dataclass(frozen=True)
+class Translator(Gan):
+    """A GAN that makes images of one domain from images of another."""
+
+    directions: ClassVar[tuple[str, ...]] = ("AtoB",)
+
+    @abc.abstractmethod
+    def translate(self, variables: Variables, images: jax.Array, direction: str) -> jax.Array:
+        """Images of the other domain, as at test time: nothing about it is random.
+
+        Args:
+          variables: of every net.
+          images: (N, H, W, C), float32 in [-1, 1]; H and W multiples of `multiple`, not below
+            `smallest`.
+          direction: one of `directions`.
+
+        Returns:
+          (N, H, W, C), float32 in [-1, 1].
+        """
+
+    @property
+    @abc.abstractmethod
+    def multiple(self) -> int:
+        """What the sides of an image have to be multiples of."""
+
+    @property
+    def smallest(self) -> int:
+        """The shortest side that can be translated, in pixels."""
+        return self.multiple

@@ -18,7 +18,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from dermgan_jax import losses
-from dermgan_jax.gans.base import Aux, Context, Gan, Phase, Stage, Variables, bind
+from dermgan_jax.gans.base import Aux, Context, Phase, Sampler, Stage, Variables, bind
 from dermgan_jax.nets.equalized import EqualizedConv, EqualizedDense
 from dermgan_jax.nets.normalization import minibatch_stddev, pixel_norm
 from dermgan_jax.nets.resampling import box_down, nearest_up
@@ -152,7 +152,7 @@ class Discriminator(nn.Module):
         return scores[:, 0], scores[:, 1:]
 
 
-class ProgressiveGan(Gan):
+class ProgressiveGan(Sampler):
     """PGAN with WGAN-GP and, if conditional, an auxiliary classifier (AC-GAN)."""
 
     @staticmethod

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dermgan_jax.gans.base import Gan, Stage, Variables
+from dermgan_jax.gans.base import Sampler, Stage, Variables
 
 BATCH = 32
 
 
 @functools.partial(jax.jit, static_argnames=("gan", "num"))
-def _latents(gan: Gan, seed: jax.Array, first: jax.Array, num: int) -> jax.Array:
+def _latents(gan: Sampler, seed: jax.Array, first: jax.Array, num: int) -> jax.Array:
     key = jax.random.key(seed)
     keys = jax.vmap(functools.partial(jax.random.fold_in, key))(first + jnp.arange(num))
     return jax.vmap(lambda rng: gan.latents(rng, 1)[0])(keys)
@@ -24,7 +24,7 @@ def _sample(gan, variables, latents, labels, traced, image_size, batch_size):
     return gan.sample(variables, latents, labels, stage)
 
 
-def draw_latents(gan: Gan, seed: int, num: int) -> np.ndarray:
+def draw_latents(gan: Sampler, seed: int, num: int) -> np.ndarray:
     """Latents (num, D) float32; row i depends on (seed, i) only."""
     rows = [
         np.asarray(_latents(gan, np.uint32(seed), np.int32(first), BATCH))
@@ -33,7 +33,7 @@ def draw_latents(gan: Gan, seed: int, num: int) -> np.ndarray:
     return np.concatenate(rows)[:num]
 
 
-def draw_labels(gan: Gan, seed: int, num: int) -> np.ndarray:
+def draw_labels(gan: Sampler, seed: int, num: int) -> np.ndarray:
     """Labels int32 (num,) with the class frequencies of the training data; zeros if unlabelled."""
     counts = np.asarray(gan.data.class_counts, np.float64)
     if not counts.size:
@@ -43,7 +43,7 @@ def draw_labels(gan: Gan, seed: int, num: int) -> np.ndarray:
 
 
 def sample(
-    gan: Gan, variables: Variables, stage: Stage, latents: np.ndarray, labels: np.ndarray
+    gan: Sampler, variables: Variables, stage: Stage, latents: np.ndarray, labels: np.ndarray
 ) -> np.ndarray:
     """Full-size images float32 (N, H, W, C), about [-1, 1], in batches of one compiled size.
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from dermgan_jax.data.image_sets import select
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import lpips_net
 from dermgan_jax.metrics.paired import Summary, check_pairs, of_pairs, summarise, to_signed
@@ -61,6 +62,8 @@ def diversity(
     order = np.random.default_rng(seed).permutation(len(images))
     num_pairs = min(len(images) // 2, max_pairs or len(images))
     first, second = np.split(order[: 2 * num_pairs], 2)
+    if images.dtype == np.uint8:  # an image set, of which a batch at a time is read
+        return paired(select(images, first), select(images, second), net, params)
     return paired(images[first], images[second], net, params)
 
 

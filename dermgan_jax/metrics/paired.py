@@ -14,6 +14,7 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from scipy import stats
 
+from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import UserError
 
 CONFIDENCE = 0.95
@@ -54,12 +55,14 @@ def summarise(values: np.ndarray) -> Summary:
     return Summary(values, mean, std, standard_error, (mean - margin, mean + margin), num_infinite)
 
 
-def check_pairs(metric: str, a: np.ndarray, b: np.ndarray, smallest_side: int) -> None:
+def check_pairs(
+    metric: str, a: ImageSet | np.ndarray, b: ImageSet | np.ndarray, smallest_side: int
+) -> None:
     """Makes sure that two sets of images can be compared pair by pair.
 
     Args:
       metric: its name, for the message.
-      a, b: uint8, or float in [-1, 1]; (N, H, W, C) with C 1 or 3.
+      a, b: an image set, or an array of floats in [-1, 1]; (N, H, W, C) with C 1 or 3.
       smallest_side: in pixels, of the images.
 
     Raises:
@@ -74,8 +77,8 @@ def check_pairs(metric: str, a: np.ndarray, b: np.ndarray, smallest_side: int) -
         )
 
 
-def _check_images(metric: str, images: np.ndarray, smallest_side: int) -> None:
-    if images.ndim != 4 or images.shape[-1] not in (1, 3):
+def _check_images(metric: str, images: ImageSet | np.ndarray, smallest_side: int) -> None:
+    if len(images.shape) != 4 or images.shape[-1] not in (1, 3):
         raise UserError(
             f"{metric}: an array of shape {images.shape}; expected "
             "(number, height, width, channels) with 1 or 3 channels"
@@ -106,7 +109,10 @@ def to_bytes_scale(images: Array) -> Array:
 
 
 def of_pairs(
-    measure: Callable[[Array, Array], Array], a: np.ndarray, b: np.ndarray, batch_size: int
+    measure: Callable[[Array, Array], Array],
+    a: ImageSet | np.ndarray,
+    b: ImageSet | np.ndarray,
+    batch_size: int,
 ) -> np.ndarray:
     """Values (N,) of N pairs, a batch at a time, spread over the devices of this process.
 

@@ -1,20 +1,14 @@
-"""What a metric value is, and the yardstick beside it.
+"""What a metric value is.
 
 Metrics on images, uint8 (N, H, W, C) with C 1 or 3, take `mirror`: it says that the model was
 trained on randomly flipped images, so the real ones are flipped here too. Everything random follows
-from a seed. `metrics.registered` names the metrics.
+from a seed. `metrics.registered` names the metrics, `metrics.yardstick` says what values mean.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
-
-import numpy as np
-
-from dermgan_jax.errors import UserError
-
-T = TypeVar("T")
+from collections.abc import Mapping
+from typing import Any, Literal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,41 +42,3 @@ class MetricValue:
         """The fields as a dict that `json` can write; an infinite value becomes None."""
         value = self.value if math.isfinite(self.value) else None
         return {**dataclasses.asdict(self), "value": value, "details": dict(self.details)}
-
-
-def choose(images: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """`n` of the images at random, without repetition, in their order; all if there are no more."""
-    if len(images) <= n:
-        return images
-    chosen = np.random.default_rng(seed).choice(len(images), n, replace=False)
-    return images[np.sort(chosen)]
-
-
-def mirror_at_random(images: np.ndarray, seed: int) -> np.ndarray:
-    """Images (N, H, W, C), each flipped left to right with probability one half."""
-    flipped = np.random.default_rng(seed).random(len(images)) < 0.5
-    return np.where(flipped[:, None, None, None], images[:, :, ::-1], images)
-
-
-def lower_bound(
-    compute: Callable[..., T], real: np.ndarray, *, n: int, seed: int, mirror: bool
-) -> T:
-    """A metric between two disjoint random sets of real images: what a perfect model would get.
-
-    Args:
-      compute: a metric on images or features, with the arguments `seed` and `mirror`.
-      real: images uint8 (N, H, W, C) or features (N, D).
-      n: images on each side of the value this is a yardstick for. With fewer than 2n real images
-        the halves are used, which makes the bound somewhat too large; its own `n` tells.
-
-    Raises:
-      UserError: if there are fewer than two images.
-    """
-    if len(real) < 2:
-        raise UserError(f"{len(real)} real images: comparing real with real needs at least two")
-    n = min(n, len(real) // 2)
-    order = np.random.default_rng(seed).permutation(len(real))
-    first, second = real[np.sort(order[:n])], real[np.sort(order[n : 2 * n])]
-    if mirror:
-        second = mirror_at_random(second, seed + 1)  # `compute` flips the first
-    return compute(first, second, seed=seed, mirror=mirror)

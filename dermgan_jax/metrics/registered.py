@@ -39,6 +39,7 @@ class Metric:
       layer: which of the extractor's outputs.
       names: the arithmetic's name of a value -> its published name.
       yardstick: whether real against real says what can be reached.
+      paired: whether image i of one side is compared with image i of the other.
     """
 
     compute: Callable[..., Values]
@@ -46,6 +47,7 @@ class Metric:
     layer: str = ""
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
     yardstick: bool = True
+    paired: bool = False
 
 
 def _swd(real, fake, *, seed, mirror, weights) -> Values:
@@ -64,7 +66,7 @@ def _of_features(arithmetic: Callable[..., Values]) -> Callable[..., Values]:
 def _of_pairs(name: str, protocol: str, measure: Callable[..., Summary], better: str):
     def compute(real, fake, *, seed, mirror, weights) -> Values:
         del seed, mirror, weights
-        return (_value(name, protocol, measure(real, fake), better),)
+        return (of_summary(name, protocol, measure(real, fake), better),)
 
     return compute
 
@@ -72,7 +74,7 @@ def _of_pairs(name: str, protocol: str, measure: Callable[..., Summary], better:
 def _lpips(real, fake, *, seed, mirror, weights) -> Values:
     del seed, mirror
     summary = lpips.paired(real, fake, "alex", lpips_net.load("alex", weights))
-    return (_value("lpips", lpips.protocol("alex"), summary, "lower"),)
+    return (of_summary("lpips", lpips.protocol("alex"), summary, "lower"),)
 
 
 def _lpips_diversity(real, fake, *, seed, mirror, weights) -> Values:
@@ -82,11 +84,12 @@ def _lpips_diversity(real, fake, *, seed, mirror, weights) -> Values:
     of_fake, of_real = (
         lpips.diversity(images, "alex", params, seed=seed) for images in (fake, real)
     )
-    value = _value("lpips_diversity", f"{lpips.protocol('alex')}:pairs", of_fake, "higher")
+    value = of_summary("lpips_diversity", f"{lpips.protocol('alex')}:pairs", of_fake, "higher")
     return (dataclasses.replace(value, n=len(fake), details={"of real images": of_real.mean}),)
 
 
-def _value(name: str, protocol: str, summary: Summary, better: str) -> MetricValue:
+def of_summary(name: str, protocol: str, summary: Summary, better: str) -> MetricValue:
+    """A metric's value from those of many pairs or images."""
     infinite = {"infinite pairs": summary.num_infinite} if summary.num_infinite else {}
     return MetricValue(
         name=name,
@@ -132,7 +135,7 @@ INCEPTION_SCORE = Metric(
 )
 FD_LITE0 = Metric(_of_features(frechet.compute), _lite0, "pooled", {"frechet": "fd_lite0"})
 KD_LITE0 = Metric(_of_features(kid.compute), _lite0, "pooled", {"kid": "kd_lite0"})
-LPIPS = Metric(_lpips, yardstick=False)
+LPIPS = Metric(_lpips, yardstick=False, paired=True)
 LPIPS_DIVERSITY = Metric(_lpips_diversity, yardstick=False)
-SSIM = Metric(_of_pairs("ssim", ssim.PROTOCOL, ssim.paired, "higher"), yardstick=False)
-PSNR = Metric(_of_pairs("psnr", psnr.PROTOCOL, psnr.paired, "higher"), yardstick=False)
+SSIM = Metric(_of_pairs("ssim", ssim.PROTOCOL, ssim.paired, "higher"), yardstick=False, paired=True)
+PSNR = Metric(_of_pairs("psnr", psnr.PROTOCOL, psnr.paired, "higher"), yardstick=False, paired=True)

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.report import figures
+from dermgan_jax.report import figures, metric_texts, metric_values
+from dermgan_jax.report.style import to_svg
 from dermgan_jax.train.workdir import WorkDir, write_atomically
 from dermgan_jax.train.writers import METRICS_FILE, parse_sample_sheet_name, read_rows
 
@@ -31,33 +32,6 @@ STATUS = {
 }
 UNFINISHED = ("Unfinished: still training, or cut short", "open")
 NOT_STARTED = ("Not started yet", "open")
-
-# metric -> full name, label of the axis, what it says
-METRICS = {
-    "swd": (
-        "Sliced Wasserstein distance (SWD)",
-        "SWD × 1000",
-        "How far small patches of synthetic images are from patches of real ones, per scale of "
-        "detail. Smaller is better; real against other real images shows what can be reached.",
-    ),
-    "fid": (
-        "Fréchet Inception distance (FID)",
-        "FID",
-        "How far the features of synthetic images are from those of real ones, in mean and "
-        "covariance. Smaller is better; it grows as images get fewer, so compare it with real "
-        "against real at the same number only.",
-    ),
-    "kid": (
-        "Kernel Inception distance (KID)",
-        "KID",
-        "As FID, but unbiased: it does not depend on the number of images. Smaller is better.",
-    ),
-    "fd_lite0": (
-        "Fréchet distance of EfficientNet-Lite0 features",
-        "Fréchet distance",
-        "As FID, in the features of another network: not comparable with FID. Smaller is better.",
-    ),
-}
 
 
 def build(workdir: Path) -> Path:
@@ -143,13 +117,14 @@ def run_facts(rows: figures.Rows, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def metric_names(rows: figures.Rows) -> list[str]:
-    """Metrics that were evaluated, without their lower bounds."""
-    names = {name: None for row in figures.evaluations(rows) for name in row["metrics"]}
-    return [name for name in names if not name.endswith("_lower_bound")]
+    """Metrics that were evaluated, without their yardsticks, KID before FID."""
+    return metric_values.names(
+        dict.fromkeys(name for row in figures.evaluations(rows) for name in row["metrics"])
+    )
 
 
 def metric_table(rows: figures.Rows, name: str) -> dict[str, Any]:
-    """One metric over the run: average and parts at the first, best and latest evaluation.
+    """One metric over the run: value, interval and parts at the first, best and latest evaluation.
 
     Values count as one series only if protocol and number of images agree with the latest's.
     """
@@ -161,35 +136,74 @@ def metric_table(rows: figures.Rows, name: str) -> dict[str, Any]:
         if all(row["metrics"][name][key] == latest[key] for key in ("protocol", "n"))
         and row["metrics"][name]["value"] is not None
     ] or measured[-1:]
-    choose = max if latest.get("better") == "higher" else min
+    choose = max if metric_values.direction(latest) == "higher" else min
     best = choose(comparable, key=lambda row: row["metrics"][name]["value"] or 0.0)
     moments = {"first": comparable[0], "best": best, "latest": measured[-1]}
-    if best is measured[-1]:
-        del moments["best"]
+    for moment in ("first", "best"):
+        if moments[moment] is measured[-1]:
+            del moments[moment]
     columns = {
         (moment, f"{row['images'] / 1000:.1f} thousand"): row["metrics"][name]
         for moment, row in moments.items()
     }
-    if bound := measured[-1]["metrics"].get(f"{name}_lower_bound"):
+    if bound := metric_values.bound(measured[-1]["metrics"], name):
         columns["real", "vs real"] = bound
-    title, label, meaning = METRICS.get(name, (name, name, ""))
-    lines = [("average", [column["value"] for column in columns.values()])] + [
-        (part.replace("x", " × "), [column["details"].get(part) for column in columns.values()])
-        for part in latest["details"]
-    ]
+    text = metric_texts.of(name)
     return {
-        "name": name,
-        "title": title,
-        "meaning": meaning,
-        "protocol": latest["protocol"],
-        "n": latest["n"],
+        "text": text,
         "columns": list(columns),
-        "lines": lines,
-        "first": comparable[0]["metrics"][name]["value"],
-        "latest": latest["value"],
-        "bound": bound and bound["value"],
-        "svg": _svg(figures.evaluation(rows, name, label), title),
+        "lines": metric_lines(list(columns.values()), text.whole),
+        "protocol": latest["protocol"],
+        "direction": metric_values.direction(latest),
+        "images": metric_values.images(latest),
+        "bound_images": bound and metric_values.images(bound, fake=""),
+        "classes": class_pairs(measured[-1]["metrics"], name),
+        "cautions": metric_values.cautions(name, latest),
+        "first": metric_values.number(comparable[0]["metrics"][name]),
+        "latest": metric_values.number(latest),
+        "spread": metric_values.spread(latest),
+        "has_interval": metric_values.interval(latest) is not None,
+        "bound": bound and metric_values.number(bound),
+        "svg": _svg(figures.evaluation(rows, name, text.label, text.whole), text.title),
     }
+
+
+def metric_lines(
+    values: Sequence[metric_values.Value], whole: str
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Lines of a metric's table: heading, and (number, spread or nothing) of each value.
+
+    Args:
+      values: a column each.
+      whole: what a value is of its details; empty if they are something else.
+    """
+    parts = [
+        (
+            part.replace("x", " × ") if part[:1].isdigit() else part,
+            [
+                (metric_values.digits(value["details"].get(part), value if whole else None), "")
+                for value in values
+            ],
+        )
+        for part in dict.fromkeys(part for value in values for part in value["details"])
+    ]
+    first = [(metric_values.number(value), metric_values.spread(value)) for value in values]
+    return [(whole if whole else "value", first), *parts]
+
+
+def class_pairs(values: Mapping[str, metric_values.Value], name: str) -> list[str]:
+    """The classes of real images least and most apart, in words; nothing if not compared."""
+    yardstick = metric_values.class_yardstick(values, name)
+    pairs = yardstick and metric_values.pairs_of_classes(yardstick)
+    if not pairs:
+        return []
+    ends = {"least apart": pairs[0], "most apart": pairs[-1]}
+    texts = []
+    for which, pair in ends.items() if len(pairs) > 1 else [("only", pairs[0])]:
+        number = metric_values.digits(pair["value"], values[name])
+        who = metric_values.pair_name(pair)
+        texts.append(f"{which} {who}, {number} ({pair['n']:,} images each)")
+    return texts
 
 
 def plots(rows: figures.Rows) -> list[dict[str, Any]]:
@@ -283,7 +297,7 @@ def _picture(path: Path, max_width: int) -> dict[str, Any]:
 
 
 def _svg(figure: Figure, title: str) -> Markup:
-    return Markup(figures.to_svg(figure, title))
+    return Markup(to_svg(figure, title))
 
 
 def _utc(timestamp: float) -> str:

@@ -1,11 +1,10 @@
-"""The report's plots: from rows of metrics.jsonl to figures, and from a figure to inline SVG.
+"""The report's plots: from rows of metrics.jsonl to figures.
 
 Every plot has the thousands of real images shown on its horizontal axis; vertical hairlines mark
 where a stage of the curriculum begins, and a grey band where new layers are being faded in. Long
 series are averaged into at most 150 points, with a pale band from the least to the largest value.
 """
 
-import io
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,40 +15,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from dermgan_jax.report import metric_values
+from dermgan_jax.report.style import FADE, HAIRLINE, INK, SERIES, STYLE
+
 Rows = Sequence[Mapping[str, Any]]
 
 IMAGES_AXIS = "thousand real images shown"
 MAX_POINTS = 150
 WIDTH, HEIGHT = 5.2, 3.1  # inches; half the report's width
 EDGE_PERCENTILE = 0.5  # of points beyond either end of the vertical axis
-
-# Okabe and Ito's colours, which colour-blind readers can tell apart. `to_svg` turns them into CSS
-# variables, so that the page can adapt them to light and dark mode.
-SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-INK, HAIRLINE, FADE = "#1a1a1b", "#c8c8c9", "#80808a"
-_CSS = {
-    **{colour: f"var(--series-{i})" for i, colour in enumerate(SERIES, start=1)},
-    INK: "currentColor",
-    HAIRLINE: "var(--hairline)",
-    FADE: "var(--fade)",
-}
-_STYLE = {
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.7,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "font.size": 10,
-    "grid.color": HAIRLINE,
-    "grid.linewidth": 0.5,
-    "legend.frameon": False,
-    "lines.linewidth": 1.6,
-    "svg.fonttype": "none",  # text stays text, in the page's font
-    "svg.hashsalt": "dermgan_jax",
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
 
 
 class StageSpan(NamedTuple):
@@ -102,7 +76,7 @@ def throughput(rows: Rows) -> Figure | None:
     kimg, speed = _series(rows, lambda row: row["images_per_second"])
     if not len(kimg):
         return None
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, axes = _new_figure("images per second")
         _draw(axes, kimg, speed, SERIES[0], "")
         _log_axis(axes)
@@ -116,7 +90,7 @@ def schedule(rows: Rows) -> Figure | None:
     if not train:
         return None
     faded = any("alpha" in row["traced"] for row in train)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         panels = figure.subplots(
             2 if faded else 1, sharex=True, squeeze=False, height_ratios=(3, 2)[: 1 + faded]
@@ -143,23 +117,26 @@ def schedule(rows: Rows) -> Figure | None:
     return figure
 
 
-def evaluation(rows: Rows, name: str, label: str) -> Figure | None:
-    """A metric over training: its value, its parts, and the lower bound of real against real.
+def evaluation(rows: Rows, name: str, label: str, whole: str = "") -> Figure | None:
+    """A metric over training with its 95 % interval, its parts, and real against real.
 
     Args:
       rows: of metrics.jsonl.
-      name: of the metric, such as "swd"; its bound is "swd_lower_bound".
+      name: of the metric, such as "swd".
       label: of the vertical axis.
+      whole: what the value is of its parts, such as "average"; without it they are not drawn.
     """
     measured = [row for row in evaluations(rows) if name in row["metrics"]]
     if not measured:
         return None
     kimg = [row["images"] / 1000 for row in measured]
     values = [row["metrics"][name] for row in measured]
-    with matplotlib.rc_context(_STYLE):
+    nothing = {"value": None}
+    bounds = [metric_values.bound(row["metrics"], name) or nothing for row in measured]
+    with matplotlib.rc_context(STYLE):
         figure, axes = _new_figure(label)
         parts = list(dict.fromkeys(part for value in values for part in value["details"]))
-        for i, part in enumerate(parts):
+        for i, part in enumerate(parts if whole else ()):
             axes.plot(
                 kimg,
                 [_number(value["details"].get(part)) for value in values],
@@ -169,54 +146,42 @@ def evaluation(rows: Rows, name: str, label: str) -> Figure | None:
                 clip_on=False,
                 label=part.replace("x", "×"),
             )
-        average = [_number(value["value"]) for value in values]
-        axes.plot(
-            kimg,
-            average,
-            color=SERIES[0],
-            linewidth=2,
-            marker="o",
-            markersize=4,
-            clip_on=False,
-            label="average",
-        )
-        bounds = [
-            _number(row["metrics"].get(f"{name}_lower_bound", {}).get("value")) for row in measured
-        ]
-        if np.isfinite(bounds).any():
-            axes.plot(kimg, bounds, color=INK, linestyle="--", linewidth=1, label="real vs real")
-        if all(np.nanmin(line.get_ydata(), initial=np.inf) > 0 for line in axes.lines):
+        curve = {"linewidth": 2, "marker": "o", "markersize": 4, "clip_on": False}
+        _with_interval(axes, kimg, values, SERIES[0], label=whole or "value", **curve)
+        if any(bound["value"] is not None for bound in bounds):
+            _with_interval(
+                axes, kimg, bounds, INK, label="real vs real", linestyle="--", linewidth=1
+            )
+        if metric_values.direction(values[-1]) == "lower" and _all_positive(axes, values + bounds):
             _log_axis(axes)
         _finish(axes, rows)
     return figure
 
 
+def _with_interval(
+    axes: Axes, kimg: Sequence[float], values: Rows, colour: str, **line: Any
+) -> None:
+    """A curve in the band of its 95 % intervals; of a single point the interval is a bar."""
+    axes.plot(kimg, [_number(value["value"]) for value in values], color=colour, **line)
+    ends = [metric_values.interval(value) or (np.nan, np.nan) for value in values]
+    low, high = np.array(ends).T
+    if not np.isfinite(low).any():
+        return
+    axes.fill_between(kimg, low, high, color=colour, alpha=0.15, linewidth=0)
+    if len(kimg) == 1:
+        axes.vlines(kimg, low, high, color=colour, alpha=0.6, linewidth=2, clip_on=False)
+
+
+def _all_positive(axes: Axes, values: Rows) -> bool:
+    """Whether everything drawn, down to the ends of intervals, fits on a logarithmic axis."""
+    lowest = [np.nanmin(np.asarray(line.get_ydata(), float), initial=np.inf) for line in axes.lines]
+    lowest += [ends[0] for value in values if (ends := metric_values.interval(value))]
+    return min(lowest) > 0
+
+
 def evaluations(rows: Rows) -> list[Mapping[str, Any]]:
     """The eval rows in order; of several at one step (a run finished twice), the last."""
     return list({row["step"]: row for row in _of_kind(rows, "eval")}.values())
-
-
-def to_svg(figure: Figure, title: str) -> str:
-    """The figure as an SVG element to put into HTML: no size of its own, colours from CSS.
-
-    Args:
-      figure: drawn in this module's colours.
-      title: what screen readers say.
-    """
-    buffer = io.StringIO()
-    with matplotlib.rc_context(_STYLE):
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)  # HTML needs neither
-    svg = re.sub(r'width="[^"]*" height="[^"]*"', f'role="img" aria-label="{title}"', svg, count=1)
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # the same in every figure of a page
-    svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", svg)
-    for colour, variable in _CSS.items():
-        svg = svg.replace(colour, variable)
-    return svg.strip()
 
 
 def _of_kind(rows: Rows, kind: str) -> list[Mapping[str, Any]]:
@@ -257,7 +222,7 @@ def _metrics_figure(
     curves = {text: curve for text, curve in curves.items() if len(curve[0])}
     if not curves:
         return None
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, axes = _new_figure(label)
         for i, (text, (kimg, values)) in enumerate(curves.items()):
             _draw(axes, kimg, values, SERIES[i % len(SERIES)], text if len(curves) > 1 else "")

@@ -1,69 +1,71 @@
 """Samples from a work directory: PNG files or an .npz, the same for the same seed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from dermgan_jax import registry
 from dermgan_jax.data.image_files import to_uint8, write_npz, write_pngs
-from dermgan_jax.data.records import DataSpec
+from dermgan_jax.data.image_sets import spool
 from dermgan_jax.errors import UserError
 from dermgan_jax.gans import sampling
-from dermgan_jax.gans.base import Gan, Stage, Variables
-from dermgan_jax.train.checkpoint import Checkpoints, abstract
-from dermgan_jax.train.state import init_state
-from dermgan_jax.train.workdir import WorkDir
+from dermgan_jax.gans.base import Sampler
+from dermgan_jax.progress_bar import progress_bar
+from dermgan_jax.synthesis.restored import restore
+
+BATCH = 256  # images in memory at a time
 
 
 class Generator:
-    """A trained generator as its checkpoint holds it; the data it learned from are not needed.
+    """A trained generator that makes images from noise.
 
     Args:
       workdir: a work directory with at least one checkpoint.
       checkpoint: "latest", "best" (by `checkpoint.best_metric`) or a step.
 
     Raises:
-      UserError: if there is no such checkpoint, or it cannot be read.
+      UserError: if there is no such checkpoint, it cannot be read, or it translates images.
     """
 
     def __init__(self, workdir: Path, checkpoint: str = "latest"):
-        config = WorkDir(workdir).read_config()
-        folder = WorkDir(workdir).checkpoints
-        if not folder.is_dir():
-            raise UserError(f"{workdir} has no checkpoint yet: train it first")
-        with Checkpoints(folder, config, read_only=True) as checkpoints:
-            step = _choose(checkpoints, checkpoint)
-            facts = checkpoints.facts(step)
-            height, width, channels, num_examples = facts["data_spec"]
-            spec = DataSpec(height, width, channels, tuple(facts["class_counts"]), num_examples)
-            self.gan: Gan = registry.load("gan", config.gan.name)(config, spec)
-            here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-            like = abstract(jax.eval_shape(lambda: init_state(self.gan)), here)
-            state = checkpoints.restore(like, step)
-        self.classes: tuple[str, ...] = tuple(facts["classes"])
-        self.variables: Variables = state.averaged
-        self.stage: Stage = self.gan.stage(int(state.clock.scheduled_at))
+        restored = restore(workdir, checkpoint)
+        if not isinstance(restored.gan, Sampler):
+            raise UserError(
+                f"{workdir} holds a model that makes images from images: use --mode=translate"
+            )
+        self.gan: Sampler = restored.gan
+        self.variables, self.stage = restored.variables, restored.stage
+        self.classes = restored.classes
 
-    def sample(self, num: int, seed: int, label: str | None = None) -> tuple[np.ndarray, ...]:
-        """Images float32 (num, H, W, C) in about [-1, 1] and labels int32 (num,).
+    def draw(self, num: int, seed: int, label: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Latents float32 (num, D) and labels int32 (num,); row i depends on (seed, i) only.
 
         Raises:
           UserError: if `label` is no class of the model, or the model has no classes.
         """
-        latents = sampling.draw_latents(self.gan, seed, num)
-        return self.sample_latents(latents, seed, label)
+        return sampling.draw_latents(self.gan, seed, num), self.draw_labels(num, seed, label)
 
-    def sample_latents(
-        self, latents: np.ndarray, seed: int, label: str | None = None
-    ) -> tuple[np.ndarray, ...]:
-        """As `sample`, from given latents (num, D); the seed draws labels only."""
+    def draw_labels(self, num: int, seed: int, label: str | None = None) -> np.ndarray:
+        """Labels int32 (num,): all of one class, or with the frequencies of the training data."""
         if label is None:
-            labels = sampling.draw_labels(self.gan, seed, len(latents))
-        else:
-            labels = np.full(len(latents), self._label_index(label), np.int32)
-        images = sampling.sample(self.gan, self.variables, self.stage, latents, labels)
-        return images, labels
+            return sampling.draw_labels(self.gan, seed, num)
+        return np.full(num, self._label_index(label), np.int32)
+
+    def batches(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
+        """Images float32 (n, H, W, C) in about [-1, 1], in order; n is at most BATCH."""
+        with progress_bar(len(latents), "sampling") as bar:
+            for first in range(0, len(latents), BATCH):
+                part = slice(first, first + BATCH)
+                yield sampling.sample(
+                    self.gan, self.variables, self.stage, latents[part], labels[part]
+                )
+                bar.update(len(latents[part]))
+
+    def sample(self, num: int, seed: int, label: str | None = None) -> tuple[np.ndarray, ...]:
+        """Images float32 (num, H, W, C) in about [-1, 1], all at once, and labels int32 (num,)."""
+        latents, labels = self.draw(num, seed, label)
+        return np.concatenate(list(self.batches(latents, labels))), labels
 
     def _label_index(self, label: str) -> int:
         if not self.gan.conditional:
@@ -73,27 +75,11 @@ class Generator:
         return self.classes.index(label)
 
 
-def _choose(checkpoints: Checkpoints, name: str) -> int:
-    steps = checkpoints.steps()
-    if not steps:
-        raise UserError(f"no checkpoint in {checkpoints.folder} yet: train it first")
-    if name == "latest":
-        return steps[-1]
-    if name == "best":
-        best = checkpoints.best_step()
-        if best is None:
-            raise UserError(f"no checkpoint in {checkpoints.folder} was evaluated: use latest")
-        return best
-    if name.isdigit() and int(name) in steps:
-        return int(name)
-    known = ", ".join(map(str, steps))
-    raise UserError(f"no checkpoint {name!r}; there are latest, best, {known}")
-
-
 def sample_workdir(workdir: Path, num: int, seed: int) -> np.ndarray:
-    """Samples uint8 (num, H, W, C) of a work directory's latest averaged weights."""
-    images, _ = Generator(workdir).sample(num, seed)
-    return to_uint8(images)
+    """Samples uint8 (num, H, W, C) of a work directory's latest averaged weights, on disk."""
+    generator = Generator(workdir)
+    latents, labels = generator.draw(num, seed)
+    return spool(to_uint8(images) for images in generator.batches(latents, labels))
 
 
 def generate(
@@ -121,16 +107,22 @@ def generate(
     """
     generator = Generator(workdir, checkpoint)
     if latents is None:
-        images, labels = generator.sample(num, seed, label)
+        drawn, labels = generator.draw(num, seed, label)
     else:
-        images, labels = generator.sample_latents(_read_latents(latents, generator), seed, label)
-    named = generator.gan.conditional
+        drawn = _read_latents(latents, generator)
+        labels = generator.draw_labels(len(drawn), seed, label)
+    conditional = generator.gan.conditional
+    batches = generator.batches(drawn, labels)
     if out.suffix == ".npz":
-        write_npz(images, out, labels if named else None)
+        named = {"labels": labels} if conditional else {}
+        write_npz(np.concatenate(list(batches)), out, **named)
     else:
         out.mkdir(parents=True, exist_ok=True)
-        write_pngs(to_uint8(images), out, *((labels, generator.classes) if named else ()))
-    print(f"{len(images)} synthetic images in {out}")
+        done = 0
+        for images in batches:
+            named = (labels[done:], generator.classes) if conditional else ()
+            done += len(write_pngs(to_uint8(images), out, *named, first=done))
+    print(f"{len(drawn)} synthetic images in {out}")
 
 
 def _read_latents(path: Path, generator: Generator) -> np.ndarray:

@@ -22,7 +22,8 @@ from dermgan_jax.data import pipeline
 from dermgan_jax.data.check import checked_catalogue
 from dermgan_jax.data.prepare import Catalogue
 from dermgan_jax.errors import UserError
-from dermgan_jax.gans.base import Gan, Stage
+from dermgan_jax.evaluate import CLASS_YARDSTICK, is_yardstick
+from dermgan_jax.gans.base import Gan, Stage, Translator
 from dermgan_jax.train import provenance, schedule, sharding
 from dermgan_jax.train.checkpoint import Checkpoints, abstract
 from dermgan_jax.train.preemption import Preemption
@@ -36,6 +37,7 @@ from dermgan_jax.train.step import (
     compile_steps,
     tensor_names,
 )
+from dermgan_jax.train.translation_snapshot import TranslationSnapshots
 from dermgan_jax.train.workdir import WorkDir
 from dermgan_jax.train.writers import MetricsWriter
 
@@ -50,9 +52,21 @@ def build_gan(config: FrozenConfigDict, data: Catalogue) -> Gan:
     """
     gan = registry.load("gan", config.gan.name)(config, data.spec(config.data.split, config.data))
     found = gan.faults()
+    if not config.data.paired:
+        found += [
+            f"eval.metrics names {name}, which compares pairs, but data.paired is False"
+            for name in config.eval.metrics
+            if registry.load("metric", name).paired
+        ]
     if found:
         raise UserError("the GAN and the data do not fit:\n" + "\n".join(f"  {f}" for f in found))
     return gan
+
+
+def open_snapshots(gan: Gan, data: Catalogue, workdir: WorkDir) -> Snapshots | TranslationSnapshots:
+    """What draws and measures a GAN of this kind."""
+    kind = TranslationSnapshots if isinstance(gan, Translator) else Snapshots
+    return kind(gan, data, workdir)
 
 
 def require_divisible(gan: Gan, num_devices: int) -> None:
@@ -71,7 +85,7 @@ def require_divisible(gan: Gan, num_devices: int) -> None:
 
 
 def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | None = None) -> str:
-    """Trains in a work directory until `train.total_kimg`, from wherever it stands.
+    """Trains in a work directory until all images are shown, from wherever it stands.
 
     Args:
       config: validated.
@@ -114,12 +128,12 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
             ),
             progress=stack.enter_context(
                 Progress(
-                    total_images=round(config.train.total_kimg * 1000),
+                    total_images=schedule.total_images(gan),
                     initial_images=clock.images_seen,
                     active=main_process,
                 )
             ),
-            snapshots=Snapshots(gan, data, workdir),
+            snapshots=open_snapshots(gan, data, workdir),
             state=state,
             clock=clock,
         )
@@ -165,13 +179,13 @@ class Loop:
     preemption: Preemption
     writer: MetricsWriter
     progress: Progress
-    snapshots: Snapshots
+    snapshots: Snapshots | TranslationSnapshots
     state: TrainState
     clock: Clock
 
     def __post_init__(self) -> None:
         self.config = self.recipe.gan.config
-        self.end = round(self.config.train.total_kimg * 1000)
+        self.end = schedule.total_images(self.recipe.gan)
         self.run_steps = compile_steps(self.recipe)
         self.reset_moments = compile_moment_reset(self.recipe)
         self.tensor_names = tensor_names(self.recipe, self.state.variables)
@@ -300,11 +314,12 @@ class Loop:
 
     def between_calls(self, before: Clock, stage: Stage, upcoming: Stage) -> None:
         """Whatever is due after the calls up to now: sheet, evaluation, checkpoint."""
-        images = (before.images_seen, self.clock.images_seen)
+        gan, images = self.recipe.gan, (before.images_seen, self.clock.images_seen)
         evaluation = self.config.eval
-        evaluate = schedule.crossed(*images, evaluation.every_kimg) and self.within_budget()
-        checkpoint = schedule.crossed(*images, self.config.checkpoint.every_kimg)
-        sheet = schedule.crossed(*images, evaluation.snapshot_kimg or evaluation.every_kimg)
+        evaluate = schedule.crossed(gan, *images, "eval") and self.within_budget()
+        checkpoint = schedule.crossed(gan, *images, "checkpoint")
+        own_pace = evaluation.snapshot_kimg or evaluation.snapshot_epochs
+        sheet = schedule.crossed(gan, *images, "eval", "snapshot" if own_pace else "every")
         since_sheet = self.clock.step - self.last_sheet
         stage_ends = stage.static != upcoming.static
         if sheet or (stage_ends and since_sheet > self.config.train.schedule_interval):
@@ -342,11 +357,17 @@ class Loop:
                 "metrics": rows,
             }
         )
-        shown = ", ".join(f"{name} {row['value']:.4g}" for name, row in rows.items())
+        values = {n: row for n, row in rows.items() if row["value"] is not None}
+        shown = ", ".join(
+            f"{name} {row['value']:.4g}"
+            for name, row in values.items()
+            if not name.endswith(CLASS_YARDSTICK)
+        )
         self.progress.note(f"{shown} at {self.clock.images_seen / 1000:.1f} kimg")
         return {
             name: row["value"] if row["better"] == "lower" else -row["value"]
-            for name, row in rows.items()
+            for name, row in values.items()
+            if not is_yardstick(name)
         }
 
     def save(self, stage: Stage, metrics: dict[str, float]) -> None:

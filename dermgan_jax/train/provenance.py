@@ -1,5 +1,6 @@
 """What a run writes down about itself: its data, its environment, its parameters."""
 
+import dataclasses
 import importlib.metadata
 import json
 import platform
@@ -24,8 +25,7 @@ def checkpoint_facts(gan: Gan, data: Catalogue) -> dict[str, Any]:
         "config": json.loads(config_schema.to_json(gan.config)),
         "split_hash": data.split_hash,
         "classes": list(data.classes),
-        "data_spec": [gan.data.height, gan.data.width, gan.data.channels, gan.data.num_examples],
-        "class_counts": list(gan.data.class_counts),
+        "data_spec": dataclasses.asdict(gan.data),
         "dermgan_jax": __version__,
     }
 

@@ -10,8 +10,7 @@ def plan_call(gan: Gan, clock: Clock, repeats: int) -> tuple[list[Stage], Clock]
     A call holds up to `train.steps_per_call` iterations. It ends early where the compiled step or
     the optimiser's moments change, and where training ends.
     """
-    train = gan.config.train
-    end = round(train.total_kimg * 1000)
+    train, end = gan.config.train, total_images(gan)
     stages: list[Stage] = []
     while len(stages) < train.steps_per_call and clock.images_seen < end:
         stage = gan.stage(clock.scheduled_at)
@@ -22,17 +21,35 @@ def plan_call(gan: Gan, clock: Clock, repeats: int) -> tuple[list[Stage], Clock]
     return stages, clock
 
 
-def crossed(before: int, after: int, every_kimg: float) -> bool:
-    """Whether a multiple of `every_kimg` thousand images lies in (before, after]; 0 is never."""
-    if every_kimg <= 0:
-        return False
-    every = max(round(every_kimg * 1000), 1)
-    return after // every > before // every
+def total_images(gan: Gan) -> int:
+    """Real images that the whole run shows; of two domains, images of each."""
+    train = gan.config.train
+    return _images(train.total_kimg, train.total_epochs, gan.data.num_examples)
+
+
+def crossed(gan: Gan, before: int, after: int, group: str, what: str = "every") -> bool:
+    """Whether something is due after more than `before` and up to `after` images.
+
+    Args:
+      gan: its configuration says how often, in `group.what_kimg` or, where that is set, in
+        `group.what_epochs`; 0 is never.
+      before, after: images seen.
+      group, what: as in the configuration.
+    """
+    fields = gan.config[group]
+    every = _images(fields[f"{what}_kimg"], fields[f"{what}_epochs"], gan.data.num_examples)
+    return every > 0 and after // every > before // every
+
+
+def _images(kimg: float, epochs: float, num_examples: int) -> int:
+    """Thousands of images, or epochs where set, as a number of images; 0 only for 0."""
+    images = epochs * num_examples if epochs else kimg * 1000
+    return max(round(images), 1) if images else 0
 
 
 def all_stages(gan: Gan) -> list[Stage]:
     """One example of each compiled stage that the whole run goes through, in order."""
-    end = round(gan.config.train.total_kimg * 1000)
+    end = total_images(gan)
     step = max(end // 1000, 1)
     seen = {gan.stage(images).static: gan.stage(images) for images in range(0, end, step)}
     return list(seen.values())

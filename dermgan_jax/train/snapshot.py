@@ -6,10 +6,12 @@ import jax
 import numpy as np
 
 from dermgan_jax.data.image_files import grid, save_image, to_uint8
-from dermgan_jax.data.prepare import Catalogue, prepare
-from dermgan_jax.evaluate import evaluate_arrays
+from dermgan_jax.data.image_sets import select
+from dermgan_jax.data.prepare import Catalogue, at_full_size, prepare
+from dermgan_jax.evaluate import evaluate_arrays, is_yardstick
 from dermgan_jax.gans import sampling
 from dermgan_jax.gans.base import Gan, Stage, Variables
+from dermgan_jax.sides import Labelling
 from dermgan_jax.train.workdir import WorkDir
 from dermgan_jax.train.writers import sample_sheet_name
 
@@ -31,12 +33,12 @@ class Snapshots:
         num = self.rows * self.columns
         self.latents = sampling.draw_latents(gan, gan.config.seed, num)
         self.labels = np.arange(num, dtype=np.int32) % max(gan.data.num_classes, 1)
-        self.lower_bounds: dict[str, dict] = {}
+        self.yardsticks: dict[str, dict] = {}
 
     @functools.cached_property
     def prepared(self) -> np.ndarray:
         """All prepared images, memory-mapped uint8 (N, H, W, C)."""
-        return prepare(self.data, self.gan.config.data).images
+        return prepare(self.data, at_full_size(self.gan.config.data)).images
 
     def sheet(self, variables: Variables, stage: Stage, images_seen: int) -> np.ndarray:
         """Draws the fixed latents, writes the sheet as PNG, and returns it as uint8 (H, W, C)."""
@@ -50,7 +52,9 @@ class Snapshots:
     def evaluate(self, variables: Variables, stage: Stage) -> dict[str, dict]:
         """Metric name -> value with protocol, as JSON values; every process computes the same."""
         config = self.gan.config
-        real = self.prepared[self.data.indices(config.data.split)]
+        rows = self.data.indices(config.data.split)
+        real = select(self.prepared, rows)
+        labelled = len(self.data.classes) > 1
         num = min(config.eval.num_images, len(real))
         fake = to_uint8(
             sampling.sample(
@@ -67,8 +71,9 @@ class Snapshots:
             config.eval.metrics,
             seed=config.seed,
             mirror=config.data.mirror,
-            lower_bounds=self.lower_bounds,
+            labelling=Labelling(self.data.classes, self.data.labels[rows]) if labelled else None,
+            yardsticks=self.yardsticks,
         )
-        # Real against real is the same throughout a run.
-        self.lower_bounds = {k: v for k, v in values.items() if k.endswith("_lower_bound")}
+        # They are the same throughout a run.
+        self.yardsticks = {name: value for name, value in values.items() if is_yardstick(name)}
         return values

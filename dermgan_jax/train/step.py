@@ -104,9 +104,10 @@ def run_steps(
     Args:
       recipe: the run's constants.
       state: the state before.
-      batches: "image" uint8 (K, R, B, h, w, C) and "label" int32 (K, R, B), or "index" int32
-        (K, R, B) into `resident`; K iterations of R minibatches.
-      resident: "image" uint8 (N, h, w, C) and "label" int32 (N,), or nothing.
+      batches: "image" uint8 (K, R, B, h, w, C) and "label" int32 (K, R, B), or "a" and "b" as
+        "image"; K iterations of R minibatches. Instead of what is in `resident`, positions there,
+        int32 (K, R, B).
+      resident: "image" uint8 (N, h, w, C) and "label" int32 (N,), or "a" and "b", or nothing.
       inputs: leaves of shape (K,).
       active: bool (K,); the other iterations are left out, so that a call may be shorter than K.
       image_size: (h, w) of the stage.
@@ -151,7 +152,8 @@ def run_iteration(
     """
     config = recipe.gan.config
     rng = jax.random.fold_in(jax.random.key(config.seed), state.clock.step)
-    batches = load_batches(recipe, batches, resident, jax.random.fold_in(rng, len(recipe.phases)))
+    load_rng = jax.random.fold_in(rng, len(recipe.phases))
+    batches = load_batches(recipe, batches, resident, load_rng, image_size)
     context = Context(image_size, inputs.traced, state.clock.images_seen, {}, state.extra)
     reports = {}
     for index, phase in enumerate(recipe.phases):
@@ -166,33 +168,68 @@ def run_iteration(
             state, outputs = update(state)
         reports[phase.name], handoff = outputs
         context = context._replace(handoff={**context.handoff, **handoff}, extra=state.extra)
-    images = batches["label"].size
+    repeats, batch_size = jax.tree.leaves(batches)[0].shape[:2]
     return state.replace(
         ema=averaged(state.ema, state.variables, config.ema.decay),
-        clock=state.clock.advance(images, config.train.schedule_interval),
+        clock=state.clock.advance(repeats * batch_size, config.train.schedule_interval),
     ), reports
 
 
-def load_batches(recipe: Recipe, batches: Batch, resident: Batch, rng: jax.Array) -> Batch:
-    """Looks up resident images, flips half of them if asked, and scales to [-1, 1].
+def load_batches(
+    recipe: Recipe,
+    batches: Batch,
+    resident: Batch,
+    rng: jax.Array,
+    image_size: tuple[int, int],
+) -> Batch:
+    """Looks up resident images, crops and flips them at random, and scales to [-1, 1].
+
+    The two domains of unpaired data are cropped and flipped independently, pairs alike.
 
     Args:
       recipe: the run's constants.
-      batches: "image" uint8 (R, B, h, w, C) and "label" int32 (R, B), or "index" int32 (R, B).
-      resident: what "index" refers to.
-      rng: key of the flips.
+      batches: "image" uint8 (R, B, H, W, C) and "label" int32 (R, B), or "a" and "b"; instead of
+        what is in `resident`, positions there, int32 (R, B).
+      resident: what positions refer to.
+      rng: key of crops and flips.
+      image_size: (h, w) of the stage; larger images are cropped to it.
 
     Returns:
-      "image" float32 (R, B, h, w, C) in [-1, 1] and "label" int32 (R, B), split over the mesh by B.
+      "image" float32 (R, B, h, w, C) in [-1, 1] and "label" int32 (R, B), or "a" and "b", split
+      over the mesh by B.
     """
-    if "index" in batches:
-        batches = {name: array[batches["index"]] for name, array in resident.items()}
+    data = recipe.gan.config.data
+    batches = {
+        name: resident[name][array] if name in resident else array
+        for name, array in batches.items()
+    }
     batches = jax.lax.with_sharding_constraint(batches, split_by_batch(recipe.mesh, axis=1))
-    image = batches["image"].astype(jnp.float32) * (2 / 255) - 1
-    if recipe.gan.config.data.mirror:
-        flip = jax.random.bernoulli(rng, 0.5, (*image.shape[:2], 1, 1, 1))
-        image = jnp.where(flip, image[..., ::-1, :], image)
-    return {**batches, "image": image}
+    loaded = {}
+    for name, array in batches.items():
+        if name == "label":
+            loaded[name] = array
+            continue
+        own_rng = jax.random.fold_in(rng, 1) if name == "b" and not data.paired else rng
+        image = random_crop(array, image_size, own_rng).astype(jnp.float32) * (2 / 255) - 1
+        if data.mirror:
+            flip = jax.random.bernoulli(own_rng, 0.5, (*image.shape[:2], 1, 1, 1))
+            image = jnp.where(flip, image[..., ::-1, :], image)
+        loaded[name] = image
+    return loaded
+
+
+def random_crop(images: jax.Array, size: tuple[int, int], rng: jax.Array) -> jax.Array:
+    """(R, B, H, W, C) cut to (R, B, h, w, C), each image at a place of its own."""
+    *lead, height, width, channels = images.shape
+    if (height, width) == size:
+        return images
+    limits = jnp.array([height - size[0] + 1, width - size[1] + 1])
+    corners = jax.random.randint(jax.random.fold_in(rng, 2), (*lead, 2), 0, limits)
+
+    def cut(image: jax.Array, corner: jax.Array) -> jax.Array:
+        return jax.lax.dynamic_slice(image, (*corner, 0), (*size, channels))
+
+    return jax.vmap(jax.vmap(cut))(images, corners)
 
 
 def run_phase(

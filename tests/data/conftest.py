@@ -1,7 +1,13 @@
 """Small data sets on disk, in the layouts of the real ones."""
 
 import pytest
-from image_trees import HAM_COLUMNS, write_image, write_table
+from image_trees import (
+    HAM_COLUMNS,
+    write_chest_xray,
+    write_derm7pt,
+    write_image,
+    write_table,
+)
 from PIL import Image
 
 from dermgan_jax import config as config_schema
@@ -59,4 +65,27 @@ def class_folders(tmp_path):
     folder = tmp_path / "folder"
     for i in range(12):
         write_image(folder / ("melanoma", "nevus")[i % 2] / f"{i:02}.png", seed=i)
+    return folder
+
+
+@pytest.fixture
+def derm7pt_dir(tmp_path):
+    """release_v0 of derm7pt: ten cases, 6 / 2 / 2, their images named in other capitals."""
+    return write_derm7pt(tmp_path / "derm7pt")
+
+
+@pytest.fixture
+def chest_xray_dir(tmp_path):
+    """The Kaggle archive of Kermany's X-rays, with its second copy inside."""
+    return write_chest_xray(tmp_path / "xrays")
+
+
+@pytest.fixture
+def two_folders(tmp_path):
+    """Six pairs by name; the second folder has two images more, and other suffixes."""
+    folder = tmp_path / "two"
+    for i in range(6):
+        write_image(folder / "camera" / "clinic" / f"{i:02}.png", seed=i)
+    for i in range(8):
+        write_image(folder / "dermatoscope" / "clinic" / f"{i:02}.jpg", seed=10 + i)
     return folder

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dermgan_jax.data.decode import read_image, read_mask, require_usable, to_square
+from dermgan_jax.data.decode import (
+    read_image,
+    read_mask,
+    require_grey,
+    require_usable,
+    stretch_to_square,
+    to_square,
+)
 from dermgan_jax.data.faults import DataError
 
 RED = (255, 0, 0)
@@ -106,3 +113,34 @@ def test_to_square_takes_the_centre():
     np.testing.assert_array_equal(to_square(image, 4), np.full((4, 4, 3), 200))
     np.testing.assert_array_equal(to_square(image, 2), np.full((2, 2, 3), 200))
     assert to_square(image[..., :1].swapaxes(0, 1), 2).shape == (2, 2, 1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_stretching_is_pillows_bicubic_interpolation_of_the_whole(channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (10, 30, channels), np.uint8)
+    expected = Image.fromarray(pixels.squeeze()).resize((7, 7), Image.Resampling.BICUBIC)
+    found = stretch_to_square(pixels, 7)
+    assert found.shape == (7, 7, channels)
+    np.testing.assert_array_equal(found.squeeze(), expected)
+    np.testing.assert_array_equal(stretch_to_square(found, 7), found)
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "1", "RGB", "P"])
+def test_grey_content_passes_as_grey_however_it_is_stored(tmp_path, mode):
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    content = Image.fromarray(ramp.astype(np.uint16)) if mode == "I;16" else Image.fromarray(ramp)
+    require_grey(saved(tmp_path, content if mode == "I;16" else content.convert(mode)))
+
+
+def test_grey_stored_as_rgb_jpeg_with_a_coloured_mark_passes_as_grey(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256), np.uint8)
+    pixels = np.repeat(noise[..., None], 3, axis=-1)
+    pixels[:3, :3] = RED
+    require_grey(saved(tmp_path, Image.fromarray(pixels), "scan.jpg", quality=60))
+
+
+@pytest.mark.parametrize("name", ["colour.png", "colour.jpg"])
+def test_colour_does_not_pass_as_grey(tmp_path, name):
+    path = saved(tmp_path, Image.new("RGB", (20, 16), (210, 170, 150)), name)
+    with pytest.raises(DataError, match=rf"{name} is coloured but .*: set data\.channels=3"):
+        require_grey(path)

@@ -5,8 +5,16 @@ import pytest
 from image_trees import write_image, write_table
 
 from dermgan_jax.data import prepare as preparation
+from dermgan_jax.data.decode import stretch_to_square, to_square
 from dermgan_jax.data.faults import DataError
-from dermgan_jax.data.prepare import catalogue, decode_record, fingerprint, is_prepared, prepare
+from dermgan_jax.data.prepare import (
+    catalogue,
+    decode_mask,
+    decode_record,
+    fingerprint,
+    is_prepared,
+    prepare,
+)
 from dermgan_jax.errors import UserError
 
 
@@ -94,15 +102,22 @@ def test_fingerprint_follows_resolution_and_channels_but_not_splits(data):
     data.channels = 1
     grey = mark(data)
     data.resolution = 4
-    assert len({before, grey, mark(data)}) == 3
+    small = mark(data)
+    data.fit = "stretch"
+    assert len({before, grey, small, mark(data)}) == 4
+    data.load_resolution, data.resolution, data.channels, data.fit = 8, 4, 3, "crop"
+    assert mark(data) == before
 
 
 # Preparation
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_prepared_images_are_the_decoded_ones(data, channels):
+def test_prepared_images_are_the_decoded_ones(data, class_folders, channels):
     data.channels = channels
+    if channels == 1:
+        for i, path in enumerate(sorted(class_folders.rglob("*.png"))):
+            write_image(path, seed=i, mode="L")
     listed = catalogue(data)
     prepared = prepare(listed, data)
     expected = np.stack([decode_record(listed, i, data) for i in range(12)])
@@ -111,6 +126,34 @@ def test_prepared_images_are_the_decoded_ones(data, channels):
     assert prepared.images.shape == (12, 8, 8, channels)
     assert isinstance(prepared.images, np.memmap)
     assert not prepared.images.flags.writeable
+
+
+@pytest.mark.parametrize("fit", ["crop", "stretch"])
+def test_images_are_prepared_at_the_size_they_are_cropped_from(data, fit):
+    data.load_resolution, data.fit = 12, fit
+    listed = catalogue(data)
+    pixels = listed.dataset.read(listed.records[0])
+    expected = {"crop": to_square, "stretch": stretch_to_square}[fit](pixels, 12)
+    np.testing.assert_array_equal(prepare(listed, data).images[0], expected)
+    spec = listed.spec("train", data)
+    assert (spec.height, spec.width) == (8, 8)
+
+
+def test_masks_are_cut_and_resized_like_their_images(make_config, ham10000_dir):
+    data = make_config("ham10000", ham10000_dir).data
+    listed = catalogue(data)
+    # Of 20 x 16 pixels the left half is lesion; the central square begins at the third column.
+    cut = decode_mask(listed, 0, data)
+    np.testing.assert_array_equal(cut, np.arange(8)[None] < [[4]] * 8)
+    data.fit, data.load_resolution = "stretch", 10
+    np.testing.assert_array_equal(decode_mask(listed, 0, data), np.arange(10)[None] < [[5]] * 10)
+    assert decode_mask(listed, 1, data) is None
+
+
+def test_images_too_small_to_be_cropped_from(data):
+    data.load_resolution = 17
+    with pytest.raises(DataError, match=r"20x16.*load_resolution=17.*load_resolution to at m"):
+        prepare(catalogue(data), data)
 
 
 def test_order_is_kept_across_chunks(data, monkeypatch):

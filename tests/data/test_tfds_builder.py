@@ -57,3 +57,36 @@ def test_phantom_needs_no_files(tmp_path):
 def test_missing_download_is_explained(tmp_path):
     with pytest.raises(AssertionError, match="give its folder as manual_dir"):
         loaded(tmp_path, "dermgan/isic2018", tmp_path / "absent")
+
+
+def test_derm7pt_has_domains_and_pairs(tmp_path, derm7pt_dir):
+    splits, _ = loaded(tmp_path, "dermgan/derm7pt", derm7pt_dir)
+    assert {name: len(part) for name, part in splits.items()} == {"train": 12, "val": 4, "test": 4}
+    pairs = {}
+    for example in tfds.as_numpy(splits["val"]):
+        pairs.setdefault(example["pair"], set()).add(example["domain"])
+    assert pairs == {name: {b"clinical", b"dermoscopic"} for name in (b"case_0007", b"case_0008")}
+
+
+def test_chest_xray_is_grey(tmp_path, chest_xray_dir):
+    splits, info = loaded(tmp_path, "dermgan/chest_xray", chest_xray_dir)
+    assert info.features["label"].names == ["normal", "bacterial", "viral"]
+    assert sum(len(part) for part in splits.values()) == 36
+    assert next(iter(splits["train"]))["image"].shape == (16, 20, 1)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_image_folders(tmp_path, two_folders, paired):
+    config = Config(name="two", dataset="image_folders", paired=paired)
+    splits, _ = loaded(tmp_path, "dermgan", two_folders, config=config)
+    examples = [example for part in splits.values() for example in tfds.as_numpy(part)]
+    assert {example["domain"] for example in examples} == {b"camera", b"dermatoscope"}
+    assert (b"clinic/03" in {example["pair"] for example in examples}) == paired
+
+
+def test_phantom_pairs_have_masks(tmp_path):
+    config = Config(name="tiny", dataset="phantom_pairs", resolution=16, num_images=4)
+    splits, _ = loaded(tmp_path, "dermgan", config=config)
+    examples = [example for part in splits.values() for example in tfds.as_numpy(part)]
+    assert len(examples) == 4
+    assert all(example["has_mask"] for example in examples)

@@ -3,20 +3,24 @@
 efficientnet_lite0.npz: efficientnet-lite-pytorch 0.1.0 without static padding.
 vit_drawn_weights.npz: transformers 5.23.0, ViTForImageClassification.
 Both on torch 2.13.0, with drawn weights and images.
+vit_embeddings_and_last_block.npz: of the complete vectors, without the first two blocks.
 """
 
+import functools
 import re
 from pathlib import Path
 
 import drawn_weights
+import flax
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import originals
 import pytest
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.features import efficientnet_lite0, resnet, vit
-from dermgan_jax.features.tensor_files import read_tensors
+from dermgan_jax.features import efficientnet_lite0, resnet, torch_layout, vit
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "classifiers"
 SMALL_VIT = vit.VisionTransformer(
@@ -69,12 +73,38 @@ def test_efficientnet_lite0_equals_the_package():
     np.testing.assert_allclose(logits, golden["out:logits"], rtol=0, atol=1e-5)
 
 
-def load_resnet(case: str) -> tuple[resnet.ResNet, dict, np.lib.npyio.NpzFile]:
-    golden = np.load(GOLDEN / f"{case}.npz")
-    if case == "resnet_v15":
-        tensors = read_tensors(GOLDEN / "resnet_v15.safetensors")
-    else:
-        tensors = {key[2:]: golden[key] for key in golden if key.startswith("w:")}
+@functools.partial(jax.jit, static_argnums=0)
+def run(module, variables, images, replaced=None) -> tuple[jax.Array, dict[str, tuple]]:
+    """Logits, and the input and output of each outermost layer by its name.
+
+    Args:
+      module: a ResNet or a vision transformer.
+      variables, images: what it takes, images (N, C, H, W).
+      replaced: layer name -> what it gets instead of its input.
+    """
+    seen = {}
+
+    def interceptor(call, args, kwargs, context):
+        name = context.module.name
+        if len(context.module.path) != 1 or context.method_name != "__call__":
+            return call(*args, **kwargs)
+        given, *others = args
+        output = call((replaced or {}).get(name, given), *others, **kwargs)
+        seen[name] = given, output
+        return output
+
+    with nn.intercept_methods(interceptor):
+        _, logits = module.apply(variables, images.transpose(0, 2, 3, 1))
+    return logits, seen
+
+
+def assert_near(found, expected, atol=1e-4):
+    np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
+
+
+def load_resnet(case: str) -> tuple[resnet.ResNet, dict, dict[str, np.ndarray]]:
+    golden = originals.arrays(GOLDEN / f"{case}.npz")
+    tensors = {key[2:]: golden[key] for key in golden if key.startswith("w:")}
     module = SMALL_RESNETS[case]
     return module, resnet.from_torch(module, tensors), golden
 
@@ -84,36 +114,56 @@ def test_resnet_equals_hugging_face(case):
     module, variables, golden = load_resnet(case)
     for name in ("x", "x_ns"):
         if f"in:{name}" in golden:
-            images = golden[f"in:{name}"].transpose(0, 2, 3, 1)
-            _, logits = jax.jit(module.apply)(variables, images)
-            np.testing.assert_allclose(logits, golden[f"out:{name}:logits"], rtol=0, atol=1e-4)
+            logits, seen = run(module, variables, golden[f"in:{name}"])
+            assert_near(logits, golden[f"out:{name}:logits"])
+            hidden = [seen["layer1_0"][0], *(seen[f"layer{n}"][1] for n in ("1_1", "2_1", "3_0"))]
+            for stage, found in enumerate(hidden):
+                expected = golden[f"out:{name}:hidden{stage}"]
+                found = np.moveaxis(found, -1, 1)
+                assert_near(found if expected.ndim == 4 else found.mean((2, 3)), expected)
 
 
-def test_resnet_gradients_equal_hugging_face():
-    module, variables, golden = load_resnet("resnet_v15")
-    images, labels = golden["in:x"].transpose(0, 2, 3, 1), np.array([1, 5])
+def loss_and_gradient_norms(module, variables, images, labels) -> tuple[float, dict[str, float]]:
+    """Cross entropy, and its gradient's norm by PyTorch's name of each parameter, "_" for "."."""
 
     @jax.jit
     @jax.value_and_grad
     def loss_of(params):
-        _, logits = module.apply({**variables, "params": params}, images)
-        return -jax.nn.log_softmax(logits)[np.arange(2), labels].mean()
+        _, logits = module.apply({**variables, "params": params}, images.transpose(0, 2, 3, 1))
+        return -jax.nn.log_softmax(logits)[np.arange(len(labels)), np.array(labels)].mean()
 
     loss, gradients = loss_of(variables["params"])
-    assert loss == pytest.approx(golden["out:loss"], rel=1e-4)
-    norms = {
-        "_".join(key.key for key in path[:-1]) + "_" + path[-1].key: float(jnp.linalg.norm(leaf))
-        for path, leaf in jax.tree_util.tree_leaves_with_path(gradients)
+    by_name = {}
+    for path, leaf in flax.traverse_util.flatten_dict(gradients).items():
+        name = "_".join([*path[:-1], torch_layout.LEAF_NAMES.get(path[-1], path[-1])])
+        if "attn_qkv" in path:
+            for part, share in zip("qkv", jnp.split(leaf, 3, axis=-1), strict=True):
+                by_name[name.replace("attn_qkv", f"attn_{part}")] = share
+        else:
+            by_name[name] = leaf
+    return float(loss), {name: float(jnp.linalg.norm(leaf)) for name, leaf in by_name.items()}
+
+
+def assert_gradient_norms_equal(found: dict[str, float], golden, own_name):
+    """Of every parameter; `own_name` translates Hugging Face's."""
+    prefix = "out:gradnorm:"
+    expected = {
+        own_name(key.removeprefix(prefix)).replace(".", "_"): norm
+        for key, norm in golden.items()
+        if key.startswith(prefix)
     }
-    checked = 0
-    for key in golden:
-        if key.startswith("out:gradnorm:"):
-            *layer, kind = resnet.torchvision_name(key.removeprefix("out:gradnorm:")).split(".")
-            leaves = {"bias": ("bias",), "weight": ("kernel", "scale")}[kind]
-            (found,) = (norms[n] for leaf in leaves if (n := "_".join([*layer, leaf])) in norms)
-            assert found == pytest.approx(golden[key], rel=1e-3)
-            checked += 1
-    assert checked == len(norms)
+    assert found.keys() == expected.keys()
+    for name, norm in expected.items():
+        # A bias of the keys changes nothing, its gradient is rounding.
+        tolerance = {"abs": 1e-6} if name.endswith("attn_k_bias") else {"rel": 1e-3}
+        assert found[name] == pytest.approx(float(norm), **tolerance), name
+
+
+def test_resnet_gradients_equal_hugging_face():
+    module, variables, golden = load_resnet("resnet_v15")
+    loss, norms = loss_and_gradient_norms(module, variables, golden["in:x"], (1, 5))
+    assert loss == pytest.approx(float(golden["out:loss"]), rel=1e-4)
+    assert_gradient_norms_equal(norms, golden, resnet.torchvision_name)
 
 
 def test_resnet_training_updates_the_running_statistics():
@@ -150,6 +200,53 @@ def test_vit_equals_hugging_face():
     for name, images in (("out:logits", square), ("out:logits_oblong", oblong)):
         _, logits = jax.jit(SMALL_VIT.apply)(variables, images.transpose(0, 2, 3, 1))
         np.testing.assert_allclose(logits, golden[name], rtol=0, atol=2e-5)
+
+
+def test_vit_embeddings_block_and_head_equal_hugging_face():
+    """One block, the original's third, which gets what the original's got."""
+    golden = np.load(GOLDEN / "vit_embeddings_and_last_block.npz")
+    tensors = {
+        key[2:].replace("vit.layers.2.", "vit.layers.0."): golden[key]
+        for key in golden
+        if key.startswith("w:")
+    }
+    module = SMALL_VIT.clone(depth=1)
+    variables = vit.from_torch(module, tensors)
+    replaced = {"blocks_0": golden["out:x:hidden2"]}
+    logits, seen = run(module, variables, golden["in:x"], replaced)
+    assert_near(seen["blocks_0"][0], golden["out:x:hidden0"])
+    assert_near(seen["blocks_0"][1], golden["out:x:hidden3"])
+    assert_near(logits, golden["out:x:logits"])
+    _, seen = run(module, variables, golden["in:x_big"])
+    assert_near(seen["blocks_0"][0].mean(axis=1), golden["out:x_big:hidden0"])
+
+
+@functools.cache
+def complete_vit() -> tuple[dict, dict[str, np.ndarray]]:
+    """Variables and vectors of the original."""
+    (path,) = originals.found("classifiers/vit")
+    golden = originals.arrays(path)
+    tensors = {key[2:]: golden[key] for key in golden if key.startswith("w:")}
+    return vit.from_torch(SMALL_VIT, tensors), golden
+
+
+if originals.found("classifiers/vit"):
+
+    @pytest.mark.parametrize("name", ["x", "x_big"])
+    def test_complete_vit_equals_hugging_face(name):
+        variables, golden = complete_vit()
+        logits, seen = run(SMALL_VIT, variables, golden[f"in:{name}"])
+        assert_near(logits, golden[f"out:{name}:logits"])
+        hidden = [seen["blocks_0"][0], *(seen[f"blocks_{block}"][1] for block in range(3))]
+        for layer, found in enumerate(hidden):
+            expected = golden[f"out:{name}:hidden{layer}"]
+            assert_near(found if expected.ndim == 3 else found.mean(axis=1), expected)
+
+    def test_vit_gradients_equal_hugging_face():
+        variables, golden = complete_vit()
+        loss, norms = loss_and_gradient_norms(SMALL_VIT, variables, golden["in:x"], (0, 3, 0))
+        assert loss == pytest.approx(float(golden["out:loss"]), rel=1e-4)
+        assert_gradient_norms_equal(norms, golden, vit.timm_name)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.features import fid, inception, inception_weights, torch_layout
+from dermgan_jax.features import base, fid, inception, inception_weights, torch_layout
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "inception"
 BLOCKS = {
+    "A": inception.InceptionA(16),
     "B": inception.InceptionB(),
     "C": inception.InceptionC(12),
     "D": inception.InceptionD(),
@@ -81,9 +82,13 @@ def test_blocks(kind):
         x = vectors["in:x"].transpose(0, 2, 3, 1)
         stored = {name[2:]: vectors[name] for name in vectors.files if name.startswith("w:")}
         expected = vectors["out:y"].transpose(0, 2, 3, 1)
+        if kind not in "BD":
+            assert (
+                vectors["out:y_minus_pytorch_fid_maxabs"] == 0
+            )  # the vectors are pytorch-fid's too
     tensors = stored or random_weights(torch_shapes(module, x.shape[1:]), BLOCK_SEED)
     variables = torch_layout.to_flax(module, x.shape[1:], tensors)
-    np.testing.assert_allclose(jax.jit(module.apply)(variables, x), expected, atol=1e-4)
+    np.testing.assert_allclose(jax.jit(module.apply)(variables, x), expected, rtol=0, atol=1e-4)
 
 
 def test_the_whole_network_as_torch_fidelity_and_as_pytorch_fid():
@@ -117,7 +122,12 @@ def test_the_whole_network_as_torch_fidelity_and_as_pytorch_fid():
         "2048": features["pool3"],
     }
     for name, rows in (("img_a", slice(0, 2)), ("img_b", slice(2, 3))):
-        for layer, found in [*pooled.items(), ("logits_unbiased", features["logits"])]:
+        logits = {
+            "logits_unbiased": features["logits"],
+            "logits": features["logits"]
+            + random_weights({"fc.bias": (1008,)}, NETWORK_SEED)["fc.bias"],
+        }
+        for layer, found in (pooled | logits).items():
             assert relative_error(found[rows], expected[f"out:{name}:{layer}"]) < 1e-4, layer
         for tap in TAPS:
             prefix = f"out:{name}:tap_{tap}_"
@@ -129,6 +139,19 @@ def test_the_whole_network_as_torch_fidelity_and_as_pytorch_fid():
     for layer, found in pooled.items():
         expected_here = expected_pytorch_fid[f"out:img_a:{layer}"]
         assert relative_error(found[3:], expected_here) < 1e-4, layer
+
+
+def test_features_of_one_device_and_of_eight_are_the_same():
+    network, variables = inception_weights.from_torch(network_weights())
+    preprocess = functools.partial(inception.preprocess, protocol="fid")
+    images = np.random.RandomState(0).randint(0, 256, (9, 40, 50, 3)).astype(np.uint8)
+    on_eight, on_one = (
+        base.batched(preprocess, network.apply, variables, 8, devices)(images)
+        for devices in (None, jax.local_devices()[:1])
+    )
+    assert on_eight.keys() == on_one.keys() == {"pool3", "logits"}
+    for name, expected in on_one.items():
+        assert relative_error(on_eight[name], expected) < 1e-5, name
 
 
 def test_nvidias_torchscript_names():

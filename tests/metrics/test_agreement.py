@@ -26,6 +26,10 @@ def test_equals_statsmodels(golden, categories, suffix):
     assert randolph == pytest.approx(float(golden[f"out:kappa_randolph{suffix}"]), abs=1e-12)
 
 
+def test_categories_without_a_number_are_those_chosen(golden):
+    np.testing.assert_array_equal(np.unique(golden["in:ratings"]), golden["out:categories"])
+
+
 def test_ready_table(golden):
     kappa = agreement.fleiss_kappa(golden["in:table2"]).kappa
     assert kappa == pytest.approx(float(golden["out:kappa_fleiss_table2"]), abs=1e-12)

@@ -39,6 +39,17 @@ def test_scores_per_class_and_their_means(golden, confusion, score):
         np.testing.assert_allclose(accuracy, golden[f"out:{score}_micro"], **EXACT)
 
 
+def test_scores_of_each_class_against_the_rest(golden, confusion):
+    (tn, fp), (fn, tp) = golden["out:multilabel_confusion"].transpose(1, 2, 0)
+    scores = classification.class_scores(confusion)
+    np.testing.assert_array_equal(scores.support, tp + fn)
+    np.testing.assert_allclose(scores.recall, tp / (tp + fn), **EXACT)
+    np.testing.assert_allclose(scores.precision, tp / np.maximum(tp + fp, 1), **EXACT)
+    np.testing.assert_allclose(scores.specificity, tn / (tn + fp), **EXACT)
+    as_recall = golden["out:specificity_per_class_as_recall0"]
+    np.testing.assert_allclose(scores.specificity, as_recall, **EXACT)
+
+
 def test_scores_of_the_whole_matrix(golden, confusion):
     for key, found in {
         "accuracy": classification.accuracy(confusion),

@@ -4,10 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from command_line import call
+from PIL import Image
 
 from dermgan_jax import config as config_schema
-from dermgan_jax import registry
+from dermgan_jax import registry, sides
 from dermgan_jax.data.image_files import write_npz, write_pngs
+from dermgan_jax.data.prepare import catalogue, prepare
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluate import evaluate, evaluate_arrays, table
 
@@ -40,25 +43,26 @@ def test_folder_and_npz_give_one_number(tmp_path):
         )
         for suffix in ("", ".npz")
     )
-    assert folders["metrics"] == files["metrics"]
-    assert folders["metrics"] == evaluate_arrays(REAL, FAKE, ["swd"], seed=3, mirror=False)
+    assert folders.result["metrics"] == files.result["metrics"]
+    assert folders.result["metrics"] == evaluate_arrays(REAL, FAKE, ["swd"], seed=3, mirror=False)
 
 
-def test_writes_what_it_returns_and_prints(tmp_path, capsys):
+def test_command_writes_the_values_it_prints_and_a_figure(tmp_path, capsys):
     write_npz(REAL, tmp_path / "real.npz")
     write_npz(FAKE, tmp_path / "fake.npz")
     out = tmp_path / "new" / "result.json"
-    result = evaluate(
-        str(tmp_path / "real.npz"), str(tmp_path / "fake.npz"), ["swd"], num=8, seed=0, out=out
-    )
-    assert json.loads(out.read_text()) == result
-    value = result["metrics"]["swd"]
+    which = (f"--real={tmp_path}/real.npz", f"--fake={tmp_path}/fake.npz")
+    assert call("--mode=evaluate", *which, "--metrics=swd", "--num=8", f"--out={out}") == 0
+    value = json.loads(out.read_text())["metrics"]["swd"]
     assert value["n"] == 8
     assert value["better"] == "lower"
+    assert 0 < value["std"] < value["value"]
     printed = capsys.readouterr().out
     assert f"{value['value']:.4g}" in printed
     assert value["protocol"] in printed
     assert "real vs real" in printed
+    with Image.open(out.with_suffix(".png")) as figure:
+        assert min(figure.size) > 300
 
 
 def test_lower_bound_stands_beside_the_value_and_can_be_kept():
@@ -67,7 +71,7 @@ def test_lower_bound_stands_beside_the_value_and_can_be_kept():
     assert bound["n"] == values["swd"]["n"] == 12
     assert bound["value"] < values["swd"]["value"]
     kept = {"swd_lower_bound": {**bound, "value": 1.0}}
-    again = evaluate_arrays(REAL, FAKE, ["swd"], seed=0, mirror=False, lower_bounds=kept)
+    again = evaluate_arrays(REAL, FAKE, ["swd"], seed=0, mirror=False, yardsticks=kept)
     assert again["swd"] == values["swd"]
     assert again["swd_lower_bound"]["value"] == 1.0
 
@@ -88,10 +92,32 @@ def test_dataset_split_against_a_work_directory(tmp_path, config, monkeypatch):
     run = tmp_path / "run"
     run.mkdir()
     (run / "config.json").write_text(config_schema.to_json(config))
-    result = evaluate("phantom:all", str(run), ["swd"], num=10, seed=4)
+    result = evaluate("phantom:all", str(run), ["swd"], num=10, seed=4).result
     assert asked == [(run, 10, 5)]
     assert result["metrics"]["swd"]["n"] == 10
     assert result["metrics"]["swd"]["protocol"].endswith(":mirror")
+
+
+def test_one_class_of_a_split(tmp_path, config, monkeypatch):
+    listed = catalogue(config.data)
+    name = listed.classes[listed.labels[0]]
+    write_npz(FAKE, tmp_path / "fake.npz")
+    found = evaluate(
+        f"phantom:all:{name}", str(tmp_path / "fake.npz"), ["swd"], num=9, seed=0, config=config
+    )
+    expected = prepare(listed, config.data).images[listed.labels == listed.labels[0]]
+    np.testing.assert_array_equal(found.real.compared[:], expected)
+    assert found.result["metrics"]["swd"]["n"] == min(9, len(expected))
+    with pytest.raises(UserError, match=f"did you mean '{name}'"):
+        evaluate(f"phantom:all:{name}x", "", ["swd"], num=9, seed=0, config=config)
+
+
+def test_class_folders_are_classes(tmp_path):
+    labels = np.arange(24) % 2
+    write_pngs(REAL, tmp_path / "real", labels=labels, classes=("mel", "nv"))
+    labelling = sides.read_real(str(tmp_path / "real"), 8, 0, None).labelling
+    assert labelling.classes == ("mel", "nv")
+    np.testing.assert_array_equal(labelling.labels, np.sort(labels))
 
 
 def test_dataset_needs_a_matching_configuration(tmp_path, config):
@@ -103,9 +129,17 @@ def test_dataset_needs_a_matching_configuration(tmp_path, config):
         evaluate("ham10000:test", fake, ["swd"], num=8, seed=0, config=config)
 
 
-@pytest.mark.parametrize("side", ["nowhere", "phantom:trian", "file.txt"])
-def test_side_that_is_nothing(side):
-    with pytest.raises(UserError, match=f"'{side}' is no folder"):
+@pytest.mark.parametrize(
+    ("side", "message"),
+    [
+        ("nowhere", "'nowhere' is no folder"),
+        ("file.txt", "'file.txt' is no folder"),
+        ("phantom:trian", "'phantom:trian' is not DATASET:SPLIT"),
+        ("phantom:train:a:b", "is not DATASET:SPLIT"),
+    ],
+)
+def test_side_that_is_nothing(side, message):
+    with pytest.raises(UserError, match=message):
         evaluate(side, side, ["swd"], num=8, seed=0)
 
 

@@ -34,6 +34,7 @@ def test_equals_pytorch_fid(case, swap):
     np.testing.assert_allclose(value.value, golden["out:fid_clean_fid"], **TOLERANCES[case])
     # torch-fidelity takes means in float32.
     np.testing.assert_allclose(value.value, golden["out:fid_torch_fidelity"], rtol=0, atol=1e-6)
+    assert golden["out:eps_path_taken"] == 0  # nothing was added to the diagonals
     assert 0 <= value.interval[0] <= value.interval[1]
     for number, side in enumerate(sides, 1):
         own = frechet.moments(side)

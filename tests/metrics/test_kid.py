@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from dermgan_jax.metrics import kid
 
@@ -65,6 +66,24 @@ def test_kernel_sums_give_the_other_estimators(golden):
     pairs = ((fake.astype(np.float64) * real).sum(axis=1) / 32 + 1) ** 3 - 1
     u_statistic = (own - 2 * (sums[0, 1] - pairs.sum())) / (400 * 399)
     assert u_statistic == pytest.approx(float(golden["out:mmd2_full_u-statistic"]), abs=1e-7)
+
+
+def test_gaussian_kernel(golden):
+    fake, real = golden["in:feat1"], golden["in:feat2"]
+    found = kid.gaussian_mmd(real, fake, sigma=3)
+    assert found == pytest.approx(float(golden["out:mmd2_full_rbf_unbiased"]), abs=1e-7)
+
+
+def test_gaussian_kernel_of_sets_of_unequal_size_over_several_tiles():
+    random = np.random.default_rng(0)
+    real, fake = random.normal(size=(700, 3)) + 90, random.normal(size=(400, 3)) * 1.2 + 90
+    kernels = [
+        np.exp(-cdist(a, b, "sqeuclidean") / (2 * 1.5**2))
+        for a, b in ((real, real), (fake, fake), (real, fake))
+    ]
+    own = [(k.sum() - len(k)) / (len(k) * (len(k) - 1)) for k in kernels[:2]]
+    expected = sum(own) - 2 * kernels[2].mean()
+    assert kid.gaussian_mmd(real, fake, sigma=1.5) == pytest.approx(expected, abs=1e-7)
 
 
 def test_fact_sheet():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dermgan_jax.report import figures
+from dermgan_jax.report import figures, style
 
 
 def row(images, stage, alpha=None, **metrics):
@@ -68,11 +68,51 @@ def test_nothing_to_draw():
 
 @pytest.mark.parametrize("draw", [figures.losses, figures.schedule, figures.throughput])
 def test_svg_adapts_to_the_page(draw):
-    svg = figures.to_svg(draw([row(1000 * i, "8x8", 0.5, loss=1.0 * i) for i in (1, 2)]), "Title")
+    svg = style.to_svg(draw([row(1000 * i, "8x8", 0.5, loss=1.0 * i) for i in (1, 2)]), "Title")
     assert svg.startswith('<svg role="img" aria-label="Title" viewBox=')
     assert svg.endswith("</svg>")
     assert "http" not in svg
     assert "currentColor" in svg
     assert "var(--series-1)" in svg
-    assert not any(colour in svg for colour in (*figures.SERIES, figures.INK))
+    assert not any(colour in svg for colour in (*style.SERIES, style.INK))
     assert figures.IMAGES_AXIS in svg
+
+
+def evaluated(images, value, interval=None, bound=None, **more):
+    result = {"value": value, "interval": interval, "details": {}, **more}
+    real = {"value": bound, "interval": None, "details": {}}
+    metrics = {"kid": result} | ({"kid_lower_bound": real} if bound is not None else {})
+    return {"kind": "eval", "step": images, "images": images, "seconds": 1, "metrics": metrics}
+
+
+def test_band_of_a_metric_is_its_interval():
+    rows = [
+        evaluated(1000, 9.0, [7.0, 11.5]),
+        evaluated(2000, None),
+        evaluated(3000, 4.0, [3.0, 5.0]),
+        evaluated(4000, 2.0, [1.0, 3.0]),
+    ]
+    (band,) = figures.evaluation(rows, "kid", "KID").axes[0].collections
+    corners = {(x, y) for path in band.get_paths() for x, y in path.vertices}
+    assert {(3.0, 3.0), (3.0, 5.0), (4.0, 1.0), (4.0, 3.0)} <= corners
+    assert not any(x == 2.0 for x, _ in corners)
+
+
+def test_single_evaluation_has_a_bar():
+    axes = figures.evaluation([evaluated(1000, 9.0, [7.0, 11.5])], "kid", "KID").axes[0]
+    bar = axes.collections[-1].get_segments()
+    np.testing.assert_array_equal(bar, [[(1.0, 7.0), (1.0, 11.5)]])
+
+
+@pytest.mark.parametrize(
+    ("row", "scale"),
+    [
+        (evaluated(1000, 9.0, [7.0, 11.5], bound=1.0), "log"),
+        (evaluated(1000, 9, [7, 11], bound=1), "log"),
+        (evaluated(1000, 9.0, [-1.0, 19.0], bound=1.0), "linear"),
+        (evaluated(1000, 9.0, [7.0, 11.5], bound=-0.1), "linear"),
+        (evaluated(1000, 0.9, [0.7, 1.0], bound=0.95, better="higher"), "linear"),
+    ],
+)
+def test_axis_is_logarithmic_only_if_all_of_it_fits(row, scale):
+    assert figures.evaluation([row], "kid", "KID").axes[0].get_yscale() == scale

@@ -232,9 +232,9 @@ def test_metric_table_compares_only_like_with_like():
         ("real", "vs real"),
     ]
     assert table["lines"] == [
-        ("average", [90.0, 20.0, 30.0, 4.25]),
-        ("16 × 16", [89.0, 19.0, 29.0, 3.25]),
-        ("8 × 8", [91.0, 21.0, 31.0, 5.25]),
+        ("average", [("90", ""), ("20", ""), ("30", ""), ("4.25", "")]),
+        ("16 × 16", [("89", ""), ("19", ""), ("29", ""), ("3.25", "")]),
+        ("8 × 8", [("91", ""), ("21", ""), ("31", ""), ("5.25", "")]),
     ]
 
 
@@ -249,3 +249,80 @@ def test_of_two_evaluations_at_one_step_the_last_counts():
 )
 def test_duration(seconds, text):
     assert report.duration(seconds) == text
+
+
+def value(value, interval=None, n=500, n_real=700, better="lower", std=None, **details):
+    return {
+        "value": value,
+        "protocol": "test",
+        "n": n,
+        "n_real": n_real,
+        "details": details,
+        "better": better,
+        "std": std,
+        "interval": interval,
+    }
+
+
+def metrics_page(tmp_path, metrics):
+    row = {"kind": "eval", "step": 1, "images": 100, "seconds": 2.0, "metrics": metrics}
+    return build(make_workdir(tmp_path / "run", [train_row(1), row]))
+
+
+def test_intervals_stand_by_their_values(tmp_path):
+    page = metrics_page(
+        tmp_path,
+        {
+            "kid": value(0.0421, [0.0399, 0.0443]),
+            "kid_lower_bound": value(-0.0001, [-0.0013, 0.0011], n=350, n_real=350),
+        },
+    )
+    for text in (
+        "KID is 0.0421 (95 % interval 0.0399 … 0.0443); real against other real images: −0.0001",
+        "95 %: 0.0399 … 0.0443",
+        "value95 % interval0.04210.0399 … 0.0443−0.0001−0.0013 … 0.0011",
+        "500 synthetic and 700 real images; real vs real: 350 images on each side.",
+        "Lower is better.",
+        "Bands: 95 % intervals.",
+    ):
+        assert text in page.text, text
+
+
+def test_std_stands_in_for_an_interval(tmp_path):
+    page = metrics_page(tmp_path, {"psnr": value(14.02, std=1.3, better="higher")})
+    assert "14.0± 1.3" in page.text
+    assert "95 %" not in page.text
+    assert "Higher is better." in page.text
+
+
+@pytest.mark.parametrize(("n", "warned"), [(2047, True), (2048, False)])
+def test_small_fid_is_never_shown_without_its_warning(tmp_path, n, warned):
+    page = metrics_page(
+        tmp_path,
+        {"fid": value(80.0, [77.0, 83.0], n=n, n_real=7000), "kid": value(0.1, [0.08, 0.12])},
+    )
+    assert page.text.index("Kernel Inception") < page.text.index("Fréchet Inception")
+    assert page.text.index("KID is 0.10") < page.text.index("FID is 80.0")
+    section = page.text[page.text.index("Fréchet Inception distance") :]
+    assert ("Warning: fid of 2047 images is biased upwards" in section) == warned
+    assert ("biased, see below" in page.text) == warned
+
+
+def test_classes_least_and_most_apart(tmp_path):
+    pairs = [
+        {"classes": ["mel", "nv"], "value": 12.34, "n": 115},
+        {"classes": ["nv", "vasc"], "value": None, "n": 20},
+        {"classes": ["mel", "df"], "value": 98.76, "n": 80},
+    ]
+    fid = {"fid": value(50.0, [45.0, 55.0]), "fid_class_yardstick": value(12.34) | {"pairs": pairs}}
+    page = metrics_page(tmp_path, fid)
+    assert (
+        "Between classes of real images: least apart mel – nv, 12.3 (115 images each); "
+        "most apart mel – df, 98.8 (80 images each)." in page.text
+    )
+    assert page.elements.count("h2") == 5  # a yardstick is no metric of its own
+
+
+def test_details_of_another_kind_are_not_drawn_as_parts(tmp_path):
+    page = metrics_page(tmp_path, {"psnr": value(14.0, **{"infinite pairs": 2.0})})
+    assert page.text.count("infinite pairs") == 1  # in the table only

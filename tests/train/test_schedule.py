@@ -1,9 +1,9 @@
-import types
-
 import pytest
 
+from dermgan_jax.config import experiment
+from dermgan_jax.data.records import DataSpec
 from dermgan_jax.gans.base import Stage
-from dermgan_jax.train.schedule import all_stages, crossed, plan_call
+from dermgan_jax.train.schedule import all_stages, crossed, plan_call, total_images
 from dermgan_jax.train.state import Clock
 
 START = Clock(0, 0, 0)
@@ -14,12 +14,15 @@ class Curriculum:
 
     def __init__(self, stages, total_kimg, steps_per_call=1, schedule_interval=1):
         self.stages = stages
-        train = types.SimpleNamespace(
-            total_kimg=total_kimg,
-            steps_per_call=steps_per_call,
-            schedule_interval=schedule_interval,
+        self.config = experiment("pgan")
+        self.config.train.update(
+            {
+                "total_kimg": total_kimg,
+                "steps_per_call": steps_per_call,
+                "schedule_interval": schedule_interval,
+            }
         )
-        self.config = types.SimpleNamespace(train=train)
+        self.data = DataSpec(32, 32, 3, (), num_examples=50)
 
     def stage(self, images_seen):
         _, side, batch_size, moments = [s for s in self.stages if s[0] <= images_seen][-1]
@@ -97,7 +100,19 @@ def test_every_repeat_shows_images_of_its_own():
     ],
 )
 def test_crossed(before, after, every_kimg, expected):
-    assert crossed(before, after, every_kimg) is expected
+    gan = Curriculum([], total_kimg=1.0)
+    gan.config.eval.every_kimg = every_kimg
+    assert crossed(gan, before, after, "eval") is expected
+
+
+def test_epochs_take_the_place_of_thousands_of_images():
+    gan = Curriculum([], total_kimg=1.0)
+    assert total_images(gan) == 1000
+    gan.config.train.total_epochs = 2.5
+    assert total_images(gan) == 125
+    gan.config.eval.update({"snapshot_kimg": 0.01, "snapshot_epochs": 2.0})
+    assert not crossed(gan, 0, 99, "eval", "snapshot")
+    assert crossed(gan, 99, 100, "eval", "snapshot")
 
 
 def test_all_stages_are_one_of_each_in_order():

@@ -14,7 +14,7 @@ from PIL import Image
 
 from dermgan_jax.data.datasets import phantom_lesion, phantom_render
 from dermgan_jax.data.datasets.phantom_lesion import CLASSES
-from dermgan_jax.data.records import Dataset, Record
+from dermgan_jax.data.records import Dataset, Record, load_resolution
 
 DRAWING_SEED = 20181
 DEFAULT_NUM_IMAGES = 2000
@@ -80,13 +80,13 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     """The phantom as a data set.
 
     Args:
-      data_config: `config.data`; reads num_images (0: 2000), resolution and channels (3, or 1
-        for luminance).
+      data_config: `config.data`; reads num_images (0: 2000), resolution, load_resolution and
+        channels (3, or 1 for luminance).
     """
-    size, channels = data_config.resolution, data_config.channels
+    size, channels = load_resolution(data_config), data_config.channels
 
     def read(record: Record) -> np.ndarray:
-        return _as_channels(draw(DRAWING_SEED, _index(record), size).image, channels)
+        return as_channels(draw(DRAWING_SEED, _index(record), size).image, channels)
 
     def read_mask(record: Record) -> np.ndarray:
         return draw(DRAWING_SEED, _index(record), size).mask
@@ -104,15 +104,10 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     )
 
 
-def read_clinical(data_config: ConfigDict | FrozenConfigDict, record: Record) -> np.ndarray:
-    """The clinical partner of a record of `load(data_config)`, uint8 (size, size, channels)."""
-    view = draw_clinical(DRAWING_SEED, _index(record), data_config.resolution)
-    return _as_channels(view.image, data_config.channels)
-
-
 def _index(record: Record) -> int:
     return int(record.id.removeprefix("phantom_"))
 
 
-def _as_channels(image: np.ndarray, channels: int) -> np.ndarray:
+def as_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """A drawn image (H, W, 3) as it is, or as luminance (H, W, 1) if `channels` is 1."""
     return image if channels == 3 else np.asarray(Image.fromarray(image).convert("L"))[..., None]

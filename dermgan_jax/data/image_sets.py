@@ -1,0 +1,298 @@
+"""Sets of images that are read a part at a time, so that their number costs no memory.
+
+An image set is indexed by a slice or an array of positions and then gives uint8 (n, H, W, C), C 1
+or 3. NumPy arrays and memory maps are image sets as they are; here are folders, .npz files, parts
+of other sets, and images kept in a temporary file.
+"""
+
+import dataclasses
+import hashlib
+import math
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TypeAlias
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+
+from dermgan_jax.cache import cache_dir
+from dermgan_jax.data.decode import SUFFIXES, header_size, read_image
+from dermgan_jax.data.image_files import to_uint8
+from dermgan_jax.errors import UserError
+
+Rows: TypeAlias = slice | np.ndarray
+
+CHUNK = 256  # images read at a time where a whole set is gone through
+LARGEST_OVERSHOOT = 16  # generators leave [-1, 1] by far less, values of 0 to 255 by far more
+
+
+class ImageSet(Protocol):
+    """What metrics and feature extractors read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, H, W, C)."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """uint8."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Rows) -> np.ndarray: ...
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class View:
+    """Some images of another set, in any order, each flipped left to right or not.
+
+    Attributes:
+      images: the other set.
+      rows: int (n,), positions in it.
+      flipped: bool (n,), or None for none.
+    """
+
+    images: ImageSet
+    rows: np.ndarray
+    flipped: np.ndarray | None = None
+
+    dtype = np.dtype(np.uint8)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.rows), *self.images.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: Rows) -> np.ndarray:
+        images = np.asarray(self.images[self.rows[rows]])
+        if self.flipped is None:
+            return images
+        return np.where(self.flipped[rows][:, None, None, None], images[:, :, ::-1], images)
+
+
+class FolderImages:
+    """The images of a folder and its subfolders, sorted by path, decoded when asked for.
+
+    Args:
+      folder: with at least one image file; all of one size.
+      channels: 3 or 1; files are converted.
+      limit: at most so many, evenly spaced over the whole set.
+
+    Attributes:
+      paths: the files.
+      shape: (N, H, W, channels).
+
+    Raises:
+      UserError: if there are no images, one cannot be opened, or sizes differ. A file whose pixels
+        are damaged is found, and named, when it is read.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, folder: Path, channels: int, limit: int | None = None):
+        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        if not paths:
+            raise UserError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
+        self.folder = folder
+        self.channels = channels
+        self.paths = [paths[i] for i in evenly_spaced(len(paths), limit)]
+        first = read_image(self.paths[0], channels)
+        self.shape = (len(self.paths), *first.shape)
+        with ThreadPoolExecutor() as pool:
+            sizes = pool.map(header_size, self.paths)
+            for path, size in zip(self.paths, sizes, strict=True):
+                if size != first.shape[:2]:  # unless its EXIF orientation turns it
+                    self._decode(path)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, rows: Rows) -> np.ndarray:
+        paths = [self.paths[i] for i in np.arange(len(self))[rows]]
+        with ThreadPoolExecutor() as pool:
+            return np.stack(list(pool.map(self._decode, paths)))
+
+    def _decode(self, path: Path) -> np.ndarray:
+        image = read_image(path, self.channels)
+        if image.shape != self.shape[1:]:
+            raise UserError(
+                f"{path} is {_size(image.shape)} pixels but {self.paths[0]} is "
+                f"{_size(self.shape[1:])}: bring all images of {self.folder} to one size"
+            )
+        return image
+
+    def file_digests(self, rows: np.ndarray) -> Iterator[bytes]:
+        """SHA-256 of each file's bytes."""
+        with ThreadPoolExecutor() as pool:
+            yield from pool.map(_file_digest, (self.paths[i] for i in rows))
+
+    def classes(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """Names of the subfolders that directly hold images, sorted, and labels int32 (N,)."""
+        names, labels = np.unique([path.parent.name for path in self.paths], return_inverse=True)
+        return tuple(map(str, names)), labels.astype(np.int32)
+
+
+def open_images(source: Path, channels: int = 3, limit: int | None = None) -> ImageSet:
+    """A folder of images, its subfolders included and sorted by path, or an .npz.
+
+    Args:
+      source: a folder, or an .npz with the key `images` (N, H, W, C): uint8, or floats in [-1, 1].
+      channels: 3 or 1. Files are converted; grey arrays are repeated to give 3 channels.
+      limit: at most so many, evenly spaced over the whole set.
+
+    Returns:
+      (N, H, W, channels).
+
+    Raises:
+      UserError: if there is nothing to read, a file is damaged, or sizes differ.
+    """
+    if source.is_dir():
+        return FolderImages(source, channels, limit)
+    if source.suffix == ".npz":
+        return _unpack_npz(source, channels, limit)
+    raise UserError(f"{source} is neither a folder of images nor an .npz file")
+
+
+def open_floats(path: Path, channels: int) -> np.ndarray:
+    """All images of an .npz as float32 (N, H, W, channels) in [-1, 1]; floats as they are.
+
+    Raises:
+      UserError: as `open_images`.
+    """
+    with _npz_faults(path):
+        chunks = [
+            images / np.float32(127.5) - 1 if images.dtype == np.uint8 else np.float32(images)
+            for images in _read_npz(path, channels, None)
+        ]
+    return np.concatenate(chunks)
+
+
+def select(images: ImageSet, rows: np.ndarray, flipped: np.ndarray | None = None) -> View:
+    """The images at positions `rows`, int (n,), flipped left to right where bool (n,) says so."""
+    if isinstance(images, View):
+        if images.flipped is not None:
+            before = images.flipped[rows]
+            flipped = before if flipped is None else before ^ flipped
+        images, rows = images.images, images.rows[rows]
+    return View(images, rows, flipped)
+
+
+def choose(images: ImageSet, n: int, seed: int) -> ImageSet:
+    """`n` of the images at random, without repetition, in their order; all if there are no more."""
+    if len(images) <= n:
+        return images
+    return select(images, np.sort(np.random.default_rng(seed).choice(len(images), n, False)))
+
+
+def mirror_at_random(images: ImageSet, seed: int) -> View:
+    """All images, each flipped left to right with probability one half."""
+    flipped = np.random.default_rng(seed).random(len(images)) < 0.5
+    return select(images, np.arange(len(images)), flipped)
+
+
+def spool(chunks: Iterable[np.ndarray]) -> np.ndarray:
+    """Images from a temporary file, which is gone once the result is.
+
+    Args:
+      chunks: uint8 (n, H, W, C), at least one, n may vary.
+
+    Returns:
+      A memory map uint8 (sum of n, H, W, C).
+    """
+    folder = cache_dir() / "spool"
+    folder.mkdir(parents=True, exist_ok=True)
+    num, shape = 0, ()
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for chunk in chunks:
+            num, shape = num + len(chunk), chunk.shape[1:]
+            file.write(np.ascontiguousarray(chunk))
+        file.flush()
+        return np.memmap(file, np.uint8, "r", shape=(num, *shape))
+
+
+def digest(images: ImageSet) -> str:
+    """SHA-256 that changes with any pixel: of the pixels, or of the files they are read from."""
+    found = hashlib.sha256(repr((images.shape, str(images.dtype))).encode())
+    base, rows, flipped = (
+        (images.images, images.rows, images.flipped)
+        if isinstance(images, View)
+        else (images, np.arange(len(images)), None)
+    )
+    if isinstance(base, FolderImages) and flipped is None:
+        for part in base.file_digests(rows):
+            found.update(part)
+    else:
+        for first in range(0, len(images), CHUNK):
+            found.update(np.ascontiguousarray(images[first : first + CHUNK]))
+    return found.hexdigest()
+
+
+def evenly_spaced(num: int, limit: int | None) -> np.ndarray:
+    """Positions of `limit` of `num` things, all if there are no more: int64, ascending."""
+    kept = num if limit is None else min(num, limit)
+    return np.arange(kept) * num // kept
+
+
+def _file_digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _unpack_npz(path: Path, channels: int, limit: int | None) -> np.ndarray:
+    with _npz_faults(path):
+        return spool(map(_as_uint8, _read_npz(path, channels, limit)))
+
+
+@contextmanager
+def _npz_faults(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyError as error:
+        raise UserError(f"{path} has no key 'images'") from error
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} cannot be read as an .npz file: {error}") from error
+
+
+def _read_npz(path: Path, channels: int, limit: int | None) -> Iterator[np.ndarray]:
+    """Images as stored, uint8 or floats in [-1, 1], some at a time."""
+    with ZipFile(path) as archive, archive.open("images.npy") as file:
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }.get(version)
+        if read_header is None:
+            raise ValueError(f"format version {version}")
+        shape, fortran_order, dtype = read_header(file)
+        if len(shape) != 4 or shape[-1] not in (1, channels) or shape[0] == 0 or fortran_order:
+            order = " in Fortran order" if fortran_order else ""
+            raise UserError(
+                f"'images' in {path} has shape {shape}{order}; expected (N, H, W, {channels})"
+            )
+        if dtype != np.uint8 and not np.issubdtype(dtype, np.floating):
+            raise UserError(f"'images' in {path} is {dtype}; expected uint8 or float32")
+        kept = np.zeros(shape[0], bool)
+        kept[evenly_spaced(shape[0], limit)] = True
+        for first in range(0, shape[0], CHUNK):
+            part = kept[first : first + CHUNK]
+            size = (len(part), *shape[1:])
+            buffer = file.read(math.prod(size) * dtype.itemsize)
+            images = np.frombuffer(buffer, dtype).reshape(size)[part]
+            # Written so that NaN fails too.
+            if dtype != np.uint8 and not np.abs(images).max(initial=0) < LARGEST_OVERSHOOT:
+                raise UserError(f"'images' in {path} are not floats in [-1, 1]: rescale them")
+            yield np.repeat(images, channels // shape[-1], axis=-1)
+
+
+def _as_uint8(images: np.ndarray) -> np.ndarray:
+    return images if images.dtype == np.uint8 else to_uint8(images)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"

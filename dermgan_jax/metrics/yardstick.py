@@ -1,0 +1,113 @@
+"""What a metric value is read against: the same metric between sets of real images.
+
+Real against real is what a perfect model would get; class against class is how far apart images lie
+that a dermatologist tells apart. Both are measured at the number of images of the value itself, or
+as near to it as there are images.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from dermgan_jax.data.image_sets import ImageSet, View, mirror_at_random, select
+from dermgan_jax.errors import UserError
+from dermgan_jax.metrics.protocol import MetricValue
+
+T = TypeVar("T")
+
+LEAST = 12  # images of a class that can be compared by any feature metric
+MOST_OF_A_CLASS = 1000  # more would cost time and change little
+MOST_CLASSES = 8  # by frequency; 28 pairs
+
+
+def real_against_real(
+    compute: Callable[..., T],
+    real: ImageSet | np.ndarray,
+    *,
+    n: int,
+    n_real: int | None = None,
+    seed: int,
+    mirror: bool,
+) -> T:
+    """A metric between two disjoint random sets of real images.
+
+    Args:
+      compute: a metric on images or features, with the arguments `seed` and `mirror`.
+      real: images uint8 (N, H, W, C) or features (N, D).
+      n: fake images of the value this is a yardstick for: as many reals stand in for them. With
+        fewer than 2n real images it is half of those, which makes the yardstick somewhat too
+        large; its own `n` tells.
+      n_real: real images of that value; as many others of the reals as there are take their part.
+        Without it, n.
+      seed: of the division.
+      mirror: flip both sides at random.
+
+    Raises:
+      UserError: if there are fewer than two images.
+    """
+    if len(real) < 2:
+        raise UserError(f"{len(real)} real images: comparing real with real needs at least two")
+    n = min(n, len(real) // 2)
+    order = np.random.default_rng(seed).permutation(len(real))
+    stand_ins = _part(real, order[n : 2 * n])
+    others = np.concatenate([order[:n], order[2 * n :]])[: n_real or n]
+    if mirror:
+        stand_ins = mirror_at_random(stand_ins, seed + 1)  # `compute` flips the others
+    return compute(_part(real, others), stand_ins, seed=seed, mirror=mirror)
+
+
+def class_against_class(
+    compute: Callable[..., tuple[MetricValue, ...]],
+    features: np.ndarray,
+    labels: np.ndarray,
+    classes: tuple[str, ...],
+    *,
+    n: int,
+    seed: int,
+    of: str | None = None,
+) -> dict[str, dict[str, Any]]:
+    """A feature metric between real images of two classes, for each pair of classes.
+
+    Args:
+      compute: a metric on features.
+      features: (N, D) of real images.
+      labels: int (N,), positions in `classes`; others are left out.
+      classes: their names; the most frequent eight with at least 12 images are compared.
+      n: images of each class at most, that of the value this is a yardstick for; rarer classes are
+        compared at the size of the smaller one, which makes biased metrics larger.
+      seed: of the choice among them.
+      of: only pairs that hold this class.
+
+    Returns:
+      For each value of the metric, by name: `MetricValue.to_json()` of the pair least apart, plus
+      "pairs": [{"classes": [a, b], "value", "n"}, …], least apart first; empty if there are fewer
+      than two such classes.
+    """
+    counts = np.bincount(labels[labels >= 0], minlength=len(classes))
+    frequent = [i for i in np.argsort(-counts, kind="stable") if counts[i] >= LEAST][:MOST_CLASSES]
+    generator = np.random.default_rng(seed)
+    rows = {i: generator.permutation(np.flatnonzero(labels == i)) for i in frequent}
+    measured: dict[str, list[tuple[list[str], MetricValue]]] = {}
+    for pair in itertools.combinations(sorted(frequent), 2):
+        names = [classes[i] for i in pair]
+        if of is not None and of not in names:
+            continue
+        size = min(n, MOST_OF_A_CLASS, *(len(rows[i]) for i in pair))
+        sides = (features[rows[i][:size]] for i in pair)
+        for value in compute(*sides, seed=seed, mirror=False):
+            measured.setdefault(value.name, []).append((names, value))
+    return {name: _pairs_to_json(pairs) for name, pairs in measured.items()}
+
+
+def _part(real: ImageSet | np.ndarray, rows: np.ndarray) -> View | np.ndarray:
+    rows = np.sort(rows)
+    return select(real, rows) if len(real.shape) == 4 else real[rows]
+
+
+def _pairs_to_json(pairs: list[tuple[list[str], MetricValue]]) -> Mapping[str, Any]:
+    farther = -1 if pairs[0][1].better == "higher" else 1
+    pairs = sorted(pairs, key=lambda pair: farther * pair[1].value)
+    listed = [{"classes": names, "value": value.value, "n": value.n} for names, value in pairs]
+    return {**pairs[0][1].to_json(), "pairs": listed}

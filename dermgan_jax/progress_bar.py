@@ -1,0 +1,22 @@
+"""The bar of anything that takes long outside the training loop."""
+
+import sys
+
+from tqdm import tqdm
+
+QUIET_BELOW = 256  # things; the bar of so few would only flicker
+
+
+def progress_bar(total: int, title: str, unit: str = "image") -> tqdm:
+    """A bar with speed and remaining time on standard error, gone when done. A context manager.
+
+    Where standard error is no terminal, it is renewed every half minute only.
+    """
+    return tqdm(
+        total=total,
+        desc=title,
+        unit=unit,
+        mininterval=0.5 if sys.stderr.isatty() else 30,
+        disable=total < QUIET_BELOW,
+        leave=False,
+    )

@@ -1,0 +1,148 @@
+"""What readers are told of each metric: its names, its axis, and what it means."""
+
+from typing import NamedTuple
+
+
+class MetricText(NamedTuple):
+    """Texts of one metric value.
+
+    Attributes:
+      title: full name.
+      short: as it stands within a sentence.
+      label: of its axis, with the unit.
+      meaning: one sentence; the reader knows no metrics.
+      whole: what the number is of its details, such as "average". Empty if details are something
+        else, which must not be drawn on the same axis.
+    """
+
+    title: str
+    short: str
+    label: str
+    meaning: str
+    whole: str = ""
+
+
+_PREPARED = {
+    "": ("", ""),
+    ":tf": (", as torch-fidelity", ", on images scaled as torch-fidelity does"),
+    ":clean": (", as clean-fid", ", on images scaled as clean-fid does"),
+}
+
+_FID = {
+    f"fid{suffix}": MetricText(
+        f"Fréchet Inception distance (FID){name}",
+        f"FID{suffix}",
+        f"FID{suffix}",
+        "How far the Inception features of synthetic images are from those of real ones, in mean "
+        f"and covariance{how}; it grows as images get fewer, so compare it with real against real "
+        "at the same number only.",
+        "sum",
+    )
+    for suffix, (name, how) in _PREPARED.items()
+}
+_KID = {
+    f"kid{suffix}": MetricText(
+        f"Kernel Inception distance (KID){name}",
+        f"KID{suffix}",
+        f"KID{suffix}",
+        f"How far the Inception features of both sides are apart{how}, without bias: whatever the "
+        "number of images, its mean is the same, and 0 (or slightly below, by chance) if they are "
+        "equally distributed.",
+    )
+    for suffix, (name, how) in _PREPARED.items()
+}
+
+METRICS = {
+    "swd": MetricText(
+        "Sliced Wasserstein distance (SWD)",
+        "SWD",
+        "SWD × 1000",
+        "How far small patches of synthetic images are from patches of real ones, per scale of "
+        "detail; its interval is about the random projections, real against real about the images.",
+        "average",
+    ),
+    **_FID,
+    **_KID,
+    "inception_score": MetricText(
+        "Inception score",
+        "Inception score",
+        "Inception score",
+        "Whether images look like distinct everyday objects, and of many kinds; it knows no real "
+        "images and says little about skin.",
+    ),
+    "precision": MetricText(
+        "Precision (improved, k = 3)",
+        "Precision",
+        "share of synthetic images",
+        "The share of synthetic images that lie among the real ones: how faithful they are.",
+    ),
+    "recall": MetricText(
+        "Recall (improved, k = 3)",
+        "Recall",
+        "share of real images",
+        "The share of real images that lie among the synthetic ones: how much of the variety is "
+        "reached.",
+    ),
+    "density": MetricText(
+        "Density (k = 5)",
+        "Density",
+        "density",
+        "How densely real images surround the synthetic ones: as precision, but outliers among the "
+        "real images count less; about 1 for real against real, and it may exceed 1.",
+    ),
+    "coverage": MetricText(
+        "Coverage (k = 5)",
+        "Coverage",
+        "share of real images",
+        "The share of real images with a synthetic one in their neighbourhood: as recall, but "
+        "outliers among the synthetic images count less.",
+    ),
+    "fd_lite0": MetricText(
+        "Fréchet distance, EfficientNet-Lite0",
+        "Fréchet distance (Lite0)",
+        "Fréchet distance",
+        "As FID, in the features of another network: not comparable with FID, and as dependent on "
+        "the number of images.",
+        "sum",
+    ),
+    "kd_lite0": MetricText(
+        "Kernel distance, EfficientNet-Lite0",
+        "Kernel distance (Lite0)",
+        "kernel distance",
+        "As KID, in the features of another network: not comparable with KID.",
+    ),
+    "lpips": MetricText(
+        "Perceptual distance of pairs (LPIPS)",
+        "LPIPS",
+        "LPIPS",
+        "How different each image looks from its counterpart, as judged by a network fitted to "
+        "human judgements; 0 is the same image.",
+    ),
+    "lpips_diversity": MetricText(
+        "Diversity (LPIPS between random pairs)",
+        "LPIPS diversity",
+        "LPIPS between pairs",
+        "How different two random synthetic images look; much below that of the real images means "
+        "that the model repeats itself.",
+        "of synthetic images",
+    ),
+    "ssim": MetricText(
+        "Structural similarity (SSIM)",
+        "SSIM",
+        "SSIM",
+        "How alike each image and its counterpart are in local brightness, contrast and structure; "
+        "1 is the same image.",
+    ),
+    "psnr": MetricText(
+        "Peak signal-to-noise ratio (PSNR)",
+        "PSNR",
+        "PSNR (dB)",
+        "How small the squared difference between each image and its counterpart is, in decibels; "
+        "identical pairs are left out.",
+    ),
+}
+
+
+def of(name: str) -> MetricText:
+    """Texts of a metric; its bare name for one that nothing is known of."""
+    return METRICS.get(name, MetricText(name, name, name, ""))

@@ -1,0 +1,79 @@
+"""A trained GAN as its checkpoint holds it; the data it learned from are not needed."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from dermgan_jax import registry
+from dermgan_jax.data.records import DataSpec
+from dermgan_jax.errors import UserError
+from dermgan_jax.gans.base import Gan, Stage, Variables
+from dermgan_jax.train.checkpoint import Checkpoints, abstract
+from dermgan_jax.train.state import init_state
+from dermgan_jax.train.workdir import WorkDir
+
+
+@dataclasses.dataclass(frozen=True)
+class Restored:
+    """A GAN and what it learned.
+
+    Attributes:
+      gan: configured as it was trained.
+      variables: of all nets, the averaged ones where there are any.
+      stage: where its curriculum stood.
+      classes: names of the classes it learned from.
+    """
+
+    gan: Gan
+    variables: Variables
+    stage: Stage
+    classes: tuple[str, ...]
+
+
+def restore(workdir: Path, checkpoint: str = "latest") -> Restored:
+    """Reads a checkpoint.
+
+    Args:
+      workdir: a work directory with at least one checkpoint.
+      checkpoint: "latest", "best" (by `checkpoint.best_metric`) or a step.
+
+    Raises:
+      UserError: if there is no such checkpoint, or it cannot be read.
+    """
+    config = WorkDir(workdir).read_config()
+    folder = WorkDir(workdir).checkpoints
+    if not folder.is_dir():
+        raise UserError(f"{workdir} has no checkpoint yet: train it first")
+    with Checkpoints(folder, config, read_only=True) as checkpoints:
+        step = _choose(checkpoints, checkpoint)
+        facts = checkpoints.facts(step)
+        gan = registry.load("gan", config.gan.name)(config, _spec(facts["data_spec"]))
+        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        like = abstract(jax.eval_shape(lambda: init_state(gan)), here)
+        state = checkpoints.restore(like, step)
+    stage = gan.stage(int(state.clock.scheduled_at))
+    return Restored(gan, state.averaged, stage, tuple(facts["classes"]))
+
+
+def _spec(fields: dict[str, Any]) -> DataSpec:
+    """Lists, which JSON makes of tuples, become tuples again: a GAN is hashable."""
+    return DataSpec(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+
+def _choose(checkpoints: Checkpoints, name: str) -> int:
+    steps = checkpoints.steps()
+    if not steps:
+        raise UserError(f"no checkpoint in {checkpoints.folder} yet: train it first")
+    if name == "latest":
+        return steps[-1]
+    if name == "best":
+        best = checkpoints.best_step()
+        if best is None:
+            raise UserError(f"no checkpoint in {checkpoints.folder} was evaluated: use latest")
+        return best
+    if name.isdigit() and int(name) in steps:
+        return int(name)
+    known = ", ".join(map(str, steps))
+    raise UserError(f"no checkpoint {name!r}; there are latest, best, {known}")

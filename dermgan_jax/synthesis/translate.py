@@ -1,0 +1,175 @@
+"""Translates images of any size with a trained model: a folder to a folder, or .npz to .npz."""
+
+import functools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from dermgan_jax.data.decode import SUFFIXES, read_image
+from dermgan_jax.data.image_files import save_image, to_uint8, write_npz
+from dermgan_jax.data.image_sets import open_floats
+from dermgan_jax.errors import UserError
+from dermgan_jax.gans import translation
+from dermgan_jax.gans.base import Translator, Variables
+from dermgan_jax.progress_bar import progress_bar
+from dermgan_jax.registry import did_you_mean
+from dermgan_jax.synthesis.restored import Restored, restore
+
+BATCH = 16  # files read at a time
+LARGEST = 1024  # pixels; longer sides are translated in tiles
+TILE, OVERLAP = 512, 128  # pixels
+
+
+def translate(
+    workdir: Path,
+    source: Path,
+    out: Path,
+    direction: str = "AtoB",
+    checkpoint: str = "latest",
+    reconstruct: bool = False,
+) -> None:
+    """Writes the translation of every image under its own name and size.
+
+    Args:
+      workdir: of a translator.
+      source: a folder, its subfolders included, or an .npz with the key `images`.
+      out: folder, or for an .npz a file ending in .npz: float32 in [-1, 1], not quantised.
+      direction: one of the model's.
+      checkpoint: "latest", "best" or a step.
+      reconstruct: also translate back; in `out`/reconstructed, or under the key `reconstructed`.
+
+    Raises:
+      UserError: if the model, the direction or an image is at fault.
+    """
+    restored = restore(workdir, checkpoint)
+    directions = _directions(restored, workdir, direction, reconstruct)
+    if source.suffix == ".npz":
+        if out.suffix != ".npz":
+            raise UserError(f"{source} is an .npz, so --out has to end in .npz too; it is {out}")
+        _translate_npz(restored, source, out, directions)
+        return
+    if not source.is_dir():
+        raise UserError(f"{source} is neither a folder of images nor an .npz file")
+    _translate_folder(restored, source, out, directions)
+
+
+def _directions(
+    restored: Restored, workdir: Path, direction: str, reconstruct: bool
+) -> tuple[str, ...]:
+    if not isinstance(restored.gan, Translator):
+        raise UserError(f"{workdir} holds a model that makes images from noise: --mode=generate")
+    known = restored.gan.directions
+    if direction not in known:
+        raise UserError(f"{workdir} cannot translate {direction!r}{did_you_mean(direction, known)}")
+    back = translation.opposite(direction)
+    if reconstruct and back not in known:
+        raise UserError(f"{workdir} cannot translate {back}, which --reconstruct needs")
+    return (direction, back) if reconstruct else (direction,)
+
+
+def _translate_npz(restored: Restored, source: Path, out: Path, directions: Sequence[str]) -> None:
+    images = open_floats(source, restored.gan.data.channels)
+    keys = ("images", "reconstructed")
+    found = {}
+    for key, direction in zip(keys, directions, strict=False):
+        images = any_size(restored.gan, restored.variables, images, direction)
+        found[key] = images
+    write_npz(found.pop("images"), out, **found)
+    print(f"{len(images)} translated images in {out}")
+
+
+def _translate_folder(
+    restored: Restored, source: Path, out: Path, directions: Sequence[str]
+) -> None:
+    gan = restored.gan
+    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
+    folders = (out, out / "reconstructed")
+    with progress_bar(len(paths), "translating") as bar:
+        for alike in _alike(paths, gan.data.channels):
+            images = np.stack([image for _, image in alike]).astype(np.float32) / 127.5 - 1
+            _require_size(gan, alike[0][0], images)
+            for folder, direction in zip(folders, directions, strict=False):
+                images = any_size(gan, restored.variables, images, direction)
+                for (path, _), image in zip(alike, to_uint8(images), strict=True):
+                    target = folder / path.relative_to(source)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    save_image(image, target)
+            bar.update(len(alike))
+    print(f"{len(paths)} translated images in {out}")
+
+
+def _alike(paths: Sequence[Path], channels: int) -> Iterator[list[tuple[Path, np.ndarray]]]:
+    """Files with their uint8 (H, W, C), in groups of one size."""
+    read = functools.partial(read_image, channels=channels)
+    with ThreadPoolExecutor() as pool:
+        for first in range(0, len(paths), BATCH):
+            some = paths[first : first + BATCH]
+            sizes: dict[tuple[int, ...], list[tuple[Path, np.ndarray]]] = {}
+            for path, image in zip(some, pool.map(read, some), strict=True):
+                sizes.setdefault(image.shape, []).append((path, image))
+            yield from sizes.values()
+
+
+def _require_size(gan: Translator, path: Path, images: np.ndarray) -> None:
+    height, width = images.shape[1:3]
+    if min(height, width) < gan.smallest:
+        raise UserError(
+            f"{path} is {width}x{height} pixels, which is less than this model can see at once: "
+            f"it needs sides of at least {gan.smallest}"
+        )
+
+
+def any_size(
+    gan: Translator, variables: Variables, images: np.ndarray, direction: str
+) -> np.ndarray:
+    """Translates images of any one size: float32 (N, H, W, C) in [-1, 1] to the same.
+
+    Sides are filled up by reflection to what the networks need and cut again. Images with a side
+    over 1024 pixels are translated in tiles of 512 that overlap by 128 and are blended there.
+    """
+    height, width = images.shape[1:3]
+    run = functools.partial(translation.translate, gan, variables, direction=direction)
+    if max(height, width) <= LARGEST:
+        filled = _fill(
+            images, [-(-side // gan.multiple) * gan.multiple for side in (height, width)]
+        )
+        return run(filled)[:, :height, :width]
+    tile = -(-TILE // gan.multiple) * gan.multiple
+    filled = _fill(images, [max(side, tile) for side in (height, width)])
+    total = np.zeros_like(filled)
+    weights = np.zeros((*filled.shape[1:3], 1), np.float32)
+    window = _window(tile)
+    for top in _starts(filled.shape[1], tile):
+        for left in _starts(filled.shape[2], tile):
+            here = (slice(top, top + tile), slice(left, left + tile))
+            total[:, *here] += run(filled[:, *here]) * window
+            weights[here] += window
+    return (total / weights)[:, :height, :width]
+
+
+def _round_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
+
+
+def _fill(images: np.ndarray, sides: Sequence[int]) -> np.ndarray:
+    missing = [side - now for side, now in zip(sides, images.shape[1:3], strict=True)]
+    if not any(missing):
+        return images
+    return np.pad(images, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)), "symmetric")
+
+
+def _starts(side: int, tile: int) -> list[int]:
+    """Where tiles begin: evenly spaced, overlapping by at least `OVERLAP`."""
+    count = 1 + -(-(side - tile) // (tile - OVERLAP))
+    return [round(start) for start in np.linspace(0, side - tile, count)]
+
+
+def _window(tile: int) -> np.ndarray:
+    """(tile, tile, 1): 1 inside, falling towards the edges over the width of the overlap."""
+    distance = np.minimum(np.arange(tile), np.arange(tile)[::-1]) + 1
+    ramp = np.minimum(distance / OVERLAP, 1).astype(np.float32)
+    return (ramp[:, None] * ramp)[..., None]
