@@ -46,3 +46,74 @@ def gradient_penalty(norms: jax.Array, target: float = 1.0) -> jax.Array:
     Gulrajani et al. (2017) with target 1; the general form is that of Karras et al. (2018).
     """
     return jnp.square(norms / target - 1.0)
+
+
+def absolute_gradient_penalty(norms: jax.Array, target: float = 1.0) -> jax.Array:
+    """(N,) -> (N,): squared distance of gradient norms from `target`, which may be 0.
+
+    The form of pytorch-CycleGAN-and-pix2pix and CUT (models/networks.py, cal_gradient_penalty).
+    """
+    return jnp.square(norms - target)
+
+
+def _signed(scores: jax.Array, real: bool) -> jax.Array:
+    return -scores if real else scores
+
+
+ADVERSARIAL: dict[str, Callable[[jax.Array, bool], jax.Array]] = {
+    "lsgan": lambda scores, real: jnp.square(scores - real),
+    "vanilla": lambda scores, real: jax.nn.softplus(_signed(scores, real)),
+    "nonsaturating": lambda scores, real: jax.nn.softplus(_signed(scores, real)),
+    "wgangp": _signed,
+}
+
+
+def adversarial(mode: str, scores: jax.Array, real: bool) -> jax.Array:
+    """How far scores are from judging their images real, or fake.
+
+    A discriminator's loss is that of its reals with True plus that of its fakes with False, halved
+    in CycleGAN, pix2pix and CUT (models/networks.py, GANLoss); a generator's is that of its fakes
+    with True.
+
+    Args:
+      mode: "lsgan" (Mao et al., 2017), "vanilla" (Goodfellow et al., 2014: cross-entropy of
+        logits), "nonsaturating" (the same) or "wgangp" (Arjovsky et al., 2017).
+      scores: (N, ...), one or several per image; their losses are averaged.
+      real: which judgement is wanted.
+
+    Returns:
+      (N,), float32.
+    """
+    each = ADVERSARIAL[mode](scores.astype(jnp.float32), real)
+    return each.reshape(len(each), -1).mean(-1)
+
+
+def absolute_error(images: jax.Array, wanted: jax.Array) -> jax.Array:
+    """Mean absolute difference per image: (N, H, W, C) twice -> (N,)."""
+    return jnp.abs(images - wanted).mean((1, 2, 3))
+
+
+def patch_nce(
+    queries: jax.Array, keys: jax.Array, temperature: float = 0.07, all_negatives: bool = False
+) -> jax.Array:
+    """Patchwise contrastive loss (Park et al., 2020, equation 3; CUT's models/patchnce.py).
+
+    Args:
+      queries: (N, P, D), unit vectors of patches of generated images.
+      keys: (N, P, D), of the same patches of the inputs; no gradient flows into them.
+      temperature: divides the similarities.
+      all_negatives: take negatives from all images rather than only the patch's own.
+
+    Returns:
+      (N, P), float32: cross-entropy of finding the own patch among the negatives.
+    """
+    n, p, d = queries.shape
+    keys = jax.lax.stop_gradient(keys)
+    groups = (1, n * p, d) if all_negatives else (n, p, d)
+    q, k = (x.astype(jnp.float32).reshape(groups) for x in (queries, keys))
+    positives = (q * k).sum(-1, keepdims=True)
+    negatives = jnp.einsum("gpd,gqd->gpq", q, k)
+    # As in the original, the patch itself stays among the negatives, as a hopeless one.
+    negatives = jnp.where(jnp.eye(q.shape[1], dtype=bool), -10.0, negatives)
+    logits = jnp.concatenate([positives, negatives], -1) / temperature
+    return -jax.nn.log_softmax(logits)[..., 0].reshape(n, p)

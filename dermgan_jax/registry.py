@@ -9,6 +9,9 @@ from dermgan_jax.errors import UserError
 REGISTRY = {
     "gan": {
         "pgan": "dermgan_jax.gans.pgan:ProgressiveGan",
+        "cyclegan": "dermgan_jax.gans.cyclegan:CycleGan",
+        "pix2pix": "dermgan_jax.gans.pix2pix:Pix2Pix",
+        "cut": "dermgan_jax.gans.cut:Cut",
     },
     "dataset": {
         "phantom": "dermgan_jax.data.datasets.phantom:load",

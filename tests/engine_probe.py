@@ -58,7 +58,10 @@ def first_call(recipe, config, images_seen=0):
 
 
 def gradients(recipe, phase, state, images_seen=0):
-    """(gradients, loss) of a phase on the batch at `images_seen`, as NumPy arrays."""
+    """(gradients, loss) of a phase on the batch at `images_seen`, as NumPy arrays.
+
+    Phases before it are run for what they hand on; none updates anything.
+    """
     config = recipe.gan.config
     batches, inputs, stage = first_call(recipe, config, images_seen)
     state = jax.device_put(state, sharding.replicated(recipe.mesh))
@@ -68,19 +71,15 @@ def gradients(recipe, phase, state, images_seen=0):
         rng = jax.random.key(7)
         batch = jax.tree.map(
             lambda x: x[0],
-            load_batches(
-                recipe, jax.tree.map(lambda x: x[0], batches), {}, rng, stage.image_size
-            ),
+            load_batches(recipe, jax.tree.map(lambda x: x[0], batches), {}, rng, stage.image_size),
         )
-        context = Context(
-            stage.image_size,
-            jax.tree.map(lambda x: x[0], inputs.traced),
-            state.clock.images_seen,
-            {"mean": 0.0},
-            state.extra,
-        )
-        (loss, _), grads = phase_gradients(phase, state, batch, context, rng)
-        return grads, loss
+        traced = jax.tree.map(lambda x: x[0], inputs.traced)
+        context = Context(stage.image_size, traced, state.clock.images_seen, {}, state.extra)
+        for each in recipe.phases:
+            (loss, aux), grads = phase_gradients(each, state, batch, context, rng)
+            if each.name == phase.name:
+                return grads, loss
+            context = context._replace(handoff={**context.handoff, **aux.handoff})
 
     return jax.device_get(compute(state, batches, inputs))
 

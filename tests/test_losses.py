@@ -1,8 +1,11 @@
 """Adversarial losses against their formulas."""
 
+import pathlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from dermgan_jax import losses
 
@@ -41,3 +44,50 @@ def test_wasserstein_losses():
     np.testing.assert_array_equal(losses.wasserstein_critic(real, fake), [-2, 3])
     np.testing.assert_array_equal(losses.wasserstein_generator(fake), [1, -5])
     np.testing.assert_array_equal(losses.drift(real), [1, 4])
+
+
+CYCLEGAN = pathlib.Path(__file__).parent / "golden" / "cyclegan"
+
+
+@pytest.mark.parametrize("mode", losses.ADVERSARIAL)
+@pytest.mark.parametrize("judgement", ["real", "fake"])
+def test_adversarial_losses_of_the_originals(mode, judgement):
+    golden = np.load(CYCLEGAN / "ganloss.npz")
+
+    def loss(scores):
+        return losses.adversarial(mode, scores, judgement == "real")
+
+    scores = jnp.asarray(golden["in:logits"])
+    expected = golden[f"out:{mode}_{judgement}"]
+    per_image = mode == "nonsaturating"
+    np.testing.assert_allclose(
+        loss(scores) if per_image else loss(scores).mean(), expected, rtol=1e-5
+    )
+    # The vectors hold gradients of the sum of what the original returns.
+    gradient = jax.grad(lambda x: loss(x).sum() if per_image else loss(x).mean())(scores)
+    np.testing.assert_allclose(
+        gradient, golden[f"out:grad_{mode}_{judgement}"], rtol=1e-5, atol=1e-8
+    )
+
+
+@pytest.mark.parametrize("case", ["perimage", "allneg"])
+def test_contrastive_loss_of_the_original(case):
+    golden = np.load(CYCLEGAN / f"patchnce_{case}.npz")
+    queries, keys = (golden[f"in:feat_{name}"].reshape(2, 24, 32) for name in "qk")
+
+    def loss(queries, keys):
+        return losses.patch_nce(queries, keys, all_negatives=case == "allneg")
+
+    each = loss(queries, keys).reshape(-1)
+    np.testing.assert_allclose(each, golden["out:loss_per_patch"], rtol=1e-5, atol=1e-6)
+    gradients = jax.grad(lambda *x: loss(*x).mean(), argnums=(0, 1))(queries, keys)
+    np.testing.assert_allclose(
+        gradients[0].reshape(48, 32), golden["out:grad_q"], rtol=1e-4, atol=1e-7
+    )
+    np.testing.assert_array_equal(gradients[1], 0)
+
+
+def test_absolute_penalty_may_aim_at_zero():
+    norms = jnp.array([0.0, 0.5, 3.0])
+    np.testing.assert_allclose(losses.absolute_gradient_penalty(norms, 0.0), [0, 0.25, 9])
+    np.testing.assert_allclose(losses.absolute_gradient_penalty(norms), [1, 0.25, 4])

@@ -35,7 +35,49 @@ def pgan():
     return config
 
 
-TINY = {"pgan": pgan, "toy": toy}
+def _translator(name):
+    """12 iterations of 8 images of each domain, at 16x16."""
+    config = _phantoms(experiment(name), 16)
+    config.data.update(
+        {
+            "dataset": "phantom_pairs",
+            "domain_a": ("clinical",),
+            "domain_b": ("dermoscopic",),
+            "load_resolution": 18,
+            "split_fractions": (0.8, 0.0, 0.2),
+        }
+    )
+    config.eval.snapshot_kimg = 0.064
+    config.train.update({"total_kimg": 0.096, "total_epochs": 0.0, "batch_size": 8})
+    config.gan.update({"width": 4, "discriminator_width": 4, "discriminator_layers": 1})
+    config.eval.grid = (2, 1)
+    config.checkpoint.best_metric = "AtoB/train/swd"
+    return config
+
+
+def cyclegan():
+    """Two residual blocks, pools that fill up and overflow."""
+    config = _translator("cyclegan")
+    config.gan.update({"num_blocks": 2, "pool_size": 20})
+    return config
+
+
+def pix2pix():
+    """A U-Net with dropout and batch normalisation, on pairs."""
+    config = _translator("pix2pix")
+    config.data.paired = True
+    config.gan.num_downs = 3
+    return config
+
+
+def cut():
+    """Antialiased, with features of three layers."""
+    config = _translator("cut")
+    config.gan.update({"num_blocks": 1, "nce_layers": (0, 4, 8), "num_patches": 16, "embedding": 8})
+    return config
+
+
+TINY = {"pgan": pgan, "cyclegan": cyclegan, "pix2pix": pix2pix, "cut": cut, "toy": toy}
 
 
 def get_config(name):

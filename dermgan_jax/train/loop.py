@@ -22,7 +22,7 @@ from dermgan_jax.data import pipeline
 from dermgan_jax.data.check import checked_catalogue
 from dermgan_jax.data.prepare import Catalogue
 from dermgan_jax.errors import UserError
-from dermgan_jax.evaluate import CLASS_YARDSTICK, is_yardstick
+from dermgan_jax.evaluate import LOWER_BOUND, is_yardstick
 from dermgan_jax.gans.base import Gan, Stage, Translator
 from dermgan_jax.train import provenance, schedule, sharding
 from dermgan_jax.train.checkpoint import Checkpoints, abstract
@@ -52,9 +52,9 @@ def build_gan(config: FrozenConfigDict, data: Catalogue) -> Gan:
     """
     gan = registry.load("gan", config.gan.name)(config, data.spec(config.data.split, config.data))
     found = gan.faults()
-    if not config.data.paired:
+    if not len(data.pairs(config.data.split)[0]):
         found += [
-            f"eval.metrics names {name}, which compares pairs, but data.paired is False"
+            f"eval.metrics names {name}, which compares pairs, and the data have none"
             for name in config.eval.metrics
             if registry.load("metric", name).paired
         ]
@@ -361,7 +361,7 @@ class Loop:
         shown = ", ".join(
             f"{name} {row['value']:.4g}"
             for name, row in values.items()
-            if not name.endswith(CLASS_YARDSTICK)
+            if not is_yardstick(name) or name.endswith(LOWER_BOUND)
         )
         self.progress.note(f"{shown} at {self.clock.images_seen / 1000:.1f} kimg")
         return {

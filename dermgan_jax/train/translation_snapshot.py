@@ -31,7 +31,7 @@ class Part:
 
     Attributes:
       source: what is translated, uint8 (N, H, W, C).
-      target: real images of the other domain; if paired, the true counterparts.
+      target: real images of the other domain; the true counterparts if the data know them.
       masks: lesions in `source`, bool (N, H, W), or None.
     """
 
@@ -71,8 +71,13 @@ class TranslationSnapshots:
         """All images at the size of a test, not of training: uint8 (N, R, R, C), memory-mapped."""
         return prepare(self.data, at_full_size(self.gan.config.data)).images
 
+    @functools.cached_property
+    def paired(self) -> bool:
+        """Whether the data know true counterparts, used in training or not."""
+        return len(self.data.pairs(self.gan.config.data.split)[0]) > 0
+
     def _rows(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        if self.gan.config.data.paired:
+        if self.paired:
             return self.data.pairs(split)
         return self.data.indices(split, "a"), self.data.indices(split, "b")
 
@@ -100,7 +105,7 @@ class TranslationSnapshots:
     def sheet(self, variables: Variables, stage: Stage, images_seen: int) -> np.ndarray:
         """Real | fake | reconstructed | true counterpart, of each direction side by side.
 
-        Reconstructions need both directions and true counterparts need pairs. The images are held
+        Reconstructions need both directions, true counterparts data that know them. The images are held
         out ones if there are any. Writes a PNG and returns it as uint8 (H, W, C).
         """
         rows = self.gan.config.eval.grid[0]
@@ -113,7 +118,7 @@ class TranslationSnapshots:
             back = translation.opposite(direction)
             if back in self.gan.directions:
                 columns.append(to_uint8(translation.translate(self.gan, variables, fake, back)))
-            if self.gan.config.data.paired:
+            if self.paired:
                 columns.append(part.target[evenly_spaced(len(part.target), rows)])
         shown = min(map(len, columns))
         images = np.stack([column[:shown] for column in columns], axis=1)

@@ -1,0 +1,163 @@
+"""CUT and FastCUT (Park et al., ECCV 2020, arXiv:2007.15651): one-sided unpaired translation.
+
+Follows taesungp/contrastive-unpaired-translation: patches of the result are held to the patches of
+the input in the same places, in the features of the generator's own encoder. The discriminator is
+updated first, then generator and patch embeddings. `gan.identity_nce` and the defaults are CUT;
+FastCUT is `nce=10`, `identity_nce=False`, `flip_equivariance=True`, 150 + 50 epochs.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from dermgan_jax import losses
+from dermgan_jax.gans import translation_nets
+from dermgan_jax.gans.base import Aux, Phase, Stage, Translator, Variables, bind
+from dermgan_jax.nets.patch_sample import PatchSample, patch_ids
+
+
+@dataclasses.dataclass(frozen=True)
+class Cut(Translator):
+    """A generator, A to B, a discriminator, and an embedding of patches."""
+
+    @staticmethod
+    def default_config() -> ConfigDict:
+        fields = {
+            **translation_nets.default_fields(),
+            "antialias": True,
+            "init": "xavier",
+            "adversarial": 1.0,  # weight
+            "nce": 1.0,  # weight of the contrastive loss
+            "identity_nce": True,  # also hold G(b) to b
+            "flip_equivariance": False,  # flip inputs, and features back, half of the time
+            "nce_layers": (0, 4, 8, 12, 16),  # of the generator's encoder, the original's numbers
+            "num_patches": 256,  # per layer
+            "temperature": 0.07,
+            "embedding": 256,
+            "all_negatives": False,  # negatives from the whole batch, as single-image CUT
+            "constant_epochs": 200,
+            "decay_epochs": 200,
+        }
+        return ConfigDict(
+            {
+                "gan": fields,
+                "optimizers": {net: dict(translation_nets.ADAM) for net in ("g", "d", "f")},
+                "train": {"batch_size": 1, "total_epochs": 400.0},
+            }
+        )
+
+    @property
+    def generator(self):
+        return translation_nets.generator(self.config, self.data.channels)
+
+    @property
+    def discriminator(self):
+        return translation_nets.discriminator(self.config)
+
+    @property
+    def embedding(self) -> PatchSample:
+        gan = self.config.gan
+        return PatchSample(gan.embedding, gan.init, jnp.dtype(self.config.precision))
+
+    @property
+    def multiple(self) -> int:
+        return translation_nets.multiple(self.config)
+
+    def faults(self) -> list[str]:
+        gan = self.config.gan
+        found = translation_nets.faults(self.config, self.data.height, self.data.width)
+        if gan.generator != "resnet":
+            found.append("gan.generator has to be 'resnet': CUT takes features from its encoder")
+        if gan.norm == "batch":
+            found.append("gan.norm is 'batch': CUT normalises each image by itself")
+        return found
+
+    def _features(self, variables, images: jax.Array) -> list[jax.Array]:
+        _, features = self.generator.apply(
+            variables, images, train=False, features=self.config.gan.nce_layers, encode_only=True
+        )
+        return features
+
+    def init(self, rng: jax.Array) -> Variables:
+        g_rng, d_rng, f_rng = jax.random.split(rng, 3)
+        image = jnp.zeros((1, self.data.height, self.data.width, self.data.channels))
+        g = dict(self.generator.init(g_rng, image, train=False))
+        features = self._features(g, image)
+        ids = [jnp.zeros((1,), jnp.int32)] * len(features)
+        return {
+            "g": g,
+            "d": dict(self.discriminator.init(d_rng, image, train=False)),
+            "f": dict(self.embedding.init(f_rng, features, ids)),
+        }
+
+    def stage(self, images_seen: int) -> Stage:
+        gan = self.config.gan
+        factor = translation_nets.constant_then_linear(
+            images_seen // self.data.num_examples + 1, gan.decay_epochs, gan.constant_epochs + 1
+        )
+        stage = super().stage(images_seen)
+        rates = {net: rate * factor for net, rate in stage.learning_rates.items()}
+        return dataclasses.replace(stage, learning_rates=rates)
+
+    def translate(self, variables: Variables, images: jax.Array, direction: str) -> jax.Array:
+        del direction
+        return self.generator.apply(variables["g"], images, train=False)
+
+    def phases(self) -> tuple[Phase, ...]:
+        return (Phase("d", ("d",), self._d_phase), Phase("g", ("g", "f"), self._g_phase))
+
+    def _iteration_key(self, context) -> jax.Array:
+        """The same in both phases of an iteration."""
+        return jax.random.fold_in(jax.random.key(self.config.seed), context.images_seen)
+
+    def _make(self, generator, images, context) -> tuple[jax.Array, jax.Array]:
+        """(results, whether they are flipped)."""
+        flip_key, dropout_key = jax.random.split(self._iteration_key(context))
+        flipped = jnp.zeros((), bool)
+        if self.config.gan.flip_equivariance:
+            flipped = jax.random.bernoulli(flip_key)
+            images = jnp.where(flipped, images[..., ::-1, :], images)
+        made = self.generator.apply(generator, images, train=True, rngs={"dropout": dropout_key})
+        return made, flipped
+
+    def _d_phase(self, trainable, frozen, batch, rng, context):
+        fake, _ = self._make(bind(trainable, frozen, "g"), batch["a"], context)
+        loss, metrics = translation_nets.discriminator_loss(
+            self.config, self.discriminator, bind(trainable, frozen, "d"), batch["b"], fake, rng
+        )
+        return loss, Aux(metrics)
+
+    def _g_phase(self, trainable, frozen, batch, rng, context):
+        gan = self.config.gan
+        generator, num = bind(trainable, frozen, "g"), len(batch["a"])
+        inputs = batch["a"]
+        if gan.identity_nce:
+            inputs = jnp.concatenate([inputs, batch["b"]])
+        made, flipped = self._make(generator, inputs, context)
+        scores = self.discriminator.apply(bind(trainable, frozen, "d"), made[:num], train=True)
+        contrast = self._contrast(
+            generator, bind(trainable, frozen, "f"), inputs, made, flipped, rng
+        )
+        terms = {
+            "adversarial": gan.adversarial * losses.adversarial(gan.loss, scores, True),
+            "nce": gan.nce * contrast[:num],
+        }
+        if gan.identity_nce:
+            terms = {**terms, "nce": terms["nce"] / 2, "nce_identity": gan.nce * contrast[num:] / 2}
+        return sum(terms.values()).mean(), Aux(translation_nets.mean_metrics(terms))
+
+    def _contrast(self, generator, embedding, inputs, made, flipped, rng) -> jax.Array:
+        """Contrastive loss of each result against its input, mean over layers: (N,)."""
+        gan = self.config.gan
+        queries, keys = (self._features(generator, images) for images in (made, inputs))
+        if gan.flip_equivariance:
+            queries = [jnp.where(flipped, query[..., ::-1, :], query) for query in queries]
+        ids = patch_ids(rng, [query.shape[1:3] for query in queries], gan.num_patches)
+        queries, keys = (self.embedding.apply(embedding, maps, ids) for maps in (queries, keys))
+        per_layer = [
+            losses.patch_nce(query, key, gan.temperature, gan.all_negatives).mean(-1)
+            for query, key in zip(queries, keys, strict=True)
+        ]
+        return sum(per_layer) / len(per_layer)
