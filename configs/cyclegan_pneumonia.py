@@ -11,7 +11,7 @@ the models the other way round: neither number says that an image is realistic.
 
 Variants, after a colon:
   bacterial, viral   the paper's other two models
-  small              64×64, small nets, about an hour on two CPU cores
+  small              64×64, small nets, half an hour on two CPU cores
   phantom            drawn pictures at 32×32, grey, minutes on a CPU
 """
 
@@ -67,12 +67,12 @@ def _small(config: ConfigDict) -> None:
     """Nets and images that one small machine can train, without Inception's logits."""
     config.title = "CycleGAN, normal → pneumonia, 64×64"
     config.gan.update({"num_downs": 5, "width": 24, "discriminator_width": 24})
-    config.gan.update({"discriminator_layers": 2, "constant_epochs": 10, "decay_epochs": 10})
+    config.gan.update({"discriminator_layers": 2, "constant_epochs": 5, "decay_epochs": 5})
     config.data.update({"resolution": 64, "load_resolution": 72, "cache": "device"})
-    config.train.update({"batch_size": 4, "total_epochs": 20.0})
+    config.train.update({"batch_size": 4, "total_epochs": 10.0})
     config.data.split_fractions = (0.8, 0.0, 0.2)
     config.eval.update(
-        {"every_epochs": 5.0, "snapshot_epochs": 1.0, "metrics": ("kid", "fid"), "num_images": 150}
+        {"every_epochs": 2.5, "snapshot_epochs": 1.0, "metrics": ("kid", "fid"), "num_images": 150}
     )
 
 

@@ -27,7 +27,7 @@ _NUM = flags.DEFINE_integer("num", 64, "how many images", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "random seed", lower_bound=0)
 _LABEL = flags.DEFINE_string("label", None, "generate: class name; default: as in the data")
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", "latest", "generate, translate: latest, best or a step"
+    "checkpoint", "latest", "generate, translate, export: latest, best or a step"
 )
 _LATENTS = flags.DEFINE_string("latents", None, "generate: .npz with key z, instead of a seed")
 _REAL = flags.DEFINE_string(
@@ -40,6 +40,12 @@ _METRICS = flags.DEFINE_list("metrics", ["swd"], "evaluate: which metrics")
 _INPUT = flags.DEFINE_string("input", None, "translate: folder of images or .npz")
 _DIRECTION = flags.DEFINE_string("direction", "AtoB", "translate: AtoB or BtoA")
 _RECONSTRUCT = flags.DEFINE_bool("reconstruct", False, "translate: and back again")
+_ARCH = flags.DEFINE_enum(
+    "arch", None, ["cyclegan", "pix2pix", "cut"], "import: what the source is a checkpoint of"
+)
+_SOURCE = flags.DEFINE_string(
+    "source", None, "import: generator file of the PyTorch original, or folder of latest_net_*.pth"
+)
 _HELP = flags.DEFINE_bool("help", False, "show this")
 _EXIT_CODE_IF_STOPPED = flags.DEFINE_integer(
     "exit_code_if_stopped", 0, "train: exit code when told to stop, for a cluster to run it again"
@@ -129,6 +135,18 @@ def _translate() -> None:
     )
 
 
+def _import() -> None:
+    from dermgan_jax.synthesis.import_torch import import_torch
+
+    import_torch(_required(_ARCH), Path(_required(_SOURCE)), _workdir())
+
+
+def _export() -> None:
+    from dermgan_jax.synthesis.export_torch import export_torch
+
+    export_torch(_workdir(), Path(_required(_OUT)), _CHECKPOINT.value)
+
+
 def _evaluate() -> None:
     import json
 
@@ -188,6 +206,8 @@ MODES: dict[str, Callable[[], int | None]] = {
     "prepare": _prepare,
     "generate": _generate,
     "translate": _translate,
+    "import": _import,
+    "export": _export,
     "evaluate": _evaluate,
     "report": _report,
     "weights": _weights,

@@ -24,12 +24,14 @@ class Restored:
       variables: of all nets, the averaged ones where there are any.
       stage: where its curriculum stood.
       classes: names of the classes it learned from.
+      untrained: nets that an import left at their initial values.
     """
 
     gan: Gan
     variables: Variables
     stage: Stage
     classes: tuple[str, ...]
+    untrained: tuple[str, ...] = ()
 
 
 def restore(workdir: Path, checkpoint: str = "latest") -> Restored:
@@ -54,7 +56,8 @@ def restore(workdir: Path, checkpoint: str = "latest") -> Restored:
         like = abstract(jax.eval_shape(lambda: init_state(gan)), here)
         state = checkpoints.restore(like, step)
     stage = gan.stage(int(state.clock.scheduled_at))
-    return Restored(gan, state.averaged, stage, tuple(facts["classes"]))
+    classes, untrained = tuple(facts["classes"]), tuple(facts.get("untrained", ()))
+    return Restored(gan, state.averaged, stage, classes, untrained)
 
 
 def _spec(fields: dict[str, Any]) -> DataSpec:

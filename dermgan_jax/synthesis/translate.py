@@ -15,6 +15,7 @@ from dermgan_jax.gans import translation
 from dermgan_jax.gans.base import Translator, Variables
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.registry import did_you_mean
+from dermgan_jax.synthesis import original_nets
 from dermgan_jax.synthesis.restored import Restored, restore
 
 BATCH = 16  # files read at a time
@@ -66,7 +67,18 @@ def _directions(
     back = translation.opposite(direction)
     if reconstruct and back not in known:
         raise UserError(f"{workdir} cannot translate {back}, which --reconstruct needs")
-    return (direction, back) if reconstruct else (direction,)
+    directions = (direction, back) if reconstruct else (direction,)
+    for wanted in directions:
+        _require_trained(restored, workdir, wanted)
+    return directions
+
+
+def _require_trained(restored: Restored, workdir: Path, direction: str) -> None:
+    for net in {"g", f"g_{direction}"} & set(restored.untrained):
+        original = original_nets.original_name(restored.gan.config.gan.name, net)
+        raise UserError(
+            f"{workdir} was imported without {original}: it cannot translate {direction}"
+        )
 
 
 def _translate_npz(restored: Restored, source: Path, out: Path, directions: Sequence[str]) -> None:

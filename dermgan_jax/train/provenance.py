@@ -31,7 +31,10 @@ def checkpoint_facts(gan: Gan, data: Catalogue) -> dict[str, Any]:
 
 
 def data_card(data: Catalogue) -> dict[str, Any]:
-    """Data set, licence, and images per class and split, as JSON values."""
+    """Data set, licence, and images per class and split, as JSON values.
+
+    "num_examples" is SPLIT -> {"unpaired", "paired"}: images in an epoch, by `data.paired`.
+    """
     counts = {
         name: {
             split: int(np.sum((data.labels == label) & (data.splits == split)))
@@ -39,11 +42,19 @@ def data_card(data: Catalogue) -> dict[str, Any]:
         }
         for label, name in enumerate(data.classes)
     }
+    num_examples = {
+        split: {
+            "unpaired": max(data.domain_counts(split), default=len(data.indices(split))),
+            "paired": len(data.pairs(split)[0]),
+        }
+        for split in ("train", "val", "test", "all")
+    }
     return {
         "dataset": data.dataset.name,
         "licence": data.dataset.licence,
         "synthetic": data.dataset.synthetic,
         "classes": counts,
+        "num_examples": num_examples,
         "split_hash": data.split_hash,
         "num_groups": len({record.group for record in data.records}),
     }

@@ -1,0 +1,78 @@
+"""CUT (Park et al., ECCV 2020) from clinical to dermoscopic photographs: one generator, no cycle.
+
+  python -m dermgan_jax.main --config=configs/cut.py --workdir=runs/cut \
+      --config.data.dir=/data/derm7pt
+
+Without a variant: derm7pt at 256×256 as unpaired domains, the published networks and losses, 400
+epochs, the published test split held out. Cost: about two days on one GPU.
+
+Variants, after a colon:
+  fast      FastCUT: no identity term, flip equivariance, 200 epochs
+  phantom   drawn pictures at 32×32, minutes on a CPU
+"""
+
+from ml_collections import ConfigDict
+
+from dermgan_jax.config import experiment
+
+VARIANTS = ("", "fast", "phantom")
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    """The experiment of one variant."""
+    if variant not in VARIANTS:
+        raise ValueError(f"no variant {variant!r} of cut; there are {', '.join(VARIANTS[1:])}")
+    config = experiment("cut")
+    config.title = "CUT, clinical → dermoscopic"
+    config.data.update(
+        {
+            "dataset": "derm7pt",
+            "domain_a": ("clinical",),
+            "domain_b": ("dermoscopic",),
+            "resolution": 256,
+            "load_resolution": 286,
+            "fit": "stretch",
+            "cache": "host",
+        }
+    )
+    config.train.log_every_steps = 100
+    config.checkpoint.update({"every_epochs": 10.0, "best_metric": "AtoB/test/kid"})
+    config.eval.update(
+        {
+            "every_epochs": 25.0,
+            "snapshot_epochs": 5.0,
+            "metrics": ("kid", "fid", "lpips", "ssim", "psnr"),
+            "grid": (6, 1),
+        }
+    )
+    if variant == "fast":
+        config.title = "FastCUT, clinical → dermoscopic"
+        config.gan.update({"nce": 10.0, "identity_nce": False, "flip_equivariance": True})
+        config.gan.update({"constant_epochs": 150, "decay_epochs": 50})
+        config.train.total_epochs = 200.0
+    elif variant == "phantom":
+        _phantom(config)
+    return config
+
+
+def _phantom(config: ConfigDict) -> None:
+    """Smaller nets on 300 drawn pictures of each kind, without pretrained weights."""
+    config.title = "CUT on drawn pictures, 32×32"
+    config.data.update(
+        {
+            "dataset": "phantom_pairs",
+            "num_images": 600,
+            "resolution": 32,
+            "load_resolution": 36,
+            "split_fractions": (0.8, 0.0, 0.2),
+            "cache": "device",
+        }
+    )
+    config.gan.update({"num_blocks": 3, "width": 24, "discriminator_width": 24})
+    config.gan.update({"nce_layers": (0, 4, 8, 12), "num_patches": 64, "embedding": 64})
+    config.gan.update({"discriminator_layers": 2, "constant_epochs": 15, "decay_epochs": 15})
+    config.train.update({"batch_size": 4, "total_epochs": 30.0})
+    config.checkpoint.update({"every_epochs": 5.0, "best_metric": "AtoB/test/swd"})
+    config.eval.update(
+        {"every_epochs": 10.0, "metrics": ("swd", "ssim", "psnr"), "num_images": 120}
+    )

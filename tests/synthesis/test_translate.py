@@ -1,0 +1,131 @@
+"""Translating images of any size, with a translator whose result is known: the negative."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dermgan_jax.config import experiment, validate
+from dermgan_jax.data.image_files import save_image, write_npz, write_pngs
+from dermgan_jax.data.image_sets import open_images
+from dermgan_jax.data.records import DataSpec
+from dermgan_jax.errors import UserError
+from dermgan_jax.gans.base import Stage, Translator
+from dermgan_jax.synthesis import translate as translating
+from dermgan_jax.synthesis.restored import Restored
+from dermgan_jax.synthesis.translate import any_size, translate
+
+
+@dataclasses.dataclass(frozen=True)
+class Negative(Translator):
+    """AtoB turns values round, BtoA halves them; sides have to be multiples of 8."""
+
+    directions = ("AtoB", "BtoA")
+
+    @staticmethod
+    def default_config():
+        raise NotImplementedError
+
+    def init(self, rng):
+        raise NotImplementedError
+
+    def phases(self):
+        raise NotImplementedError
+
+    @property
+    def multiple(self):
+        return 8
+
+    @property
+    def smallest(self):
+        return 5
+
+    def translate(self, variables, images, direction):
+        assert images.shape[1] % 8 == images.shape[2] % 8 == 0
+        return -images if direction == "AtoB" else images / 2
+
+
+@pytest.fixture
+def gan():
+    config = experiment("cyclegan")
+    return Negative(validate(config), DataSpec(16, 16, 3, (), num_examples=4))
+
+
+@pytest.fixture
+def trained(gan, monkeypatch):
+    """Whatever the work directory, it holds the negative."""
+    restored = Restored(gan, {}, Stage((16, 16), 1, {}), ())
+    monkeypatch.setattr(translating, "restore", lambda workdir, checkpoint: restored)
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (5, 13, 18, 3), np.uint8)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (13, 18), (5, 40), (70, 33)])
+def test_any_size_comes_back_in_its_own_size(gan, size):
+    images = np.random.default_rng(1).uniform(-1, 1, (3, *size, 3)).astype(np.float32)
+    np.testing.assert_allclose(any_size(gan, {}, images, "AtoB"), -images, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(100, 41), (64, 33), (32, 47), (20, 90)])
+def test_tiles_are_blended_without_a_seam(gan, size, monkeypatch):
+    monkeypatch.setattr(translating, "LARGEST", 30)
+    monkeypatch.setattr(translating, "TILE", 32)
+    monkeypatch.setattr(translating, "OVERLAP", 8)
+    images = np.random.default_rng(1).uniform(-1, 1, (2, *size, 1)).astype(np.float32)
+    np.testing.assert_allclose(any_size(gan, {}, images, "AtoB"), -images, atol=1e-6)
+
+
+def test_tiles_overlap_and_cover_everything(monkeypatch):
+    monkeypatch.setattr(translating, "OVERLAP", 8)
+    for side in range(32, 200):
+        starts = translating._starts(side, 32)
+        assert (starts[0], starts[-1]) == (0, side - 32)
+        assert all(0 < gap <= 24 for gap in np.diff(starts))
+
+
+def test_folder_keeps_names_sizes_and_subfolders(trained, tmp_path, images):
+    write_pngs(images, tmp_path / "in" / "case")
+    wide = np.repeat(images[0], 2, axis=1)
+    save_image(wide, tmp_path / "in" / "wide.bmp")
+    translate(tmp_path / "run", tmp_path / "in", tmp_path / "out", reconstruct=True)
+    found = open_images(tmp_path / "out" / "case")
+    np.testing.assert_array_equal(found[:], 255 - images)
+    assert [path.name for path in found.paths] == [f"{i:06d}.png" for i in range(5)]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "wide.bmp")), 255 - wide)
+    again = open_images(tmp_path / "out" / "reconstructed" / "case")[:].astype(int)
+    np.testing.assert_allclose(again - 127.5, (127.5 - images.astype(int)) / 2, atol=0.51)
+
+
+def test_npz_is_float_and_not_quantised(trained, tmp_path, images):
+    floats = images.astype(np.float32) / 127.5 - 1 + 0.001
+    write_npz(floats, tmp_path / "in.npz")
+    translate(tmp_path, tmp_path / "in.npz", tmp_path / "out.npz", "BtoA", reconstruct=True)
+    with np.load(tmp_path / "out.npz") as found:
+        np.testing.assert_allclose(found["images"], floats / 2, atol=1e-7)
+        np.testing.assert_allclose(found["reconstructed"], -floats / 2, atol=1e-7)
+        assert found["images"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"direction": "AtoC"}, "cannot translate 'AtoC'; did you mean 'AtoB'"),
+        ({"source": "nowhere"}, "nowhere is neither a folder"),
+        ({"source": "empty"}, "holds no images"),
+        ({"source": "small"}, r"tiny\.png is 9x4 pixels.*at least 5"),
+        ({"source": "in.npz"}, "has to end in .npz"),
+    ],
+)
+def test_what_cannot_be_translated_is_named(trained, tmp_path, images, arguments, message):
+    (tmp_path / "empty").mkdir()
+    write_npz(images, tmp_path / "in.npz")
+    (tmp_path / "small").mkdir()
+    save_image(images[0, :4, :9], tmp_path / "small" / "tiny.png")
+    arguments = {"source": "small", **arguments}
+    arguments["source"] = tmp_path / arguments["source"]
+    with pytest.raises(UserError, match=message):
+        translate(tmp_path, out=tmp_path / "out", **arguments)
