@@ -62,6 +62,7 @@ def _phantom(config: ConfigDict) -> None:
     config.data.update(
         {
             "dataset": "phantom_pairs",
+            "domain_a": ("close_up",),
             "num_images": 600,
             "resolution": 32,
             "load_resolution": 36,

@@ -81,7 +81,7 @@ def _phantom(config: ConfigDict) -> None:
     config.data.update(
         {
             "dataset": "phantom_pairs",
-            "domain_a": ("clinical",),
+            "domain_a": ("close_up",),
             "domain_b": ("dermoscopic",),
             "num_images": 400,
             "resolution": 32,

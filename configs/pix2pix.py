@@ -58,6 +58,7 @@ def _phantom(config: ConfigDict) -> None:
     config.data.update(
         {
             "dataset": "phantom_pairs",
+            "domain_a": ("close_up",),
             "num_images": 1000,
             "resolution": 32,
             "load_resolution": 34,

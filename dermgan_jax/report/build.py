@@ -15,7 +15,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.report import figures, metric_texts, metric_values
+from dermgan_jax.report import (
+    figures,
+    metric_texts,
+    metric_values,
+    translation,
+    translation_series,
+)
 from dermgan_jax.report.style import to_svg
 from dermgan_jax.train.workdir import WorkDir, write_atomically
 from dermgan_jax.train.writers import METRICS_FILE, parse_sample_sheet_name, read_rows
@@ -71,17 +77,24 @@ def page(workdir: Path) -> dict[str, Any]:
     rows = read_rows(workdir / METRICS_FILE)
     card = _read_json(workdir / "data_card.json")
     sheets = _sheets(WorkDir(workdir).samples)
-    metrics = [metric_table(rows, name) for name in metric_names(rows)]
+    epoch = translation_series.epoch_length(config, card)
+    translated = translation_series.is_translator(config, rows)
+    metrics = [] if translated else [metric_table(rows, name) for name in metric_names(rows)]
     return {
         "title": config["title"] or workdir.resolve().name,
         "gan": config["gan"]["name"],
         "dataset": config["data"]["dataset"],
         "resolution": config["data"]["resolution"],
         "phantom": card.get("synthetic", config["data"]["dataset"] == "phantom"),
-        "run": run_facts(rows, config),
+        "run": run_facts(rows, config, epoch),
         "latest": sheets[-1] if sheets else None,
         "earlier": sheets[:-1],
         "metrics": metrics,
+        "translated": translated,
+        "translation": translation.sections(rows, config, epoch) if translated else None,
+        "columns": translation.sheet_columns(sheets[-1]["drawn_width"], config)
+        if translated and sheets
+        else [],
         "plots": plots(rows),
         "card": card,
         "splits": ("train", "val", "test"),
@@ -93,8 +106,20 @@ def page(workdir: Path) -> dict[str, Any]:
     }
 
 
-def run_facts(rows: figures.Rows, config: Mapping[str, Any]) -> dict[str, Any]:
-    """How far the run got and in what time, as the first lines of the report tell it."""
+def run_facts(rows: figures.Rows, config: Mapping[str, Any], epoch: int | None) -> dict[str, Any]:
+    """How far the run got and in what time, as the first lines of the report tell it.
+
+    Args:
+      rows: of metrics.jsonl.
+      config: of the run; one of an older version may lack train.total_epochs.
+      epoch: images in an epoch, or None if it is not known or the run does not count epochs.
+    """
+    images = max((row["images"] for row in rows), default=0)
+    epochs = config["train"].get("total_epochs", 0.0)
+    if epochs:
+        total_images = round(epochs * epoch) if epoch else None
+    else:
+        total_images = config["train"]["total_kimg"] * 1000
     train = [row for row in rows if row["kind"] == "train"]
     events = [row for row in rows if row["kind"] == "event"]
     status, tone = STATUS.get(events[-1]["event"], UNFINISHED) if events else NOT_STARTED
@@ -108,8 +133,9 @@ def run_facts(rows: figures.Rows, config: Mapping[str, Any]) -> dict[str, Any]:
         "status": status,
         "tone": tone,
         "detail": events[-1]["detail"] if events else "",
-        "images": max((row["images"] for row in rows), default=0),
-        "total_images": config["train"]["total_kimg"] * 1000,
+        "images": images,
+        "total_images": total_images,
+        "epochs": f"{round(images / epoch, 1):g} of {epochs:g}" if epochs and epoch else "",
         "stage": train[-1]["stage"] if train else "",
         "duration": duration(sum(intervals)),
         "evaluating": duration(sum(row["seconds"] for row in figures.evaluations(rows))),
@@ -126,19 +152,12 @@ def metric_names(rows: figures.Rows) -> list[str]:
 def metric_table(rows: figures.Rows, name: str) -> dict[str, Any]:
     """One metric over the run: value, interval and parts at the first, best and latest evaluation.
 
-    Values count as one series only if protocol and number of images agree with the latest's.
+    See `metric_values.moments`.
     """
     measured = [row for row in figures.evaluations(rows) if name in row["metrics"]]
     latest = measured[-1]["metrics"][name]
-    comparable = [
-        row
-        for row in measured
-        if all(row["metrics"][name][key] == latest[key] for key in ("protocol", "n"))
-        and row["metrics"][name]["value"] is not None
-    ] or measured[-1:]
-    choose = max if metric_values.direction(latest) == "higher" else min
-    best = choose(comparable, key=lambda row: row["metrics"][name]["value"] or 0.0)
-    moments = {"first": comparable[0], "best": best, "latest": measured[-1]}
+    moments = metric_values.moments(measured, name)
+    first = moments["first"]["metrics"][name]
     for moment in ("first", "best"):
         if moments[moment] is measured[-1]:
             del moments[moment]
@@ -159,7 +178,7 @@ def metric_table(rows: figures.Rows, name: str) -> dict[str, Any]:
         "bound_images": bound and metric_values.images(bound, fake=""),
         "classes": class_pairs(measured[-1]["metrics"], name),
         "cautions": metric_values.cautions(name, latest),
-        "first": metric_values.number(comparable[0]["metrics"][name]),
+        "first": metric_values.number(first),
         "latest": metric_values.number(latest),
         "spread": metric_values.spread(latest),
         "has_interval": metric_values.interval(latest) is not None,
@@ -274,10 +293,13 @@ def _is_whole(path: Path) -> bool:
 
 
 def _picture(path: Path, max_width: int) -> dict[str, Any]:
-    """Source and size of an <img>; `tiny` if it should be enlarged without smoothing."""
+    """Source and size of an <img>; `tiny` if it should be enlarged without smoothing.
+
+    "drawn_width" is that of the file, in pixels.
+    """
     with Image.open(path) as file:
         image = file.convert("RGB")
-    tiny = image.width <= max_width // 2
+    drawn_width, tiny = image.width, image.width <= max_width // 2
     if image.width > max_width:
         height = round(image.height * max_width / image.width)
         image = image.resize((max_width, height), Image.Resampling.LANCZOS)
@@ -292,6 +314,7 @@ def _picture(path: Path, max_width: int) -> dict[str, Any]:
         "src": f"data:image/{'png' if lossless else 'jpeg'};base64,{data}",
         "width": image.width,
         "height": image.height,
+        "drawn_width": drawn_width,
         "tiny": tiny,
     }
 

@@ -77,9 +77,9 @@ def throughput(rows: Rows) -> Figure | None:
     if not len(kimg):
         return None
     with matplotlib.rc_context(STYLE):
-        figure, axes = _new_figure("images per second")
+        figure, axes = new_figure("images per second")
         _draw(axes, kimg, speed, SERIES[0], "")
-        _log_axis(axes)
+        log_axis(axes)
         _finish(axes, rows)
     return figure
 
@@ -134,7 +134,7 @@ def evaluation(rows: Rows, name: str, label: str, whole: str = "") -> Figure | N
     nothing = {"value": None}
     bounds = [metric_values.bound(row["metrics"], name) or nothing for row in measured]
     with matplotlib.rc_context(STYLE):
-        figure, axes = _new_figure(label)
+        figure, axes = new_figure(label)
         parts = list(dict.fromkeys(part for value in values for part in value["details"]))
         for i, part in enumerate(parts if whole else ()):
             axes.plot(
@@ -147,18 +147,18 @@ def evaluation(rows: Rows, name: str, label: str, whole: str = "") -> Figure | N
                 label=part.replace("x", "×"),
             )
         curve = {"linewidth": 2, "marker": "o", "markersize": 4, "clip_on": False}
-        _with_interval(axes, kimg, values, SERIES[0], label=whole or "value", **curve)
+        with_interval(axes, kimg, values, SERIES[0], label=whole or "value", **curve)
         if any(bound["value"] is not None for bound in bounds):
-            _with_interval(
+            with_interval(
                 axes, kimg, bounds, INK, label="real vs real", linestyle="--", linewidth=1
             )
-        if metric_values.direction(values[-1]) == "lower" and _all_positive(axes, values + bounds):
-            _log_axis(axes)
+        if metric_values.direction(values[-1]) == "lower" and all_positive(axes, values + bounds):
+            log_axis(axes)
         _finish(axes, rows)
     return figure
 
 
-def _with_interval(
+def with_interval(
     axes: Axes, kimg: Sequence[float], values: Rows, colour: str, **line: Any
 ) -> None:
     """A curve in the band of its 95 % intervals; of a single point the interval is a bar."""
@@ -172,7 +172,7 @@ def _with_interval(
         axes.vlines(kimg, low, high, color=colour, alpha=0.6, linewidth=2, clip_on=False)
 
 
-def _all_positive(axes: Axes, values: Rows) -> bool:
+def all_positive(axes: Axes, values: Rows) -> bool:
     """Whether everything drawn, down to the ends of intervals, fits on a logarithmic axis."""
     lowest = [np.nanmin(np.asarray(line.get_ydata(), float), initial=np.inf) for line in axes.lines]
     lowest += [ends[0] for value in values if (ends := metric_values.interval(value))]
@@ -223,13 +223,13 @@ def _metrics_figure(
     if not curves:
         return None
     with matplotlib.rc_context(STYLE):
-        figure, axes = _new_figure(label)
+        figure, axes = new_figure(label)
         for i, (text, (kimg, values)) in enumerate(curves.items()):
             _draw(axes, kimg, values, SERIES[i % len(SERIES)], text if len(curves) > 1 else "")
         values = np.concatenate([values for _, values in curves.values()])
         low, high = np.percentile(values, (EDGE_PERCENTILE, 100 - EDGE_PERCENTILE))
         if log and values.min() > 0:
-            _log_axis(axes)
+            log_axis(axes)
             axes.set_ylim(low / 1.3, high * 1.3)
         elif high > low:
             axes.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
@@ -237,7 +237,8 @@ def _metrics_figure(
     return figure
 
 
-def _new_figure(label: str) -> tuple[Figure, Axes]:
+def new_figure(label: str) -> tuple[Figure, Axes]:
+    """An empty figure of half the report's width; `label` is of the vertical axis."""
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     axes = figure.subplots()
     axes.set_ylabel(label)
@@ -259,7 +260,7 @@ def _draw(axes: Axes, kimg: np.ndarray, values: np.ndarray, colour: str, label: 
     axes.plot(mean_kimg, mean, color=colour, label=label or None, marker=marker)
 
 
-def _log_axis(axes: Axes) -> None:
+def log_axis(axes: Axes) -> None:
     """Logarithmic, with ticks at 1, 2, 5, 10 and so on, or powers of ten if the range is wide."""
     axes.set_yscale("log")
     low, high = axes.get_ylim()

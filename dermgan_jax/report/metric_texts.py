@@ -140,6 +140,23 @@ METRICS = {
         "How small the squared difference between each image and its counterpart is, in decibels; "
         "identical pairs are left out.",
     ),
+    "cycle_error": MetricText(
+        "Cycle error",
+        "Cycle error",
+        "mean absolute difference",
+        "How far an image is from the original after being translated there and back: mean "
+        "absolute difference of values from −1 to 1. It says that the way back was found, not that "
+        "the translation is right: 0 if images are left as they are.",
+    ),
+    "mask_iou": MetricText(
+        "Overlap of the lesion's outline (mask IoU)",
+        "Mask IoU",
+        "intersection over union",
+        "Whether the lesion stays where it was: overlap of its known outline with the darker part "
+        "of the translated image (Otsu's threshold). Crude on real skin with hair, vignettes or "
+        "fair lesions, therefore read it beside the image left as it is: only the fall from there "
+        "is the translation's doing.",
+    ),
 }
 
 

@@ -4,7 +4,7 @@ Rows of older runs may lack a value's interval, std, direction and number of rea
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dermgan_jax import evaluate
@@ -29,6 +29,30 @@ def bound(values: Mapping[str, Value], name: str) -> Value | None:
 def class_yardstick(values: Mapping[str, Value], name: str) -> Value | None:
     """Real class against real class, if it was measured."""
     return values.get(name + evaluate.CLASS_YARDSTICK)
+
+
+def moments(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, Mapping[str, Any]]:
+    """The first, best and latest of some evaluations of a metric.
+
+    Values count as one series only if protocol and number of images agree with the latest's.
+
+    Args:
+      rows: in order, at least one, all of which have the metric; {"metrics": {NAME: value}}.
+      name: of the metric.
+
+    Returns:
+      "first", "best" and "latest" -> a row; "latest" is the last one whatever its value.
+    """
+    latest = rows[-1]["metrics"][name]
+    comparable = [
+        row
+        for row in rows
+        if all(row["metrics"][name][key] == latest[key] for key in ("protocol", "n"))
+        and row["metrics"][name]["value"] is not None
+    ] or rows[-1:]
+    choose = max if direction(latest) == "higher" else min
+    best = choose(comparable, key=lambda row: row["metrics"][name]["value"] or 0.0)
+    return {"first": comparable[0], "best": best, "latest": rows[-1]}
 
 
 def interval(value: Value) -> tuple[float, float] | None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,8 +66,7 @@ def import_torch(family: str, source: Path, path: Path) -> None:
     untrained = sorted(state.variables)
     state = state.replace(variables={**state.variables, **imported})
     # Only these two fields are read of a catalogue.
-    no_data = types.SimpleNamespace(split_hash="imported", classes=())
-    facts = {**provenance.checkpoint_facts(gan, no_data), "untrained": untrained}
+    facts = {**provenance.checkpoint_facts(gan, provenance.IMPORTED, ()), "untrained": untrained}
     _write(WorkDir(path), config, state, facts)
     print(f"{_summary(config)} in {path}")
     if untrained:

@@ -159,6 +159,11 @@ def first_state(
     if not steps:
         return init(), False
     split_hash = checkpoints.facts(steps[-1])["split_hash"]
+    if split_hash == provenance.IMPORTED:
+        raise UserError(
+            "these networks were imported and their training data are not known: they translate, "
+            "but training needs a work directory of its own"
+        )
     if split_hash != data.split_hash:
         raise UserError(
             f"the run was trained on split {split_hash[:12]}, but the data now give split "
@@ -378,7 +383,8 @@ class Loop:
         self.catch_up()
         if self.unlogged:
             self.log(self.clock, stage)
-        facts = provenance.checkpoint_facts(self.recipe.gan, self.data)
+        data = self.data
+        facts = provenance.checkpoint_facts(self.recipe.gan, data.split_hash, data.classes)
         self.checkpoints.save(self.state, self.clock.step, facts, metrics)
 
     def finish(self, outcome: str, stage: Stage) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.metadata
 import json
 import platform
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -16,15 +17,16 @@ from dermgan_jax.data.prepare import Catalogue
 from dermgan_jax.gans.base import Gan, Variables
 from dermgan_jax.train.workdir import WorkDir, write_atomically
 
+IMPORTED = "imported"  # in place of the split of networks that were trained elsewhere
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
 
 
-def checkpoint_facts(gan: Gan, data: Catalogue) -> dict[str, Any]:
+def checkpoint_facts(gan: Gan, split_hash: str, classes: Sequence[str]) -> dict[str, Any]:
     """What every checkpoint carries beside the state, as JSON values."""
     return {
         "config": json.loads(config_schema.to_json(gan.config)),
-        "split_hash": data.split_hash,
-        "classes": list(data.classes),
+        "split_hash": split_hash,
+        "classes": list(classes),
         "data_spec": dataclasses.asdict(gan.data),
         "dermgan_jax": __version__,
     }

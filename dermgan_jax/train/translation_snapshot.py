@@ -105,8 +105,8 @@ class TranslationSnapshots:
     def sheet(self, variables: Variables, stage: Stage, images_seen: int) -> np.ndarray:
         """Real | fake | reconstructed | true counterpart, of each direction side by side.
 
-        Reconstructions need both directions, true counterparts data that know them. The images are held
-        out ones if there are any. Writes a PNG and returns it as uint8 (H, W, C).
+        Reconstructions need both directions, true counterparts data that know them. The images are
+        held out if any are. Writes a PNG and returns it as uint8 (H, W, C).
         """
         rows = self.gan.config.eval.grid[0]
         columns = []

@@ -207,10 +207,11 @@ def test_phantom_pairs(make_config, channels):
     config = make_config("phantom_pairs", num_images=10, channels=channels)
     dataset = phantom_pairs.load(config.data)
     assert dataset.synthetic
-    assert len(dataset.records) == 10
-    clinical, dermoscopic = dataset.records[6:8]
-    assert (clinical.domain, dermoscopic.domain) == ("clinical", "dermoscopic")
-    assert clinical.pair == dermoscopic.pair == "phantom_000003"
+    assert len(dataset.records) == 3 * 5
+    clinical, close_up, dermoscopic = dataset.records[9:12]
+    domains = [record.domain for record in (clinical, close_up, dermoscopic)]
+    assert domains == ["clinical", "close_up", "dermoscopic"]
+    assert clinical.pair == close_up.pair == dermoscopic.pair == "phantom_000003"
     single = phantom.load(config.data).records[3]
     assert (clinical.group, clinical.label) == (single.group, single.label)
     for record, draw in ((clinical, phantom.draw_clinical), (dermoscopic, phantom.draw)):
@@ -219,6 +220,9 @@ def test_phantom_pairs(make_config, channels):
         if channels == 3:
             np.testing.assert_array_equal(dataset.read(record), drawn.image)
         np.testing.assert_array_equal(dataset.read_mask(record), drawn.mask)
+    # A close-up shows the lesion where the dermatoscope does.
+    np.testing.assert_array_equal(dataset.read_mask(close_up), dataset.read_mask(dermoscopic))
+    assert not np.array_equal(dataset.read(close_up), dataset.read(dermoscopic))
 
 
 @pytest.mark.parametrize("load", [phantom.load, phantom_pairs.load])

@@ -51,6 +51,11 @@ def draw_clinical(seed: int, index: int, size: int) -> Phantom:
     return _draw(seed, index, size, phantom_lesion.draw_clinical_view(seed, index))
 
 
+def draw_close_up(seed: int, index: int, size: int) -> Phantom:
+    """The lesion of `draw(seed, index, size)` in the same frame, seen by a camera."""
+    return _draw(seed, index, size, phantom_lesion.draw_close_up_view(seed, index))
+
+
 def _draw(seed: int, index: int, size: int, view: phantom_lesion.View) -> Phantom:
     lesion = phantom_lesion.draw_lesion(seed, phantom_lesion.lesion_number(index))
     image, mask = phantom_render.render(lesion, view, size)

@@ -290,6 +290,20 @@ def draw_clinical_view(seed: int, index: int) -> View:
     )
 
 
+def draw_close_up_view(seed: int, index: int) -> View:
+    """The camera where the dermatoscope of image `index` was: room light and glare, its frame."""
+    placed, lit = draw_view(seed, index), draw_clinical_view(seed, index)
+    return dataclasses.replace(
+        lit,
+        zoom=placed.zoom,
+        angle=placed.angle,
+        offset=placed.offset,
+        hairs=placed.hairs,
+        hair_width=placed.hair_width,
+        hair_shade=placed.hair_shade,
+    )
+
+
 def _choose(uniform: float, shares: list[float]) -> int:
     return min(int(np.searchsorted(np.cumsum(shares), uniform, side="right")), len(shares) - 1)
 

@@ -1,7 +1,9 @@
-"""Drawn lesions, each seen through a dermatoscope and by a camera at arm's length. No real skin.
+"""Drawn lesions, each seen through a dermatoscope and by a camera. No real skin.
 
-The pictures of `phantom` and their clinical partners, so that translation between the two domains
-"clinical" and "dermoscopic" can be tried and scored without a download.
+The pictures of `phantom` are the domain "dermoscopic". Their partners are "clinical", taken at
+arm's length and another angle as in derm7pt, and "close_up", taken in the very frame of the
+dermatoscope, so that every pixel has its counterpart. Translation can be tried and scored without
+a download.
 """
 
 import dataclasses
@@ -12,15 +14,19 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from dermgan_jax.data.datasets import phantom
 from dermgan_jax.data.records import Dataset, Record, load_resolution
 
-DRAW = {"clinical": phantom.draw_clinical, "dermoscopic": phantom.draw}
+DRAW = {
+    "clinical": phantom.draw_clinical,
+    "close_up": phantom.draw_close_up,
+    "dermoscopic": phantom.draw,
+}
 
 
 def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
-    """The phantom's pairs as a data set; both pictures of a pair have masks.
+    """The phantom's pairs as a data set; every picture has a mask.
 
     Args:
-      data_config: `config.data`; reads num_images (pictures, hence twice the pairs; 0: 2000),
-        resolution, load_resolution and channels (3, or 1 for luminance).
+      data_config: `config.data`; reads num_images (pictures of two domains, hence twice the pairs;
+        0: 2000), resolution, load_resolution and channels (3, or 1 for luminance).
     """
     size, channels = load_resolution(data_config), data_config.channels
 
