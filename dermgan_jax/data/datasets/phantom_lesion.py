@@ -94,6 +94,7 @@ FIELDS = {
     "skin_grain": (0.05, 0.7),
 }
 WAVES_PER_FIELD = 32
+WARM_LAMP = np.array([0.85, 0.62, 0.38])  # red, green and blue against the light of a room
 
 # Two of the streams of random numbers that hang on a lesion's number, two on an image's.
 _IDENTITY, _LESION, _DERMOSCOPIC, _CLINICAL = range(4)
@@ -291,13 +292,15 @@ def draw_clinical_view(seed: int, index: int) -> View:
 
 
 def draw_close_up_view(seed: int, index: int) -> View:
-    """The camera where the dermatoscope of image `index` was: room light and glare, its frame."""
+    """A camera in the place of the dermatoscope of image `index`: its frame, a dim warm lamp."""
     placed, lit = draw_view(seed, index), draw_clinical_view(seed, index)
     return dataclasses.replace(
         lit,
         zoom=placed.zoom,
         angle=placed.angle,
         offset=placed.offset,
+        gains=lit.gains * WARM_LAMP,
+        penetration=0.2,
         hairs=placed.hairs,
         hair_width=placed.hair_width,
         hair_shade=placed.hair_shade,
