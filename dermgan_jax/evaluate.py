@@ -29,6 +29,8 @@ LOWER_BOUND, CLASS_YARDSTICK = "_lower_bound", "_class_yardstick"
 IDENTITY, MEAN_COLOUR = "_identity", "_mean_colour"
 YARDSTICKS = (LOWER_BOUND, CLASS_YARDSTICK, IDENTITY, MEAN_COLOUR)
 
+EXAMPLES = 16  # images of a side that are looked at for their colours
+
 Values = dict[str, dict[str, Any]]
 
 
@@ -95,7 +97,17 @@ def evaluate(
         weights=weights,
     )
     found = {"real": real, "fake": fake, "seed": seed, "metrics": values}
-    return Evaluation(of_real, of_fake, {**found, "warnings": warnings(values)})
+    to_know = [*_colour_warnings(of_real, of_fake), *warnings(values)]
+    return Evaluation(of_real, of_fake, {**found, "warnings": to_know})
+
+
+def _colour_warnings(real: Side, fake: Side) -> list[str]:
+    """A side of grey images against one of coloured images: every metric is about that alone."""
+    grey = [np.ptp(side.examples(EXAMPLES), axis=-1).max() == 0 for side in (real, fake)]
+    if real.images.shape[-1] == 1 or grey[0] == grey[1]:
+        return []
+    names = (real.name, fake.name) if grey[0] else (fake.name, real.name)
+    return [f"warning: the images of {names[0]} are grey, those of {names[1]} coloured"]
 
 
 class _Inputs(NamedTuple):

@@ -150,6 +150,16 @@ def test_sides_of_two_sizes(tmp_path):
         evaluate(str(tmp_path / "real.npz"), str(tmp_path / "fake.npz"), ["swd"], num=8, seed=0)
 
 
+def test_grey_against_coloured_is_said(tmp_path):
+    write_npz(REAL, tmp_path / "colour.npz")
+    write_npz(REAL[..., :1], tmp_path / "grey.npz")
+    names = [str(tmp_path / name) for name in ("colour.npz", "grey.npz")]
+    for pair in (names, names[::-1]):
+        (warning,) = evaluate(*pair, ["swd"], num=8, seed=0).result["warnings"]
+        assert warning.endswith("grey.npz are grey, those of " + names[0] + " coloured")
+    assert evaluate(names[0], names[0], ["swd"], num=8, seed=0).result["warnings"] == []
+
+
 def test_unknown_metric_is_refused_before_anything_is_read():
     with pytest.raises(UserError, match="unknown metric 'sdw'; did you mean 'swd'"):
         evaluate("nowhere", "nowhere", ["sdw"], num=8, seed=0)
