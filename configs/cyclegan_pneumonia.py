@@ -10,9 +10,10 @@ are held out. Cost: about two days on one GPU. Reported there, on images trained
 the models the other way round: neither number says that an image is realistic.
 
 Variants, after a colon:
-  bacterial, viral   the paper's other two models
-  small              64×64, small nets, half an hour on two CPU cores
-  phantom            drawn pictures at 32×32, grey, minutes on a CPU
+  bacterial   the paper's second model
+  viral       the paper's third model
+  small       64×64, small nets, half an hour on two CPU cores
+  phantom     drawn pictures at 32×32, grey, minutes on a CPU
 """
 
 from ml_collections import ConfigDict
