@@ -155,6 +155,10 @@ class Gan(abc.ABC):
         del rng
         return {}
 
+    def adam(self, net: str) -> Mapping[str, float]:
+        """The decay rates "b1", "b2" and "eps" of one net's Adam."""
+        return self.config.optimizers[net]
+
     def stage(self, images_seen: int) -> Stage:
         """The stage after `images_seen` real images. Constant unless overridden."""
         del images_seen
@@ -199,6 +203,44 @@ class Sampler(Gan):
     def conditional(self) -> bool:
         """Whether labels change what is sampled."""
         return False
+
+
+@dataclasses.dataclass(frozen=True)
+class StyleSampler(Sampler):
+    """A sampler that maps latents to styles, one per layer, and makes images of these."""
+
+    @abc.abstractmethod
+    def styles(self, variables: Variables, latents: jax.Array, labels: jax.Array) -> jax.Array:
+        """Styles w (N, layers, D) of latents (N, L) and labels int32 (N,), not truncated."""
+
+    @abc.abstractmethod
+    def mean_style(self, variables: Variables) -> jax.Array:
+        """The average style (D,), towards which truncation draws."""
+
+    @abc.abstractmethod
+    def synthesize(
+        self, variables: Variables, styles: jax.Array, noise: str | jax.Array = "const"
+    ) -> jax.Array:
+        """Full-size images (N, H, W, C), float32 in about [-1, 1].
+
+        Args:
+          variables: of every net.
+          styles: (N, layers, D).
+          noise: "const", the same for every image, "none", or a key for random noise.
+        """
+
+    def truncate(
+        self, variables: Variables, styles: jax.Array, truncation: jax.Array | float
+    ) -> jax.Array:
+        """Styles drawn towards the average one: all the way at 0, not at all at 1."""
+        mean = self.mean_style(variables)
+        return mean + truncation * (styles - mean)
+
+    def sample(
+        self, variables: Variables, latents: jax.Array, labels: jax.Array, stage: Stage
+    ) -> jax.Array:
+        del stage
+        return self.synthesize(variables, self.styles(variables, latents, labels))
 
 
 @dataclasses.dataclass(frozen=True)
