@@ -71,7 +71,11 @@ def experiment(gan: str) -> ConfigDict:
                 "prepared_dir": "",  # empty: $DERMGAN_CACHE or ~/.cache/dermgan_jax
                 "workers": 0,  # decoding threads; 0 = one per core
             },
-            "ema": {"decay": 0.999},  # per iteration
+            "ema": {
+                "decay": 0.999,  # per iteration
+                "half_life_kimg": 0.0,  # instead, if not 0: thousands of images
+                "ramp_up": 0.0,  # if not 0: at most this share of the images seen
+            },
             "train": {
                 "total_kimg": 0.0,  # thousands of real images shown
                 "total_epochs": 0.0,  # instead, if not 0; of two domains, the larger one counts

@@ -5,7 +5,7 @@ import json
 import jax
 import pytest
 
-from configs import cyclegan_derm7pt, pgan, pix2pix
+from configs import cut, cyclegan_derm7pt, pgan, pix2pix
 from dermgan_jax import config as config_schema
 from dermgan_jax.features import weights
 from dermgan_jax.train import loop
@@ -38,8 +38,8 @@ def held_out(workdir, metric):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "epochs"),
-    [(pix2pix, 8.0), (cyclegan_derm7pt, 8.0)],
-    ids=["pix2pix", "cyclegan"],
+    [(pix2pix, 8.0), (cyclegan_derm7pt, 8.0), (cut, 8.0)],
+    ids=["pix2pix", "cyclegan", "cut"],
 )
 def test_translations_of_held_out_phantoms_are_nearer_to_the_truth(family, epochs, tmp_path):
     """Nearer than the image as it is and than the mean colour, by a sixth of the smaller LPIPS.

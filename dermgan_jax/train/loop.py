@@ -248,7 +248,9 @@ class Loop:
             (inputs, active), sharding.replicated(self.recipe.mesh)
         )
         self.state, reports = self.run_steps(
-            self.state, batches, self.resident[1], inputs, active, image_size=stage.image_size
+            *(self.state, batches, self.resident[1], inputs, active),
+            image_size=stage.image_size,
+            due=self.recipe.due(self.clock.step, length),
         )
         unread, self.unread = self.unread, (reports, stages, self.clock)
         self.clock = after

@@ -6,7 +6,6 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
-from ml_collections import FrozenConfigDict
 
 from dermgan_jax.gans.base import Gan, Variables
 
@@ -56,19 +55,19 @@ class TrainState:
         return {**self.variables, **self.ema}
 
 
-def optimizers(config: FrozenConfigDict) -> dict[str, optax.GradientTransformation]:
+def optimizers(gan: Gan) -> dict[str, optax.GradientTransformation]:
     """Net name -> Adam without its learning rate, which each stage gives anew."""
+    rates = {net: gan.adam(net) for net in gan.config.optimizers}
     return {
-        net: optax.scale_by_adam(b1=fields.b1, b2=fields.b2, eps=fields.eps)
-        for net, fields in config.optimizers.items()
+        net: optax.scale_by_adam(b1=fields["b1"], b2=fields["b2"], eps=fields["eps"])
+        for net, fields in rates.items()
     }
 
 
-def init_moments(config: FrozenConfigDict, variables: Variables) -> dict[str, Any]:
+def init_moments(gan: Gan, variables: Variables) -> dict[str, Any]:
     """Fresh optimiser states of all nets."""
     return {
-        net: optimizer.init(variables[net]["params"])
-        for net, optimizer in optimizers(config).items()
+        net: optimizer.init(variables[net]["params"]) for net, optimizer in optimizers(gan).items()
     }
 
 
@@ -79,7 +78,7 @@ def init_state(gan: Gan) -> TrainState:
     return TrainState(
         clock=Clock(*jnp.zeros((3,), jnp.int32)),
         variables=variables,
-        opt_state=init_moments(gan.config, variables),
+        opt_state=init_moments(gan, variables),
         ema=jax.tree.map(jnp.copy, {net: variables[net] for net in gan.averaged}),
         extra=gan.init_extra(extra_rng),
     )

@@ -59,23 +59,34 @@ class Recipe:
 
     @functools.cached_property
     def optimizers(self) -> dict[str, optax.GradientTransformation]:
-        return optimizers(self.gan.config)
+        return optimizers(self.gan)
 
     @property
     def repeats(self) -> int:
         """Minibatches that one iteration consumes."""
         return max(phase.repeat for phase in self.phases)
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether XLA's code for CPUs runs, in which convolutions within loops are slow."""
+        return self.mesh.devices.flat[0].platform == "cpu"
+
+    def due(self, step: int, length: int = 1) -> tuple[str, ...] | None:
+        """Names of the phases that run in iteration `step`; None if more iterations follow."""
+        if length > 1:
+            return None
+        return tuple(phase.name for phase in self.phases if step % phase.every == 0)
+
 
 def compile_steps(recipe: Recipe) -> Callable[..., tuple[TrainState, dict[str, PhaseReport]]]:
-    """`run_steps` for one recipe, jitted: one trace per (image size, batch size).
+    """`run_steps` for one recipe, jitted: one trace per (image size, batch size, due phases).
 
     The state is donated. Arguments of the result: state, batches, resident, inputs, active,
-    image_size.
+    image_size, due.
     """
     return jax.jit(
         functools.partial(run_steps, recipe),
-        static_argnames="image_size",
+        static_argnames=("image_size", "due"),
         donate_argnames="state",
         out_shardings=replicated(recipe.mesh),
     )
@@ -85,7 +96,7 @@ def compile_moment_reset(recipe: Recipe) -> Callable[[TrainState], TrainState]:
     """A jitted function that starts all optimisers anew, as PGAN does around every fade."""
 
     def reset(state: TrainState) -> TrainState:
-        return state.replace(opt_state=init_moments(recipe.gan.config, state.variables))
+        return state.replace(opt_state=init_moments(recipe.gan, state.variables))
 
     return jax.jit(reset, donate_argnums=0, out_shardings=replicated(recipe.mesh))
 
@@ -98,6 +109,7 @@ def run_steps(
     inputs: StageInputs,
     active: jax.Array,
     image_size: tuple[int, int],
+    due: tuple[str, ...] | None,
 ) -> tuple[TrainState, dict[str, PhaseReport]]:
     """Several iterations in one program.
 
@@ -111,6 +123,7 @@ def run_steps(
       inputs: leaves of shape (K,).
       active: bool (K,); the other iterations are left out, so that a call may be shorter than K.
       image_size: (h, w) of the stage.
+      due: the phases that run; None: all of them, the lazy ones if the step says so.
 
     Returns:
       The state after, and phase name -> report with leaves of leading size K.
@@ -118,7 +131,7 @@ def run_steps(
 
     def advance(state: TrainState, xs: Any) -> tuple[TrainState, dict[str, PhaseReport]]:
         batch, stage_inputs, _ = xs
-        return run_iteration(recipe, state, batch, resident, stage_inputs, image_size)
+        return run_iteration(recipe, state, batch, resident, stage_inputs, image_size, due)
 
     xs = (batches, inputs, active)
     if active.shape[0] == 1:
@@ -145,6 +158,7 @@ def run_iteration(
     resident: Batch,
     inputs: StageInputs,
     image_size: tuple[int, int],
+    due: tuple[str, ...] | None,
 ) -> tuple[TrainState, dict[str, PhaseReport]]:
     """One training iteration: every phase that is due, then the averaged weights.
 
@@ -161,17 +175,21 @@ def run_iteration(
         update = functools.partial(
             run_phase, recipe, phase, batches, inputs.learning_rates, context, phase_rng
         )
-        if phase.every > 1:
-            due = state.clock.step % phase.every == 0
-            state, outputs = jax.lax.cond(due, update, sit_out(update, state), state)
-        else:
+        if due is None and phase.every > 1:
+            now = state.clock.step % phase.every == 0
+            state, outputs = jax.lax.cond(now, update, sit_out(update, state), state)
+        elif due is None or phase.name in due:
             state, outputs = update(state)
+        else:
+            state, outputs = sit_out(update, state)(state)
         reports[phase.name], handoff = outputs
         context = context._replace(handoff={**context.handoff, **handoff}, extra=state.extra)
     repeats, batch_size = jax.tree.leaves(batches)[0].shape[:2]
+    images = repeats * batch_size
+    decay = ema_decay(config.ema, images, state.clock.images_seen)
     return state.replace(
-        ema=averaged(state.ema, state.variables, config.ema.decay),
-        clock=state.clock.advance(repeats * batch_size, config.train.schedule_interval),
+        ema=averaged(state.ema, state.variables, decay),
+        clock=state.clock.advance(images, config.train.schedule_interval),
     ), reports
 
 
@@ -265,7 +283,9 @@ def run_phase(
     if phase.repeat == 1:
         return update(state, (0, jax.tree.map(lambda x: x[0], batches)))
     xs = (jnp.arange(phase.repeat), jax.tree.map(lambda x: x[: phase.repeat], batches))
-    state, (reports, handoffs) = jax.lax.scan(update, state, xs)
+    state, (reports, handoffs) = jax.lax.scan(
+        update, state, xs, unroll=phase.repeat if recipe.on_cpu else 1
+    )
     report = PhaseReport(
         jax.tree.map(jnp.mean, reports.metrics), reports.nonfinite.any(axis=0), reports.ran[-1]
     )
@@ -306,7 +326,26 @@ def apply_update(
     return state.replace(variables=variables, opt_state=opt_state, extra=extra)
 
 
-def averaged(ema: Variables, variables: Variables, decay: float) -> Variables:
+def ema_decay(fields: Any, images: int, images_seen: jax.Array) -> jax.Array | float:
+    """The share of the average that one iteration keeps.
+
+    A fixed one, or that of a half-life, which while training is young is at most `ramp_up` times
+    the images seen (training_loop.py of StyleGAN2-ADA).
+
+    Args:
+      fields: `config.ema`.
+      images: that the iteration shows.
+      images_seen: before it.
+    """
+    if not fields.half_life_kimg:
+        return fields.decay
+    half_life = jnp.float32(fields.half_life_kimg * 1000)
+    if fields.ramp_up:
+        half_life = jnp.minimum(half_life, images_seen * jnp.float32(fields.ramp_up))
+    return 0.5 ** (images / jnp.maximum(half_life, 1e-8))
+
+
+def averaged(ema: Variables, variables: Variables, decay: jax.Array | float) -> Variables:
     """Exponential moving average of parameters; other collections are copied.
 
     ema ← ema + (1 − decay)(params − ema), once per iteration (Gs of the original PGAN).

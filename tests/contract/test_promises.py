@@ -12,15 +12,14 @@ from engine_probe import first_call, gradients, last_state, recipe_of, relative_
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
 from dermgan_jax.data import pipeline
-from dermgan_jax.data.prepare import catalogue
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.gans import translation
 from dermgan_jax.gans.base import Sampler, Translator
 from dermgan_jax.synthesis.generate import Generator
 from dermgan_jax.synthesis.restored import restore
 from dermgan_jax.train import loop, schedule, sharding
-from dermgan_jax.train.state import init_state
-from dermgan_jax.train.step import compile_steps
+from dermgan_jax.train.state import Clock, init_state
+from dermgan_jax.train.step import compile_steps, ema_decay
 
 GANS = registry.names("gan")
 SAMPLERS = [name for name in GANS if issubclass(registry.load("gan", name), Sampler)]
@@ -58,7 +57,9 @@ def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
     before = jax.device_get(state)
     batches, inputs, stage = first_call(recipe, config)
     state, reports = compile_steps(recipe)(
-        state, batches, {}, inputs, np.ones(1, bool), image_size=stage.image_size
+        *(state, batches, {}, inputs, np.ones(1, bool)),
+        image_size=stage.image_size,
+        due=recipe.due(0),
     )
     after = jax.device_get(state)
     for phase, report in reports.items():
@@ -74,7 +75,7 @@ def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
             )
         ]
         assert any(moved), net
-    decay = config.ema.decay
+    decay = ema_decay(config.ema, stage.batch_size * recipe.repeats, 0)
     for net in gan.averaged:
         expected = jax.tree.map(
             lambda old, new: old + (1 - decay) * (new - old),
@@ -155,8 +156,13 @@ def test_steps_per_call_changes_nothing(whole_run, cache_dir, tmp_path):
 
 
 @pytest.mark.parametrize("name", GANS)
-def test_one_trace_per_stage(name, cache_dir, tmp_path, monkeypatch):
+def test_one_trace_per_stage_and_set_of_due_phases(name, cache_dir, tmp_path, monkeypatch):
     config = tiny(name, cache_dir)
+    recipe, clock = recipe_of(config, 8), Clock(0, 0, 0)
+    compiled = {}
+    while stages := schedule.plan_call(recipe.gan, clock, recipe.repeats)[0]:
+        compiled[stages[0].static, recipe.due(clock.step)] = stages[0].image_size
+        clock = schedule.plan_call(recipe.gan, clock, recipe.repeats)[1]
     traces = []
     phases = registry.load("gan", name).phases
 
@@ -171,8 +177,7 @@ def test_one_trace_per_stage(name, cache_dir, tmp_path, monkeypatch):
 
     monkeypatch.setattr(registry.load("gan", name), "phases", counted)
     loop.train(config, tmp_path / "run")
-    gan = loop.build_gan(config, catalogue(config.data))
-    assert traces == [stage.image_size for stage in schedule.all_stages(gan)]
+    assert traces == list(compiled.values())
 
 
 @pytest.mark.parametrize("name", GANS)
@@ -190,7 +195,11 @@ def test_state_is_donated(name, cache_dir):
         lambda: init_state(recipe.gan), out_shardings=sharding.replicated(recipe.mesh)
     )()
     batches, inputs, stage = first_call(recipe, recipe.gan.config)
-    compile_steps(recipe)(state, batches, {}, inputs, np.ones(1, bool), image_size=stage.image_size)
+    compile_steps(recipe)(
+        *(state, batches, {}, inputs, np.ones(1, bool)),
+        image_size=stage.image_size,
+        due=recipe.due(0),
+    )
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.opt_state))
 
 

@@ -3,11 +3,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny_configs
+from ml_collections import ConfigDict
 from toy_gan import ToyGan
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.train.state import Clock, init_moments, init_state
+from dermgan_jax.train.step import ema_decay
 
 
 def toy(seed=0):
@@ -65,6 +67,22 @@ def test_averaged_nets_replace_the_trained_ones():
 
 def test_fresh_moments_are_zero_for_every_net():
     gan = toy()
-    moments = init_moments(gan.config, init_state(gan).variables)
+    moments = init_moments(gan, init_state(gan).variables)
     assert set(moments) == {"g", "d"}
     assert all(not leaf.any() for leaf in jax.tree.leaves(moments))
+
+
+@pytest.mark.parametrize(
+    ("half_life_kimg", "ramp_up", "images_seen", "expected"),
+    [
+        (0.0, 0.0, 500, 0.9),
+        (0.5, 0.0, 0, 0.5 ** (32 / 500)),
+        (0.5, 0.05, 0, 0.0),
+        (0.5, 0.05, 2000, 0.5 ** (32 / 100)),
+        (0.5, 0.05, 20000, 0.5 ** (32 / 500)),
+    ],
+)
+def test_decay_of_the_average(half_life_kimg, ramp_up, images_seen, expected):
+    """Values by hand from StyleGAN2-ADA's rule; without a half-life the fixed decay holds."""
+    fields = ConfigDict({"decay": 0.9, "half_life_kimg": half_life_kimg, "ramp_up": ramp_up})
+    assert float(ema_decay(fields, 32, images_seen)) == pytest.approx(expected, rel=1e-6)
