@@ -4,6 +4,7 @@ A file in `configs/` calls `experiment(gan_name)`, sets fields and returns the r
 exists here or in the GAN's `default_config()`, with its default; nothing else may be set.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -241,6 +242,17 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def unflatten(flat: Mapping[str, Any]) -> ConfigDict:
+    """The inverse of `flatten`."""
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *groups, name = key.split(".")
+        functools.reduce(lambda group, part: group.setdefault(part, {}), groups, nested)[name] = (
+            value
+        )
+    return ConfigDict(nested)
+
+
 def _with_tuples(value: Any) -> Any:
     return tuple(map(_with_tuples, value)) if isinstance(value, list | tuple) else value
 
@@ -252,7 +264,7 @@ def to_json(config: Mapping[str, Any]) -> str:
 
 
 def from_json(text: str) -> FrozenConfigDict:
-    """The inverse of `to_json`, validated.
+    """The inverse of `to_json`, validated. Fields younger than the text take their defaults.
 
     Raises:
       UserError: if the text is not a valid configuration.
@@ -261,7 +273,10 @@ def from_json(text: str) -> FrozenConfigDict:
         plain = json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(f"the stored configuration is not readable: {error}") from error
-    return validate(ConfigDict(plain))
+    stored = flatten(plain)
+    if stored.get("gan.name") in registry.names("gan"):
+        stored = flatten(experiment(stored["gan.name"])) | stored
+    return validate(unflatten(stored))
 
 
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from absl import flags, logging
 from ml_collections import FrozenConfigDict, config_flags
@@ -25,11 +26,16 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "the run's folder")
 _OUT = flags.DEFINE_string("out", None, "file or folder to write")
 _NUM = flags.DEFINE_integer("num", 64, "how many images", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "random seed", lower_bound=0)
-_LABEL = flags.DEFINE_string("label", None, "generate: class name; default: as in the data")
-_CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", "latest", "generate, translate, export: latest, best or a step"
-)
+_LABEL = flags.DEFINE_string("label", None, "class name; default: as in the data")
+_CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best or a step")
 _LATENTS = flags.DEFINE_string("latents", None, "generate: .npz with key z, instead of a seed")
+_TRUNCATION = flags.DEFINE_float(
+    "truncation", 1.0, "styles: from 0, the average image, to 1, as drawn"
+)
+_NOISE = flags.DEFINE_string("noise", "const", "generate, with styles: const, none or random")
+_SPACE = flags.DEFINE_string("space", "z", "interpolate: z, latents, or w, styles")
+_CROSSOVER = flags.DEFINE_integer("crossover", None, "mix: layers taken from the left source")
+_STEPS = flags.DEFINE_integer("steps", 300, "project: optimisation steps for each image")
 _REAL = flags.DEFINE_string(
     "real", None, "evaluate: folder, .npz, DATASET:SPLIT, DATASET:SPLIT:CLASS or workdir"
 )
@@ -37,7 +43,7 @@ _FAKE = flags.DEFINE_string("fake", None, "evaluate: as --real")
 _WEIGHTS = flags.DEFINE_string("weights", None, "folder of pretrained weights, looked into first")
 _FETCH = flags.DEFINE_list("fetch", [], "weights: names of files to fetch")
 _METRICS = flags.DEFINE_list("metrics", ["swd"], "evaluate: which metrics")
-_INPUT = flags.DEFINE_string("input", None, "translate: folder of images or .npz")
+_INPUT = flags.DEFINE_string("input", None, "translate, project: folder of images or .npz")
 _DIRECTION = flags.DEFINE_string("direction", "AtoB", "translate: AtoB or BtoA")
 _RECONSTRUCT = flags.DEFINE_bool("reconstruct", False, "translate: and back again")
 _ARCH = flags.DEFINE_enum(
@@ -58,8 +64,17 @@ def _required(flag: flags.FlagHolder) -> str:
     return flag.value
 
 
+def _given(**named: flags.FlagHolder) -> dict[str, Any]:
+    """Values of those flags that were given; the others keep their mode's own default."""
+    return {name: flag.value for name, flag in named.items() if FLAGS[flag.name].present}
+
+
 def _workdir() -> Path:
     return Path(_required(_WORKDIR))
+
+
+def _weights_folder() -> Path | None:
+    return Path(_WEIGHTS.value) if _WEIGHTS.value else None
 
 
 def _config() -> FrozenConfigDict:
@@ -119,6 +134,52 @@ def _generate() -> None:
         label=_LABEL.value,
         checkpoint=_CHECKPOINT.value,
         latents=Path(_LATENTS.value) if _LATENTS.value else None,
+        truncation=_TRUNCATION.value,
+        noise=_NOISE.value,
+    )
+
+
+def _interpolate() -> None:
+    from dermgan_jax.synthesis.interpolate import interpolate
+
+    interpolate(
+        _workdir(),
+        Path(_required(_OUT)),
+        **_given(num=_NUM),
+        seed=_SEED.value,
+        space=_SPACE.value,
+        label=_LABEL.value,
+        checkpoint=_CHECKPOINT.value,
+        truncation=_TRUNCATION.value,
+    )
+
+
+def _mix() -> None:
+    from dermgan_jax.synthesis.style_mixing import mix_styles
+
+    mix_styles(
+        _workdir(),
+        Path(_required(_OUT)),
+        **_given(num=_NUM),
+        seed=_SEED.value,
+        label=_LABEL.value,
+        checkpoint=_CHECKPOINT.value,
+        truncation=_TRUNCATION.value,
+        crossover=_CROSSOVER.value,
+    )
+
+
+def _project() -> None:
+    from dermgan_jax.synthesis.project import project
+
+    project(
+        _workdir(),
+        Path(_required(_INPUT)),
+        Path(_required(_OUT)),
+        steps=_STEPS.value,
+        label=_LABEL.value,
+        checkpoint=_CHECKPOINT.value,
+        weights=_weights_folder(),
     )
 
 
@@ -159,10 +220,10 @@ def _evaluate() -> None:
         _required(_REAL),
         _required(_FAKE),
         _METRICS.value,
-        num=_NUM.value if FLAGS["num"].present else 2048,
+        **{"num": 2048, **_given(num=_NUM)},
         seed=_SEED.value,
         config=_config() if _CONFIG.value is not None else None,
-        weights=Path(_WEIGHTS.value) if _WEIGHTS.value else None,
+        weights=_weights_folder(),
     )
     print(found.text())
     if _OUT.value:
@@ -188,7 +249,7 @@ def _report() -> None:
 def _weights() -> None:
     from dermgan_jax.features import weights
 
-    folder = Path(_WEIGHTS.value) if _WEIGHTS.value else None
+    folder = _weights_folder()
     for name in _FETCH.value:
         print(f"{name}: {weights.fetch(name, folder)}")
     print(weights.status_table(folder))
@@ -206,6 +267,9 @@ MODES: dict[str, Callable[[], int | None]] = {
     "prepare": _prepare,
     "generate": _generate,
     "translate": _translate,
+    "interpolate": _interpolate,
+    "mix": _mix,
+    "project": _project,
     "import": _import,
     "export": _export,
     "evaluate": _evaluate,

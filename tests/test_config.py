@@ -1,6 +1,7 @@
 """The configuration schema, and every experiment in configs/."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,14 @@ def test_json_round_trip_keeps_every_field(config):
     assert config_schema.flatten(restored) == config_schema.flatten(frozen)
     assert config_schema.differences(frozen, restored) == []
     assert restored.gan.batch_sizes == ((4, 8), (8, 4))
+
+
+def test_fields_younger_than_the_json_take_their_defaults(config):
+    stored = config.to_dict()
+    stored["seed"] = 7
+    del stored["ema"]["half_life_kimg"]
+    restored = config_schema.from_json(json.dumps(stored))
+    assert (restored.seed, restored.ema.half_life_kimg) == (7, 0.0)
 
 
 def test_unreadable_json_is_refused():

@@ -13,19 +13,26 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from dermgan_jax import losses
-from dermgan_jax.gans import translation_nets
-from dermgan_jax.gans.base import Aux, Phase, Stage, Translator, Variables, bind
+from dermgan_jax.gans.base import Aux, Phase, Variables, bind
+from dermgan_jax.gans.patchgan_translator import (
+    ADAM,
+    PatchGanTranslator,
+    default_fields,
+    mean_metrics,
+)
 from dermgan_jax.nets.patch_sample import PatchSample, patch_ids
 
 
 @dataclasses.dataclass(frozen=True)
-class Cut(Translator):
+class Cut(PatchGanTranslator):
     """A generator, A to B, a discriminator, and an embedding of patches."""
+
+    first_drop = 1
 
     @staticmethod
     def default_config() -> ConfigDict:
         fields = {
-            **translation_nets.default_fields(),
+            **default_fields(),
             "antialias": True,
             "init": "xavier",
             "adversarial": 1.0,  # weight
@@ -43,31 +50,19 @@ class Cut(Translator):
         return ConfigDict(
             {
                 "gan": fields,
-                "optimizers": {net: dict(translation_nets.ADAM) for net in ("g", "d", "f")},
+                "optimizers": {net: dict(ADAM) for net in ("g", "d", "f")},
                 "train": {"batch_size": 1, "total_epochs": 400.0},
             }
         )
-
-    @property
-    def generator(self):
-        return translation_nets.generator(self.config, self.data.channels)
-
-    @property
-    def discriminator(self):
-        return translation_nets.discriminator(self.config)
 
     @property
     def embedding(self) -> PatchSample:
         gan = self.config.gan
         return PatchSample(gan.embedding, gan.init, jnp.dtype(self.config.precision))
 
-    @property
-    def multiple(self) -> int:
-        return translation_nets.multiple(self.config)
-
     def faults(self) -> list[str]:
         gan = self.config.gan
-        found = translation_nets.faults(self.config, self.data.height, self.data.width)
+        found = super().faults()
         if gan.generator != "resnet":
             found.append("gan.generator has to be 'resnet': CUT takes features from its encoder")
         if gan.norm == "batch":
@@ -82,7 +77,7 @@ class Cut(Translator):
 
     def init(self, rng: jax.Array) -> Variables:
         g_rng, d_rng, f_rng = jax.random.split(rng, 3)
-        image = jnp.zeros((1, self.data.height, self.data.width, self.data.channels))
+        image = jnp.zeros((1, *self.image_shape))
         g = dict(self.generator.init(g_rng, image, train=False))
         features = self._features(g, image)
         ids = [jnp.zeros((1,), jnp.int32)] * len(features)
@@ -91,15 +86,6 @@ class Cut(Translator):
             "d": dict(self.discriminator.init(d_rng, image, train=False)),
             "f": dict(self.embedding.init(f_rng, features, ids)),
         }
-
-    def stage(self, images_seen: int) -> Stage:
-        gan = self.config.gan
-        factor = translation_nets.constant_then_linear(
-            images_seen // self.data.num_examples + 1, gan.decay_epochs, gan.constant_epochs + 1
-        )
-        stage = super().stage(images_seen)
-        rates = {net: rate * factor for net, rate in stage.learning_rates.items()}
-        return dataclasses.replace(stage, learning_rates=rates)
 
     def translate(self, variables: Variables, images: jax.Array, direction: str) -> jax.Array:
         del direction
@@ -124,9 +110,7 @@ class Cut(Translator):
 
     def _d_phase(self, trainable, frozen, batch, rng, context):
         fake, _ = self._make(bind(trainable, frozen, "g"), batch["a"], context)
-        loss, metrics = translation_nets.discriminator_loss(
-            self.config, self.discriminator, bind(trainable, frozen, "d"), batch["b"], fake, rng
-        )
+        loss, metrics = self.discriminator_loss(bind(trainable, frozen, "d"), batch["b"], fake, rng)
         return loss, Aux(metrics)
 
     def _g_phase(self, trainable, frozen, batch, rng, context):
@@ -146,7 +130,7 @@ class Cut(Translator):
         }
         if gan.identity_nce:
             terms = {**terms, "nce": terms["nce"] / 2, "nce_identity": gan.nce * contrast[num:] / 2}
-        return sum(terms.values()).mean(), Aux(translation_nets.mean_metrics(terms))
+        return sum(terms.values()).mean(), Aux(mean_metrics(terms))
 
     def _contrast(self, generator, embedding, inputs, made, flipped, rng) -> jax.Array:
         """Contrastive loss of each result against its input, mean over layers: (N,)."""

@@ -12,12 +12,18 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from dermgan_jax import losses
-from dermgan_jax.gans import image_pool, translation_nets
-from dermgan_jax.gans.base import Aux, Phase, Stage, Translator, Variables, bind
+from dermgan_jax.gans import image_pool
+from dermgan_jax.gans.base import Aux, Phase, Variables, bind
+from dermgan_jax.gans.patchgan_translator import (
+    ADAM,
+    PatchGanTranslator,
+    default_fields,
+    mean_metrics,
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class CycleGan(Translator):
+class CycleGan(PatchGanTranslator):
     """Two generators and two discriminators, trained on unpaired images of two domains."""
 
     directions = ("AtoB", "BtoA")
@@ -27,43 +33,25 @@ class CycleGan(Translator):
         return ConfigDict(
             {
                 "gan": {
-                    **translation_nets.default_fields(),
+                    **default_fields(),
                     "cycle_a": 10.0,  # weight of |G_BtoA(G_AtoB(a)) − a|
                     "cycle_b": 10.0,
                     "identity": 0.5,  # of |G_AtoB(b) − b| and its like, times the cycle weights
                     "pool_size": 50,
                 },
-                "optimizers": {
-                    net: dict(translation_nets.ADAM) for net in ("g_AtoB", "g_BtoA", "d_A", "d_B")
-                },
+                "optimizers": {net: dict(ADAM) for net in ("g_AtoB", "g_BtoA", "d_A", "d_B")},
                 "train": {"batch_size": 1, "total_epochs": 200.0},
             }
         )
 
-    @property
-    def _shape(self) -> tuple[int, int, int]:
-        return (self.data.height, self.data.width, self.data.channels)
-
-    @property
-    def generator(self):
-        return translation_nets.generator(self.config, self.data.channels)
-
-    @property
-    def discriminator(self):
-        return translation_nets.discriminator(self.config)
-
-    @property
-    def multiple(self) -> int:
-        return translation_nets.multiple(self.config)
-
     def faults(self) -> list[str]:
-        found = translation_nets.faults(self.config, self.data.height, self.data.width)
+        found = super().faults()
         if self.config.gan.norm == "batch":
             found.append("gan.norm is 'batch': CycleGAN normalises each image by itself")
         return found
 
     def init(self, rng: jax.Array) -> Variables:
-        image = jnp.zeros((1, *self._shape))
+        image = jnp.zeros((1, *self.image_shape))
         nets = {
             "g_AtoB": self.generator,
             "g_BtoA": self.generator,
@@ -79,16 +67,7 @@ class CycleGan(Translator):
     def init_extra(self, rng: jax.Array) -> dict[str, image_pool.Pool]:
         del rng
         size = self.config.gan.pool_size
-        return {domain: image_pool.init(size, self._shape) for domain in ("a", "b")}
-
-    def stage(self, images_seen: int) -> Stage:
-        gan = self.config.gan
-        factor = translation_nets.constant_then_linear(
-            images_seen // self.data.num_examples + 1, gan.decay_epochs, gan.constant_epochs
-        )
-        stage = super().stage(images_seen)
-        rates = {net: rate * factor for net, rate in stage.learning_rates.items()}
-        return dataclasses.replace(stage, learning_rates=rates)
+        return {domain: image_pool.init(size, self.image_shape) for domain in ("a", "b")}
 
     def translate(self, variables: Variables, images: jax.Array, direction: str) -> jax.Array:
         return self.generator.apply(variables[f"g_{direction}"], images, train=False)
@@ -129,9 +108,7 @@ class CycleGan(Translator):
             "identity_a": gan.cycle_a * gan.identity * losses.absolute_error(same_a, a),
         }
         handoff = {"fake_a": fake_a, "fake_b": fake_b}
-        return sum(terms.values()).mean(), Aux(
-            translation_nets.mean_metrics(terms), handoff=handoff
-        )
+        return sum(terms.values()).mean(), Aux(mean_metrics(terms), handoff=handoff)
 
     def _d_phase(self, trainable, frozen, batch, rng, context):
         """Half of each discriminator's judgement of reals and of fakes out of the pool."""
@@ -142,10 +119,8 @@ class CycleGan(Translator):
                 context.extra[domain], context.handoff[f"fake_{domain}"], pool_rng
             )
             net = f"d_{domain.upper()}"
-            variables = bind(trainable, frozen, net)
-            real = batch[domain]
-            own_loss, metrics = translation_nets.discriminator_loss(
-                self.config, self.discriminator, variables, real, fake, penalty_rng
+            own_loss, metrics = self.discriminator_loss(
+                bind(trainable, frozen, net), batch[domain], fake, penalty_rng
             )
             loss += own_loss
             terms |= {f"{name}_{domain}": value for name, value in metrics.items()}

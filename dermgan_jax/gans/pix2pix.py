@@ -13,25 +13,30 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from dermgan_jax import losses
-from dermgan_jax.gans import translation_nets
-from dermgan_jax.gans.base import Aux, Phase, Stage, Translator, Variables, bind
+from dermgan_jax.gans.base import Aux, Phase, Variables, bind
+from dermgan_jax.gans.patchgan_translator import (
+    ADAM,
+    PatchGanTranslator,
+    default_fields,
+    mean_metrics,
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class Pix2Pix(Translator):
+class Pix2Pix(PatchGanTranslator):
     """One generator, A to B, and a discriminator of pairs."""
 
     @staticmethod
     def default_config() -> ConfigDict:
         fields = {
-            **translation_nets.default_fields(),
+            **default_fields(),
             "generator": "unet",
             "norm": "batch",
             "dropout": True,
             "loss": "vanilla",
             "l1": 100.0,  # weight of |G(a) − b|
         }
-        adam = translation_nets.ADAM
+        adam = ADAM
         return ConfigDict(
             {
                 "gan": fields,
@@ -40,41 +45,20 @@ class Pix2Pix(Translator):
             }
         )
 
-    @property
-    def generator(self):
-        return translation_nets.generator(self.config, self.data.channels)
-
-    @property
-    def discriminator(self):
-        return translation_nets.discriminator(self.config)
-
-    @property
-    def multiple(self) -> int:
-        return translation_nets.multiple(self.config)
-
     def faults(self) -> list[str]:
-        found = translation_nets.faults(self.config, self.data.height, self.data.width)
+        found = super().faults()
         if not self.config.data.paired:
             found.append("data.paired is False: pix2pix learns from pairs")
         return found
 
     def init(self, rng: jax.Array) -> Variables:
         g_rng, d_rng = jax.random.split(rng)
-        image = jnp.zeros((1, self.data.height, self.data.width, self.data.channels))
+        image = jnp.zeros((1, *self.image_shape))
         pair = jnp.concatenate([image, image], -1)
         return {
             "g": dict(self.generator.init(g_rng, image, train=False)),
             "d": dict(self.discriminator.init(d_rng, pair, train=False)),
         }
-
-    def stage(self, images_seen: int) -> Stage:
-        gan = self.config.gan
-        factor = translation_nets.constant_then_linear(
-            images_seen // self.data.num_examples + 1, gan.decay_epochs, gan.constant_epochs
-        )
-        stage = super().stage(images_seen)
-        rates = {net: rate * factor for net, rate in stage.learning_rates.items()}
-        return dataclasses.replace(stage, learning_rates=rates)
 
     def translate(self, variables: Variables, images: jax.Array, direction: str) -> jax.Array:
         del direction
@@ -92,9 +76,7 @@ class Pix2Pix(Translator):
 
     def _d_phase(self, trainable, frozen, batch, rng, context):
         fake, _ = self._fake(bind(trainable, frozen, "g"), batch["a"], context)
-        loss, metrics = translation_nets.discriminator_loss(
-            self.config,
-            self.discriminator,
+        loss, metrics = self.discriminator_loss(
             bind(trainable, frozen, "d"),
             jnp.concatenate([batch["a"], batch["b"]], -1),
             jnp.concatenate([batch["a"], fake], -1),
@@ -114,5 +96,5 @@ class Pix2Pix(Translator):
             "l1": gan.l1 * losses.absolute_error(fake, batch["b"]),
         }
         return sum(terms.values()).mean(), Aux(
-            translation_nets.mean_metrics(terms), collections={"g": changed} if changed else {}
+            mean_metrics(terms), collections={"g": changed} if changed else {}
         )

@@ -1,14 +1,16 @@
 """Drawing from any GAN: image i of a seed is the same whatever is drawn around it."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dermgan_jax.gans.base import Sampler, Stage, Variables
+from dermgan_jax.gans.base import Sampler, Stage, StyleSampler, Variables
 
 BATCH = 32
+NOISES = ("const", "none", "random")
 
 
 @functools.partial(jax.jit, static_argnames=("gan", "num"))
@@ -22,6 +24,18 @@ def _latents(gan: Sampler, seed: jax.Array, first: jax.Array, num: int) -> jax.A
 def _sample(gan, variables, latents, labels, traced, image_size, batch_size):
     stage = Stage(image_size, batch_size, {}, traced)
     return gan.sample(variables, latents, labels, stage)
+
+
+@functools.partial(jax.jit, static_argnames="gan")
+def _styles(gan, variables, latents, labels, truncation):
+    return gan.truncate(variables, gan.styles(variables, latents, labels), truncation)
+
+
+@functools.partial(jax.jit, static_argnames=("gan", "noise"))
+def _synthesize(gan, variables, styles, noise, seed, first):
+    if noise == "random":
+        noise = jax.random.fold_in(jax.random.key(seed), first)
+    return gan.synthesize(variables, styles, noise)
 
 
 def draw_latents(gan: Sampler, seed: int, num: int) -> np.ndarray:
@@ -55,11 +69,57 @@ def sample(
       labels: int32 (N,).
     """
     traced = {name: np.float32(value) for name, value in stage.traced.items()}
-    images = []
-    for first in range(0, len(latents), BATCH):
-        rows = np.arange(first, first + BATCH) % len(latents)
-        batch = _sample(
-            gan, variables, latents[rows], labels[rows], traced, stage.image_size, BATCH
-        )
-        images.append(np.asarray(batch))
-    return np.concatenate(images)[: len(latents)]
+
+    def run(_: int, latents: np.ndarray, labels: np.ndarray) -> jax.Array:
+        return _sample(gan, variables, latents, labels, traced, stage.image_size, BATCH)
+
+    return _in_batches(run, latents, labels)
+
+
+def styles(
+    gan: StyleSampler,
+    variables: Variables,
+    latents: np.ndarray,
+    labels: np.ndarray,
+    truncation: float = 1.0,
+) -> np.ndarray:
+    """Styles float32 (N, layers, D) of latents (N, L) and labels int32 (N,), truncated."""
+
+    def run(_: int, latents: np.ndarray, labels: np.ndarray) -> jax.Array:
+        return _styles(gan, variables, latents, labels, np.float32(truncation))
+
+    return _in_batches(run, latents, labels)
+
+
+def synthesize(
+    gan: StyleSampler,
+    variables: Variables,
+    styles: np.ndarray,
+    noise: str = "const",
+    seed: int = 0,
+    first: int = 0,
+) -> np.ndarray:
+    """Images float32 (N, H, W, C), about [-1, 1], of styles (N, layers, D).
+
+    Args:
+      gan: the family, configured.
+      variables: as for `sample`.
+      styles: of `styles`.
+      noise: one of `NOISES`; random noise of image i depends on (seed, first + i) only.
+      seed: of random noise.
+      first: number of the first image, a multiple of `BATCH`.
+    """
+
+    def run(offset: int, styles: np.ndarray) -> jax.Array:
+        return _synthesize(gan, variables, styles, noise, np.uint32(seed), np.int32(first + offset))
+
+    return _in_batches(run, styles)
+
+
+def _in_batches(run: Callable[..., jax.Array], *arrays: np.ndarray) -> np.ndarray:
+    """`run(first, *rows)` of every BATCH rows, the last one filled up; as one array."""
+    num, results = len(arrays[0]), []
+    for first in range(0, num, BATCH):
+        rows = np.arange(first, first + BATCH) % num
+        results.append(np.asarray(run(first, *(array[rows] for array in arrays))))
+    return np.concatenate(results)[:num]

@@ -10,7 +10,7 @@ from dermgan_jax.data.image_files import to_uint8, write_npz, write_pngs
 from dermgan_jax.data.image_sets import spool
 from dermgan_jax.errors import UserError
 from dermgan_jax.gans import sampling
-from dermgan_jax.gans.base import Sampler
+from dermgan_jax.gans.base import Sampler, StyleSampler
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.synthesis.restored import restore
 
@@ -24,11 +24,21 @@ class Generator:
       workdir: a work directory with at least one checkpoint.
       checkpoint: "latest", "best" (by `checkpoint.best_metric`) or a step.
 
+      truncation: 0 draws the average image, 1 leaves styles as they are; StyleGAN2 only.
+      noise: "const", "none" or "random"; StyleGAN2 only.
+
     Raises:
-      UserError: if there is no such checkpoint, it cannot be read, or it translates images.
+      UserError: if there is no such checkpoint, it cannot be read, it translates images, or
+        truncation or noise do not suit it.
     """
 
-    def __init__(self, workdir: Path, checkpoint: str = "latest"):
+    def __init__(
+        self,
+        workdir: Path,
+        checkpoint: str = "latest",
+        truncation: float = 1.0,
+        noise: str = "const",
+    ):
         restored = restore(workdir, checkpoint)
         if not isinstance(restored.gan, Sampler):
             raise UserError(
@@ -37,6 +47,24 @@ class Generator:
         self.gan: Sampler = restored.gan
         self.variables, self.stage = restored.variables, restored.stage
         self.classes = restored.classes
+        self.truncation, self.noise = truncation, noise
+        self._require_sensible_styles(workdir)
+
+    def _require_sensible_styles(self, workdir: Path) -> None:
+        if not 0 <= self.truncation <= 1:
+            raise UserError(
+                f"--truncation is {self.truncation:g}; expected 0 (the average image) to 1 (none)"
+            )
+        if self.noise not in sampling.NOISES:
+            raise UserError(
+                f"--noise is {self.noise!r}; expected one of {', '.join(sampling.NOISES)}"
+            )
+        asked = self.truncation != 1 or self.noise != "const"
+        if asked and not isinstance(self.gan, StyleSampler):
+            raise UserError(
+                f"{workdir} holds a {self.gan.config.gan.name}, which has no styles: leave "
+                "--truncation and --noise out"
+            )
 
     def draw(self, num: int, seed: int, label: str | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Latents float32 (num, D) and labels int32 (num,); row i depends on (seed, i) only.
@@ -52,20 +80,33 @@ class Generator:
             return sampling.draw_labels(self.gan, seed, num)
         return np.full(num, self._label_index(label), np.int32)
 
-    def batches(self, latents: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
-        """Images float32 (n, H, W, C) in about [-1, 1], in order; n is at most BATCH."""
+    def batches(
+        self, latents: np.ndarray, labels: np.ndarray, seed: int = 0
+    ) -> Iterator[np.ndarray]:
+        """Images float32 (n, H, W, C) in about [-1, 1], in order; n is at most BATCH.
+
+        Args:
+          latents: (N, D).
+          labels: int32 (N,).
+          seed: of random noise.
+        """
         with progress_bar(len(latents), "sampling") as bar:
             for first in range(0, len(latents), BATCH):
                 part = slice(first, first + BATCH)
-                yield sampling.sample(
-                    self.gan, self.variables, self.stage, latents[part], labels[part]
-                )
+                yield self._images(latents[part], labels[part], seed, first)
                 bar.update(len(latents[part]))
+
+    def _images(self, latents: np.ndarray, labels: np.ndarray, seed: int, first: int) -> np.ndarray:
+        gan, variables = self.gan, self.variables
+        if not isinstance(gan, StyleSampler):
+            return sampling.sample(gan, variables, self.stage, latents, labels)
+        styles = sampling.styles(gan, variables, latents, labels, self.truncation)
+        return sampling.synthesize(gan, variables, styles, self.noise, seed, first)
 
     def sample(self, num: int, seed: int, label: str | None = None) -> tuple[np.ndarray, ...]:
         """Images float32 (num, H, W, C) in about [-1, 1], all at once, and labels int32 (num,)."""
         latents, labels = self.draw(num, seed, label)
-        return np.concatenate(list(self.batches(latents, labels))), labels
+        return np.concatenate(list(self.batches(latents, labels, seed))), labels
 
     def _label_index(self, label: str) -> int:
         if not self.gan.conditional:
@@ -90,6 +131,8 @@ def generate(
     label: str | None = None,
     checkpoint: str = "latest",
     latents: Path | None = None,
+    truncation: float = 1.0,
+    noise: str = "const",
 ) -> None:
     """Writes samples to a folder of PNG files, or unquantised float32 to a file ending in .npz.
 
@@ -101,18 +144,19 @@ def generate(
       label: class name, for conditional models.
       checkpoint: "latest", "best" or a step.
       latents: .npz whose key "z" (num, D) replaces the seed.
+      truncation, noise: as for `Generator`.
 
     Raises:
-      UserError: if a checkpoint, a label or the latents are at fault.
+      UserError: if a checkpoint, a label, the latents, truncation or noise are at fault.
     """
-    generator = Generator(workdir, checkpoint)
+    generator = Generator(workdir, checkpoint, truncation, noise)
     if latents is None:
         drawn, labels = generator.draw(num, seed, label)
     else:
         drawn = _read_latents(latents, generator)
         labels = generator.draw_labels(len(drawn), seed, label)
     conditional = generator.gan.conditional
-    batches = generator.batches(drawn, labels)
+    batches = generator.batches(drawn, labels, seed)
     if out.suffix == ".npz":
         named = {"labels": labels} if conditional else {}
         write_npz(np.concatenate(list(batches)), out, **named)

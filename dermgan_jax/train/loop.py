@@ -52,12 +52,12 @@ def build_gan(config: FrozenConfigDict, data: Catalogue) -> Gan:
     """
     gan = registry.load("gan", config.gan.name)(config, data.spec(config.data.split, config.data))
     found = gan.faults()
-    if not len(data.pairs(config.data.split)[0]):
-        found += [
-            f"eval.metrics names {name}, which compares pairs, and the data have none"
-            for name in config.eval.metrics
-            if registry.load("metric", name).paired
-        ]
+    paired = [name for name in config.eval.metrics if registry.load("metric", name).paired]
+    if paired and not len(data.pairs(config.data.split)[0]):
+        found.append(
+            f"eval.metrics names {', '.join(paired)}, which compare pairs, and the data have none: "
+            "leave them out"
+        )
     if found:
         raise UserError("the GAN and the data do not fit:\n" + "\n".join(f"  {f}" for f in found))
     return gan

@@ -1,0 +1,146 @@
+"""A walk through the latent space: neighbouring latents make similar images, none is a copy."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dermgan_jax.data.image_files import grid, save_image, to_uint8, write_pngs
+from dermgan_jax.errors import UserError
+from dermgan_jax.gans import sampling
+from dermgan_jax.gans.base import StyleSampler
+from dermgan_jax.synthesis.generate import Generator
+
+SPACES = ("z", "w")
+FRAMES_PER_SECOND = 12
+STEPS = 12  # frames from one anchor to the next
+
+
+def slerp(start: np.ndarray, end: np.ndarray, fraction: float) -> np.ndarray:
+    """Between two vectors along the arc from one direction to the other.
+
+    Directions turn at constant speed and lengths change linearly, so that normal latents stay as
+    long as normal latents are (Shoemake 1985; White 2016, arXiv:1609.04468).
+
+    Args:
+      start, end: (D,), not opposite to each other.
+      fraction: 0 gives `start`, 1 gives `end`.
+    """
+    lengths = np.linalg.norm(start), np.linalg.norm(end)
+    directions = start / lengths[0], end / lengths[1]
+    angle = np.arccos(np.clip(np.dot(*directions), -1.0, 1.0))
+    length = lengths[0] + fraction * (lengths[1] - lengths[0])
+    if angle < 1e-6:
+        return length * directions[0]
+    shares = np.sin((1 - fraction) * angle), np.sin(fraction * angle)
+    return length * (shares[0] * directions[0] + shares[1] * directions[1]) / np.sin(angle)
+
+
+def walk_latents(anchors: np.ndarray, steps: int) -> np.ndarray:
+    """A closed walk (len(anchors) × steps, D) through latents (N, D), by `slerp`."""
+    following = np.roll(anchors, -1, axis=0)
+    return np.stack(
+        [
+            slerp(start, end, step / steps)
+            for start, end in zip(anchors, following, strict=True)
+            for step in range(steps)
+        ]
+    ).astype(np.float32)
+
+
+def walk_styles(anchors: np.ndarray, steps: int) -> np.ndarray:
+    """A closed walk (len(anchors) × steps, layers, D) through styles (N, layers, D), straight."""
+    following = np.roll(anchors, -1, axis=0)
+    fractions = np.arange(steps, dtype=np.float32)[:, None, None] / steps
+    parts = [a + fractions * (b - a) for a, b in zip(anchors, following, strict=True)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def interpolate(
+    workdir: Path,
+    out: Path,
+    num: int = 6,
+    seed: int = 0,
+    space: str = "z",
+    label: str | None = None,
+    checkpoint: str = "latest",
+    truncation: float = 1.0,
+    steps: int = STEPS,
+) -> list[Path]:
+    """Writes a closed walk: OUT/strip.png, OUT/walk.gif and, with ffmpeg, OUT/walk.mp4.
+
+    Args:
+      workdir: the run.
+      out: a folder.
+      num: anchors, drawn with `seed`; the walk returns to the first.
+      seed: of the anchors.
+      space: "z", along arcs between latents, or "w", straight between styles.
+      label: class name, for conditional models; one class throughout.
+      checkpoint: "latest", "best" or a step.
+      truncation: as for generating.
+      steps: frames from one anchor to the next.
+
+    Returns:
+      The files.
+
+    Raises:
+      UserError: if there are fewer than two anchors, or the model has no such space.
+    """
+    if num < 2:
+        raise UserError(f"--num is {num}: a walk needs at least two anchors")
+    if space not in SPACES:
+        raise UserError(f"--space is {space!r}; expected z or w")
+    generator = Generator(workdir, checkpoint, truncation)
+    gan, variables = generator.gan, generator.variables
+    latents, labels = generator.draw(num, seed, label)
+    labels = np.full(num * steps, labels[0], np.int32)
+    if space == "w":
+        if not isinstance(gan, StyleSampler):
+            raise UserError(
+                f"{workdir} holds a {gan.config.gan.name}, which has no styles: walk in --space=z"
+            )
+        anchors = sampling.styles(gan, variables, latents, labels[:num], truncation)
+        images = sampling.synthesize(gan, variables, walk_styles(anchors, steps))
+    else:
+        walk = walk_latents(latents, steps)
+        images = np.concatenate(list(generator.batches(walk, labels)))
+    return write_walk(to_uint8(images), out, steps)
+
+
+def write_walk(frames: np.ndarray, out: Path, steps: int) -> list[Path]:
+    """Writes frames uint8 (N, H, W, C) as strip.png, walk.gif and, with ffmpeg, walk.mp4.
+
+    The strip has a row from each anchor to the next, with `steps` images.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / "strip.png", out / "walk.gif"]
+    save_image(grid(frames, len(frames) // steps, steps), paths[0])
+    pictures = [Image.fromarray(frame.squeeze()) for frame in frames]
+    pictures[0].save(
+        paths[1],
+        save_all=True,
+        append_images=pictures[1:],
+        duration=round(1000 / FRAMES_PER_SECOND),
+        loop=0,
+    )
+    if ffmpeg := shutil.which("ffmpeg"):
+        paths.append(_write_mp4(ffmpeg, frames, out / "walk.mp4"))
+    print(f"synthetic images in {', '.join(map(str, paths))}")
+    return paths
+
+
+def _write_mp4(ffmpeg: str, frames: Sequence[np.ndarray], path: Path) -> Path:
+    with tempfile.TemporaryDirectory() as folder:
+        write_pngs(np.asarray(frames), Path(folder))
+        # H.264 in a form that every player reads, whose sides have to be even.
+        encode = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"]
+        source = ["-framerate", str(FRAMES_PER_SECOND), "-i", f"{folder}/%06d.png"]
+        command = [ffmpeg, "-y", "-loglevel", "error", *source, *encode, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"ffmpeg could not write {path}: {done.stderr.strip()}")
+    return path

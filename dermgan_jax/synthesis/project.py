@@ -1,0 +1,216 @@
+"""Projection: the latent whose image is perceptually nearest to a given one.
+
+As in StyleGAN2 (Karras et al. 2020, appendix D): Adam from the average style, a learning rate that
+ramps up and falls as a cosine, and noise on the style that fades out; the distance is LPIPS. The
+generator's own noise stays as it is instead of being fitted, which would fit anything. A model
+without styles is projected in its latent space, from a latent of seed 0.
+"""
+
+import csv
+import functools
+import math
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from dermgan_jax.data import decode
+from dermgan_jax.data.image_files import grid, save_image, to_uint8, write_npz
+from dermgan_jax.data.image_sets import open_images
+from dermgan_jax.errors import UserError
+from dermgan_jax.features import lpips_net
+from dermgan_jax.gans import sampling
+from dermgan_jax.gans.base import Sampler, Stage, StyleSampler, Variables
+from dermgan_jax.metrics import lpips
+from dermgan_jax.progress_bar import progress_bar
+from dermgan_jax.synthesis.generate import Generator
+
+LEARNING_RATE = 0.1
+RAMP_UP, RAMP_DOWN = 0.05, 0.25  # parts of the steps
+EXTRA_NOISE, NOISE_PART = 0.05, 0.75  # of the spread of styles; part of the steps with noise
+SPREAD_OF = 1024  # styles from which their spread is taken
+
+
+def learning_rate(part: float) -> float:
+    """The share of the learning rate after `part` of the steps, from 0 to 1."""
+    falling = min(1.0, (1.0 - part) / RAMP_DOWN)
+    return (0.5 - 0.5 * math.cos(math.pi * falling)) * min(1.0, part / RAMP_UP)
+
+
+class Projector:
+    """Finds latents of images.
+
+    Args:
+      generator: a trained generator.
+      lpips_weights: folder of the weights of LPIPS (AlexNet), looked into first.
+      label: class name, for conditional models.
+
+    Raises:
+      UserError: if the weights are not found, there is no such class, or the model's images are
+        too small for LPIPS.
+    """
+
+    def __init__(
+        self, generator: Generator, lpips_weights: Path | None = None, label: str | None = None
+    ):
+        self.generator = generator
+        self.gan: Sampler = generator.gan
+        smallest = lpips_net.TRUNKS["alex"].smallest_side
+        if min(self.gan.data.height, self.gan.data.width) < smallest:
+            raise UserError(
+                f"the model makes images of {self.gan.data.width}x{self.gan.data.height} pixels; "
+                f"LPIPS needs sides of at least {smallest}"
+            )
+        self.params = jax.device_put(lpips_net.load("alex", lpips_weights))
+        self.labels = generator.draw_labels(1, 0, label)
+        self.start, self.spread = self._start()
+
+    def _start(self) -> tuple[np.ndarray, float]:
+        """Where every search starts, (1, D), and how far latents spread around it."""
+        gan, variables = self.gan, self.generator.variables
+        if not isinstance(gan, StyleSampler):
+            return sampling.draw_latents(gan, 0, 1), 1.0
+        latents = sampling.draw_latents(gan, 0, SPREAD_OF)
+        labels = np.repeat(self.labels, SPREAD_OF)
+        styles = sampling.styles(gan, variables, latents, labels)[:, 0]
+        mean = styles.mean(axis=0, keepdims=True)
+        return mean, float(np.sqrt(np.square(styles - mean).sum() / SPREAD_OF))
+
+    def project(self, target: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray, float]:
+        """The nearest latent to one image.
+
+        Args:
+          target: float32 (H, W, C) in [-1, 1], of the model's size.
+          steps: of Adam; the original takes 1,000.
+
+        Returns:
+          The latent z, or the style w of all layers, (D,); its image float32 (H, W, C); and the
+          LPIPS distance between the two.
+        """
+        stage = self.generator.stage
+        traced = {name: np.float32(value) for name, value in stage.traced.items()}
+        latent = jnp.asarray(self.start)
+        moments = optax.scale_by_adam(b1=0.9, b2=0.999).init(latent)
+        arguments = (self.generator.variables, self.params, traced, jnp.asarray(target)[None])
+        for step in range(steps):
+            part = step / steps
+            fade = max(0.0, 1.0 - part / NOISE_PART) ** 2
+            latent, moments = _step(
+                *(self.gan, stage.image_size, *arguments, self.labels, latent, moments),
+                np.uint32(step),
+                np.float32(self.spread * EXTRA_NOISE * fade),
+                np.float32(LEARNING_RATE * learning_rate(part)),
+            )
+        image = _image(
+            *(self.gan, stage.image_size, self.generator.variables, traced, self.labels, latent)
+        )
+        distance = lpips.per_image("alex", self.params, image, arguments[-1])
+        return np.asarray(latent[0]), np.asarray(image[0]), float(distance[0])
+
+
+def _image(
+    gan: Sampler,
+    image_size: tuple[int, int],
+    variables: Variables,
+    traced: dict[str, jax.Array],
+    labels: jax.Array,
+    latent: jax.Array,
+) -> jax.Array:
+    """The image (1, H, W, C) of a latent or of a style for all layers, (1, D)."""
+    if not isinstance(gan, StyleSampler):
+        return gan.sample(variables, latent, labels, Stage(image_size, 1, {}, traced))
+    layers = jax.eval_shape(
+        gan.styles, variables, jax.eval_shape(lambda: gan.latents(jax.random.key(0), 1)), labels
+    ).shape[1]
+    return gan.synthesize(variables, jnp.repeat(latent[:, None], layers, axis=1))
+
+
+@functools.partial(jax.jit, static_argnames=("gan", "image_size"))
+def _step(
+    gan, image_size, variables, params, traced, target, labels, latent, moments, step, spread, rate
+):
+    """One step of Adam on one latent."""
+    noise = spread * jax.random.normal(jax.random.key(step), latent.shape)
+
+    def distance(latent: jax.Array) -> jax.Array:
+        image = _image(gan, image_size, variables, traced, labels, latent + noise)
+        return lpips.per_image("alex", params, image, target).sum()
+
+    update, moments = optax.scale_by_adam(b1=0.9, b2=0.999).update(
+        jax.grad(distance)(latent), moments
+    )
+    return latent - rate * update, moments
+
+
+def project(
+    workdir: Path,
+    source: Path,
+    out: Path,
+    steps: int = 300,
+    label: str | None = None,
+    checkpoint: str = "latest",
+    weights: Path | None = None,
+) -> None:
+    """Writes each image's nearest one: OUT/sheet.png, latents.npz, distances.csv.
+
+    The sheet has the given image on the left and what the model makes of it on the right. A given
+    image that comes out nearly equal may be one that the model has memorised; images it never saw
+    stay at a distance.
+
+    Args:
+      workdir: the run.
+      source: an image, a folder or an .npz; files of other sizes are fitted as training data are.
+      out: a folder.
+      steps: of Adam for each image.
+      label: class name, for conditional models.
+      checkpoint: "latest", "best" or a step.
+      weights: folder of pretrained weights, looked into first.
+
+    Raises:
+      UserError: if the model, an image or the weights are at fault.
+    """
+    if steps < 1:
+        raise UserError(f"--steps is {steps}: at least 1")
+    generator = Generator(workdir, checkpoint)
+    names, images = _targets(source, generator.gan)
+    projector = Projector(generator, weights, label)
+    found = []
+    with progress_bar(len(images), "projecting") as bar:
+        for image in images:
+            found.append(projector.project(image.astype(np.float32) / 127.5 - 1, steps))
+            bar.update(1)
+    latents, made, distances = zip(*found, strict=True)
+    out.mkdir(parents=True, exist_ok=True)
+    sheet = np.stack([images, to_uint8(np.stack(made))], axis=1)
+    save_image(grid(sheet.reshape(-1, *images.shape[1:]), len(images), 2), out / "sheet.png")
+    key = "w" if isinstance(generator.gan, StyleSampler) else "z"
+    write_npz(np.stack(made), out / "latents.npz", **{key: np.stack(latents)})
+    with (out / "distances.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerows([("image", "lpips_alex"), *zip(names, distances, strict=True)])
+    print(f"{len(images)} images projected, LPIPS {np.mean(distances):.4f} on average: {out}")
+
+
+def _targets(source: Path, gan: Sampler) -> tuple[list[str], np.ndarray]:
+    """Names, and images uint8 (N, H, W, C) of the model's size."""
+    size = (gan.data.height, gan.data.width)
+    channels = gan.data.channels
+    if source.suffix == ".npz":
+        images = np.asarray(open_images(source, channels)[:])
+        if images.shape[1:3] != size:
+            raise UserError(
+                f"images in {source} are {images.shape[2]}x{images.shape[1]} pixels; the model "
+                f"makes {size[1]}x{size[0]}"
+            )
+        return [str(i) for i in range(len(images))], images
+    paths = [source]
+    if source.is_dir():
+        paths = sorted(p for p in source.rglob("*") if p.suffix.lower() in decode.SUFFIXES)
+    if not paths or not paths[0].exists():
+        raise UserError(f"{source} holds no images ({', '.join(sorted(decode.SUFFIXES))})")
+    crop = gan.config.data.fit == "crop"
+    fit = decode.to_square if crop else decode.stretch_to_square
+    images = [fit(decode.read_image(path, channels), size[0]) for path in paths]
+    return [path.name for path in paths], np.stack(images)

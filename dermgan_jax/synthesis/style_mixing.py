@@ -1,0 +1,81 @@
+"""Style mixing: coarse layers of one image, fine layers of another (Karras et al. 2019, figure 3).
+
+Shows what a trained generator keeps in which layers: shape and place of the lesion in the coarse
+ones, colour and texture in the fine ones.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from dermgan_jax.data.image_files import grid, save_image, to_uint8
+from dermgan_jax.errors import UserError
+from dermgan_jax.gans import sampling
+from dermgan_jax.gans.base import StyleSampler
+from dermgan_jax.synthesis.generate import Generator
+
+
+def mixed(rows: np.ndarray, columns: np.ndarray, crossover: int) -> np.ndarray:
+    """Styles (R, C, layers, D): the first `crossover` layers of the row, the others of the column.
+
+    Args:
+      rows: styles (R, layers, D).
+      columns: styles (C, layers, D).
+      crossover: 0 to layers.
+    """
+    shape = (len(rows), len(columns), *rows.shape[1:])
+    styles = np.broadcast_to(columns[None], shape).copy()
+    styles[:, :, :crossover] = rows[:, None, :crossover]
+    return styles
+
+
+def mix_styles(
+    workdir: Path,
+    out: Path,
+    num: int = 6,
+    seed: int = 0,
+    label: str | None = None,
+    checkpoint: str = "latest",
+    truncation: float = 1.0,
+    crossover: int | None = None,
+) -> None:
+    """Writes a sheet: sources on the left and on top, their mixtures between.
+
+    Args:
+      workdir: a run of a model with styles.
+      out: the file, such as sheet.png.
+      num: sources on either side.
+      seed: of the sources.
+      label: class name, for conditional models.
+      checkpoint: "latest", "best" or a step.
+      truncation: as for generating.
+      crossover: layers taken from the left; half of them if not given.
+
+    Raises:
+      UserError: if the model has no styles or not so many layers.
+    """
+    generator = Generator(workdir, checkpoint, truncation)
+    gan, variables = generator.gan, generator.variables
+    if not isinstance(gan, StyleSampler):
+        raise UserError(f"{workdir} holds a {gan.config.gan.name}, which has no styles to mix")
+    latents, labels = generator.draw(2 * num, seed, label)
+    styles = sampling.styles(gan, variables, latents, labels, truncation)
+    layers = styles.shape[1]
+    crossover = layers // 2 if crossover is None else crossover
+    if not 0 < crossover < layers:
+        raise UserError(f"--crossover is {crossover}; expected 1 to {layers - 1}")
+    left, top = styles[:num], styles[num:]
+    between = mixed(left, top, crossover).reshape(num * num, *styles.shape[1:])
+    images = sampling.synthesize(gan, variables, np.concatenate([styles, between]))
+    save_image(_sheet(to_uint8(images), num), out)
+    print(f"synthetic images in {out}: the first {crossover} of {layers} layers from the left")
+
+
+def _sheet(images: np.ndarray, num: int) -> np.ndarray:
+    """Left sources, top sources and mixtures, uint8 (2 N + N², H, W, C), as one sheet."""
+    left, top, between = np.split(images, [num, 2 * num])
+    blank = np.full_like(images[:1], 255)
+    rows = [blank, top]
+    for row in range(num):
+        rows += [left[row : row + 1], between[row * num : (row + 1) * num]]
+    return grid(np.concatenate(rows), num + 1, num + 1)

@@ -1,0 +1,119 @@
+"""Generating with truncation and noise, walks and mixtures, by a sampler whose images are known."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from style_painter import LAYERS, SIDE, holds_a_painter, painter
+
+from dermgan_jax.errors import UserError
+from dermgan_jax.gans import sampling
+from dermgan_jax.synthesis import interpolate as walking
+from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.synthesis.interpolate import interpolate, slerp, walk_latents, walk_styles
+from dermgan_jax.synthesis.style_mixing import mix_styles, mixed
+
+
+@pytest.fixture(autouse=True)
+def trained(monkeypatch):
+    holds_a_painter(monkeypatch)
+
+
+def colour(path, cell_row, cell_column, side=SIDE):
+    """Colours of the first and of the last row of pixels in one cell of a sheet."""
+    sheet = np.asarray(Image.open(path)).astype(int)
+    top, left = cell_row * (side + 2), cell_column * (side + 2)
+    return sheet[top, left], sheet[top + side - 1, left]
+
+
+def test_truncation_draws_towards_the_mean_style(tmp_path):
+    whole, _ = Generator(tmp_path).sample(40, seed=3)
+    half, _ = Generator(tmp_path, truncation=0.5).sample(40, seed=3)
+    average, _ = Generator(tmp_path, truncation=0.0).sample(40, seed=3)
+    np.testing.assert_allclose(half, (whole + 0.25) / 2, atol=1e-6)
+    np.testing.assert_allclose(average, 0.25, atol=1e-6)
+    assert whole.std() > 0.3
+
+
+def test_random_noise_depends_on_seed_and_index_only(tmp_path):
+    generator = Generator(tmp_path, noise="random")
+    few, _ = generator.sample(33, seed=1)
+    many, _ = generator.sample(70, seed=1)
+    other, _ = generator.sample(33, seed=2)
+    still, _ = Generator(tmp_path).sample(33, seed=1)
+    np.testing.assert_array_equal(few, many[:33])
+    noise = (few - still)[:, 0, 0, 0]
+    assert len(np.unique(noise.round(4))) == 33
+    assert not np.allclose(few - still, other - Generator(tmp_path).sample(33, seed=2)[0])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"truncation": 1.5}, "--truncation is 1.5; expected 0"),
+        ({"truncation": -0.1}, "--truncation is -0.1"),
+        ({"noise": "pink"}, "--noise is 'pink'; expected one of const, none, random"),
+    ],
+)
+def test_styles_out_of_range_are_refused(fields, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        Generator(tmp_path, **fields)
+
+
+def test_slerp_keeps_to_the_arc():
+    start, end = np.array([2.0, 0.0]), np.array([0.0, 4.0])
+    np.testing.assert_allclose(slerp(start, end, 0.0), start)
+    np.testing.assert_allclose(slerp(start, end, 1.0), end, atol=1e-12)
+    np.testing.assert_allclose(slerp(start, end, 0.5), 3 * np.sqrt([0.5, 0.5]))
+    np.testing.assert_allclose(slerp(start, start * 2, 0.5), start * 1.5)
+
+
+def test_walks_are_closed_and_pass_their_anchors():
+    anchors = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    walk = walk_latents(anchors, 4)
+    np.testing.assert_allclose(walk[::4], anchors, rtol=1e-6)
+    hops = np.linalg.norm(np.diff(walk, axis=0, append=walk[:1]), axis=1)
+    assert hops.max() < np.linalg.norm(anchors[0] - anchors[1])
+    styles = np.repeat(anchors[:, None], 2, axis=1)
+    straight = walk_styles(styles, 4)
+    np.testing.assert_allclose(straight[2], (styles[0] + styles[1]) / 2, rtol=1e-6)
+    np.testing.assert_allclose(straight[10], (styles[2] + styles[0]) / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("space", ["z", "w"])
+def test_walk_is_written_as_strip_and_animation(space, tmp_path, monkeypatch):
+    monkeypatch.setattr(walking.shutil, "which", lambda program: None)
+    paths = interpolate(tmp_path, tmp_path / "walk", num=3, steps=4, space=space)
+    assert [path.name for path in paths] == ["strip.png", "walk.gif"]
+    assert Image.open(paths[0]).size == (4 * (SIDE + 2) - 2, 3 * (SIDE + 2) - 2)
+    assert Image.open(paths[1]).n_frames == 12
+    latents = sampling.draw_latents(painter(), 0, 3)
+    for row in range(3):
+        expected = np.clip(latents[row] / 2 * 127.5 + 127.5, 0, 255)
+        np.testing.assert_allclose(colour(paths[0], row, 0)[0], expected, atol=0.51)
+
+
+def test_impossible_walks_are_refused(tmp_path):
+    with pytest.raises(UserError, match="at least two anchors"):
+        interpolate(tmp_path, tmp_path / "out", num=1)
+    with pytest.raises(UserError, match="expected z or w"):
+        interpolate(tmp_path, tmp_path / "out", space="y")
+
+
+def test_mixtures_take_the_first_layers_from_their_row():
+    rows, columns = np.zeros((2, LAYERS, 3)), np.ones((5, LAYERS, 3))
+    between = mixed(rows, columns, 1)
+    assert between.shape == (2, 5, LAYERS, 3)
+    assert not between[:, :, :1].any()
+    assert between[:, :, 1:].all()
+
+
+def test_mixing_sheet_has_sources_and_their_mixtures(tmp_path):
+    mix_styles(tmp_path, tmp_path / "sheet.png", num=2, crossover=1)
+    for row in (1, 2):
+        for column in (1, 2):
+            first, last = colour(tmp_path / "sheet.png", row, column)
+            np.testing.assert_array_equal(first, colour(tmp_path / "sheet.png", row, 0)[0])
+            np.testing.assert_array_equal(last, colour(tmp_path / "sheet.png", 0, column)[1])
+    assert (colour(tmp_path / "sheet.png", 0, 0)[0] == 255).all()
+    with pytest.raises(UserError, match="--crossover is 4; expected 1 to 3"):
+        mix_styles(tmp_path, tmp_path / "sheet.png", crossover=4)
