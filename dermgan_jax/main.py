@@ -95,6 +95,8 @@ def _train() -> int:
     from dermgan_jax.train.loop import FINISHED, train
 
     workdir = _workdir()
+    if "study" in (_CONFIG.value or ()):
+        return _study(workdir)
     outcome = train(_config(), workdir)
     if jax.process_index() == 0:
         if outcome == FINISHED:
@@ -102,6 +104,18 @@ def _train() -> int:
         else:
             print(f"stopped and saved; the same command continues {workdir}")
     return 0 if outcome == FINISHED else _EXIT_CODE_IF_STOPPED.value
+
+
+def _study(workdir: Path) -> int:
+    from dermgan_jax.report import comparison as report
+    from dermgan_jax.studies import comparison
+    from dermgan_jax.train.loop import FINISHED
+
+    if comparison.run(_CONFIG.value, workdir) != FINISHED:
+        print(f"stopped and saved; the same command continues {workdir}")
+        return _EXIT_CODE_IF_STOPPED.value
+    print(f"report: {report.build(workdir)}")
+    return 0
 
 
 def _check() -> None:
@@ -241,9 +255,11 @@ def _evaluate() -> None:
 
 
 def _report() -> None:
-    from dermgan_jax.report.build import build
+    from dermgan_jax.report import build, comparison
+    from dermgan_jax.studies.comparison import is_study
 
-    print(f"report: {build(_workdir())}")
+    kind = comparison if is_study(_workdir()) else build
+    print(f"report: {kind.build(_workdir())}")
 
 
 def _weights() -> None:

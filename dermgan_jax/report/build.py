@@ -1,14 +1,11 @@
 """The report of one work directory: a single HTML file that needs nothing beside it."""
 
-import base64
 import datetime
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -22,6 +19,7 @@ from dermgan_jax.report import (
     translation,
     translation_series,
 )
+from dermgan_jax.report.page import environment, picture
 from dermgan_jax.report.style import to_svg
 from dermgan_jax.train.workdir import WorkDir, write_atomically
 from dermgan_jax.train.writers import METRICS_FILE, parse_sample_sheet_name, read_rows
@@ -29,7 +27,6 @@ from dermgan_jax.train.writers import METRICS_FILE, parse_sample_sheet_name, rea
 REPORT_FILE = "report.html"
 MAX_EARLIER_SHEETS = 12
 SHEET_WIDTH, THUMBNAIL_WIDTH = 1600, 480  # pixels; larger sheets are scaled down
-LOSSLESS_PIXELS = 512 * 512  # larger pictures become JPEG
 
 STATUS = {
     "finished": ("Finished", "good"),
@@ -57,14 +54,7 @@ def build(workdir: Path) -> Path:
             f"{workdir} is not a work directory: it has no config.json. "
             "Give the --workdir of a training run."
         )
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template("template.html.jinja").render(page(workdir))
+    html = environment().get_template("template.html.jinja").render(page(workdir))
     path = workdir / REPORT_FILE
     write_atomically(path, html)
     return path
@@ -293,30 +283,8 @@ def _is_whole(path: Path) -> bool:
 
 
 def _picture(path: Path, max_width: int) -> dict[str, Any]:
-    """Source and size of an <img>; `tiny` if it should be enlarged without smoothing.
-
-    "drawn_width" is that of the file, in pixels.
-    """
-    with Image.open(path) as file:
-        image = file.convert("RGB")
-    drawn_width, tiny = image.width, image.width <= max_width // 2
-    if image.width > max_width:
-        height = round(image.height * max_width / image.width)
-        image = image.resize((max_width, height), Image.Resampling.LANCZOS)
-    lossless = image.width * image.height <= LOSSLESS_PIXELS
-    buffer = io.BytesIO()
-    if lossless:
-        image.save(buffer, "PNG", optimize=True)
-    else:
-        image.save(buffer, "JPEG", quality=92, subsampling=0)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return {
-        "src": f"data:image/{'png' if lossless else 'jpeg'};base64,{data}",
-        "width": image.width,
-        "height": image.height,
-        "drawn_width": drawn_width,
-        "tiny": tiny,
-    }
+    with Image.open(path) as image:
+        return picture(image, max_width)
 
 
 def _svg(figure: Figure, title: str) -> Markup:

@@ -1,0 +1,43 @@
+"""DCGAN, LAPGAN and PGAN on the same images for the same number of them (Table 1 of the
+PGAN-against-DCGAN-and-LAPGAN study on ISIC 2018).
+
+  python -m dermgan_jax.main --config=configs/study_p1.py --workdir=runs/p1 \
+      --config.data.dir=/data/ISIC2018
+
+Without a variant this is the paper's comparison: 256×256, latent 128, 10,000 samples of each.
+Cost: a week on one GPU. Reported there, SWD × 1000: real against real 4.34, PGAN 20.02, DCGAN
+94.72, LAPGAN 96.68. There every model made 3 million iterations, whatever its batch; here every
+model sees the same number of images.
+
+Variants, after a colon:
+  ham10000_32   HAM10000 at 32×32, within an hour and a half on two CPU cores
+  phantom       drawn phantoms at 32×32, for a first look
+"""
+
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from dermgan_jax.studies.comparison_config import comparison, read_experiment
+
+VARIANTS = ("", "ham10000_32", "phantom")
+MODELS = ("dcgan", "lapgan", "pgan")
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    """The study of one variant."""
+    if variant not in VARIANTS:
+        raise ValueError(f"no variant {variant!r} of study_p1; there are {', '.join(VARIANTS[1:])}")
+    folder = Path(__file__).parent
+    models = {name: read_experiment(folder / f"{name}.py", variant) for name in MODELS}
+    lengths = {"": 12_000.0, "ham10000_32": 200.0, "phantom": 80.0}
+    titles = {"": "ISIC 2018, 256×256", "ham10000_32": "HAM10000, 32×32", "phantom": "phantoms"}
+    title = f"DCGAN, LAPGAN and progressive GAN: {titles[variant]}"
+    config = comparison(title, models, lengths[variant])
+    for model in config.models.values():  # measured at the end, by the study
+        model.eval.update({"metrics": ("swd",), "every_kimg": lengths[variant] / 5})
+    if variant == "phantom":
+        config.metrics = ("swd",)
+    if variant:
+        config.num_images = 2048
+    return config

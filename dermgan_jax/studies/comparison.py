@@ -1,0 +1,179 @@
+"""Several models on the same data for the same number of images, and what they are worth.
+
+Every model has its own work directory, STUDY/NAME, as if it had been trained alone: the study can
+be stopped anywhere and continues with the same command.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import FrozenConfigDict
+
+from dermgan_jax import config as config_schema
+from dermgan_jax.data.image_files import write_npz
+from dermgan_jax.data.image_sets import ImageSet, select
+from dermgan_jax.data.prepare import at_full_size, catalogue, prepare
+from dermgan_jax.errors import UserError
+from dermgan_jax.evaluate import LOWER_BOUND, evaluate_arrays, is_yardstick, warnings
+from dermgan_jax.metrics import power_spectrum
+from dermgan_jax.report.build import build
+from dermgan_jax.studies.comparison_config import experiments
+from dermgan_jax.synthesis.generate import sample_workdir
+from dermgan_jax.synthesis.interpolate import interpolate
+from dermgan_jax.train.loop import FINISHED, train
+from dermgan_jax.train.workdir import write_atomically
+
+STUDY_FILE, RESULT_FILE, TABLE_FILE = "study.json", "comparison.json", "table.csv"
+OF_MODEL = "comparison.json"  # in the model's own work directory
+CHANGEABLE = ("total_kimg", "num_images", "metrics")  # between two runs of a study
+EXAMPLES = 24  # images of a model that the report shows
+
+
+def is_study(path: Path) -> bool:
+    """Whether a folder holds a study."""
+    return (path / STUDY_FILE).is_file()
+
+
+def run(config: FrozenConfigDict, path: Path) -> str:
+    """Trains every model, measures it, and writes comparison.json and table.csv.
+
+    Args:
+      config: of `comparison_config.comparison`.
+      path: the study's folder, new or of the same configuration.
+
+    Returns:
+      "finished" or "preempted", as training does.
+
+    Raises:
+      UserError: if the configuration, the data or the folder is at fault.
+    """
+    models = experiments(config)
+    _adopt(config, path)
+    measured = {}
+    for name, experiment in models.items():
+        found = kept(path / name, config)
+        if found is None:
+            print(f"== {name}")
+            outcome = train(experiment, path / name)
+            if outcome != FINISHED:
+                return outcome
+            build(path / name)
+            found = measure(path / name, config, experiment)
+        measured[name] = found
+    result = {
+        "title": config.title,
+        "data": config.data.to_dict(),
+        "total_kimg": config.total_kimg,
+        "models": measured,
+    }
+    write_atomically(path / RESULT_FILE, json.dumps(result, indent=2) + "\n")
+    with (path / TABLE_FILE).open("w", newline="") as file:
+        csv.writer(file).writerows(table(measured))
+    return FINISHED
+
+
+def _adopt(config: FrozenConfigDict, path: Path) -> None:
+    """Makes the folder that of the study, or finds that it is."""
+    file = path / STUDY_FILE
+    if file.is_file():
+        stored = json.loads(file.read_text())
+        found = [
+            line
+            for line in config_schema.differences(stored, config)
+            if line.partition(":")[0] not in CHANGEABLE
+        ]
+        if found:
+            raise UserError(
+                f"{path} holds a study with another configuration:\n"
+                + "\n".join(f"  {line}" for line in found)
+                + "\nUse another --workdir"
+            )
+    path.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, config_schema.to_json(config))
+
+
+def _key(config: FrozenConfigDict) -> str:
+    """What a model's values depend on besides the model."""
+    settings = [config.total_kimg, config.num_images, list(config.metrics), config.seed]
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+
+
+def kept(workdir: Path, config: FrozenConfigDict) -> dict[str, Any] | None:
+    """What `measure` found earlier for the same configuration, or None."""
+    file = workdir / OF_MODEL
+    found = json.loads(file.read_text()) if file.is_file() else {"key": None}
+    return found if found["key"] == _key(config) else None
+
+
+def measure(workdir: Path, config: FrozenConfigDict, model: FrozenConfigDict) -> dict[str, Any]:
+    """Samples a trained model and compares with the images it was trained on; kept in its folder.
+
+    Args:
+      workdir: of the model.
+      config: of the study.
+      model: the model's experiment.
+
+    Returns:
+      What `json` can write: "values" (see `evaluate.evaluate_arrays`), "warnings", "spectrum" and
+      "real_spectrum" (radial power), "excess" (dB), "images", "key".
+    """
+    real = _real_images(model)
+    num = min(config.num_images, len(real))
+    fake = sample_workdir(workdir, num, config.seed + 1)
+    values = evaluate_arrays(
+        real, fake, config.metrics, seed=config.seed, mirror=config.data.mirror
+    )
+    power, of_real = (power_spectrum.mean_power(images) for images in (fake, real))
+    write_npz(
+        np.asarray(fake[:EXAMPLES]), workdir / "examples.npz", power=power, real_power=of_real
+    )
+    interpolate(workdir, workdir / "walk", num=4, seed=config.seed)
+    found = {
+        "key": _key(config),
+        "values": values,
+        "warnings": warnings(values),
+        "spectrum": power_spectrum.radial(power)[1].tolist(),
+        "real_spectrum": power_spectrum.radial(of_real)[1].tolist(),
+        "excess": power_spectrum.high_frequency_excess(power, of_real),
+        "images": num,
+    }
+    write_atomically(workdir / OF_MODEL, json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def _real_images(model: FrozenConfigDict) -> ImageSet:
+    listed = catalogue(model.data)
+    rows = listed.indices(model.data.split)
+    return select(prepare(listed, at_full_size(model.data)).images, rows)
+
+
+def table(measured: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """Table 1 of the study: real against real first, then a row per model, best SWD first.
+
+    Returns:
+      Rows of text, headings first.
+    """
+    first = next(iter(measured.values()))["values"]
+    names = [name for name in first if not is_yardstick(name)]
+    columns = [(name, part) for name in names for part in ("", *first[name]["details"])]
+    head = ["model", *(f"{name} {part}".strip() for name, part in columns), "images"]
+    rows = [["real against real", *(_cell(first, name + LOWER_BOUND, p) for name, p in columns)]]
+    rows[0].append(str(next(iter(measured.values()))["images"]))
+    order = sorted(measured, key=lambda model: measured[model]["values"][names[0]]["value"])
+    for model in order:
+        values = measured[model]["values"]
+        cells = [_cell(values, name, part) for name, part in columns]
+        rows.append([model, *cells, str(measured[model]["images"])])
+    return [head, *rows]
+
+
+def _cell(values: Mapping[str, Any], name: str, part: str) -> str:
+    if name not in values:
+        return ""
+    number = values[name]["details"].get(part) if part else values[name]["value"]
+    return "" if number is None else f"{number:.6g}"

@@ -1,0 +1,75 @@
+"""The configuration of a comparison: an experiment per model, data and length shared."""
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from dermgan_jax import config as config_schema
+from dermgan_jax import registry
+from dermgan_jax.errors import UserError
+
+KIND = "comparison"
+SHARED = ("data", "seed", "precision")  # fields of an experiment that all models have in common
+
+
+def read_experiment(path: Path, variant: str = "") -> ConfigDict:
+    """The experiment of a configuration file, for a study that builds on it."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config(variant)
+
+
+def comparison(title: str, models: Mapping[str, ConfigDict], total_kimg: float) -> ConfigDict:
+    """The configuration of a comparison, locked.
+
+    Args:
+      title: one line for the report.
+      models: name -> its experiment. The first one's data, seed and precision are everyone's.
+      total_kimg: thousands of real images shown to each model.
+    """
+    first = next(iter(models.values()))
+    arms = {
+        name: {key: value for key, value in model.to_dict().items() if key not in SHARED}
+        for name, model in models.items()
+    }
+    config = ConfigDict(
+        {
+            "study": KIND,
+            "title": title,
+            **{key: first.to_dict()[key] for key in SHARED},
+            "total_kimg": total_kimg,
+            "num_images": 10_000,  # samples of each model, or as many as there are real images
+            "metrics": ("swd", "kid", "fid"),
+            "models": arms,
+        }
+    )
+    return config.lock()
+
+
+def experiments(config: Mapping[str, Any]) -> dict[str, FrozenConfigDict]:
+    """Model -> its complete experiment, validated.
+
+    Raises:
+      UserError: naming every fault of every model.
+    """
+    found, faults = {}, []
+    for name, model in config["models"].items():
+        fields = config_schema.flatten({**model, **{key: config[key] for key in SHARED}})
+        fields |= {"train.total_kimg": config["total_kimg"], "train.total_epochs": 0.0}
+        experiment = config_schema.unflatten(fields)
+        found[name] = experiment
+        faults += [f"models.{name}: {fault}" for fault in config_schema.faults(experiment)]
+    faults += [
+        f"metrics: unknown metric {name!r}{registry.did_you_mean(name, registry.names('metric'))}"
+        for name in config["metrics"]
+        if name not in registry.names("metric")
+    ]
+    if config["num_images"] < 2:
+        faults.append(f"num_images is {config['num_images']}; at least 2")
+    if faults:
+        raise UserError("the study is not valid:\n" + "\n".join(f"  {line}" for line in faults))
+    return {name: FrozenConfigDict(experiment) for name, experiment in found.items()}
