@@ -1,12 +1,14 @@
 """How the translation networks' variables are called in their PyTorch originals.
 
 Pure correspondence of names; nothing here needs PyTorch. Tensors that are constants of the
-originals (`filt` of the blurs, `num_batches_tracked`) are not listed.
+originals (`filt` of the blurs, `COUNTER`) are not listed.
 """
 
 from typing import Literal, NamedTuple
 
 from dermgan_jax.nets.feature_norm import Norm
+
+COUNTER = "num_batches_tracked"  # batch normalisation's count of updates; nothing depends on it
 
 Kind = Literal["conv", "conv_transpose", "linear", "vector"]
 

@@ -1,8 +1,7 @@
 """Makes a work directory of checkpoints of pytorch-CycleGAN-and-pix2pix and of CUT."""
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,14 @@ from dermgan_jax.data.records import DataSpec
 from dermgan_jax.errors import UserError
 from dermgan_jax.features.tensor_files import read_tensors
 from dermgan_jax.gans.base import Translator, Variables
-from dermgan_jax.synthesis import original_nets
+from dermgan_jax.nets import torch_names
+from dermgan_jax.synthesis import imported, original_nets
 from dermgan_jax.train import provenance
-from dermgan_jax.train.checkpoint import Checkpoints
-from dermgan_jax.train.state import TrainState, init_state
-from dermgan_jax.train.workdir import WorkDir, write_atomically
+from dermgan_jax.train.state import init_state
 
 Tensors = dict[str, np.ndarray]
 
 RESNET_SIDE = 256  # pixels; these generators take any multiple of 4
-LISTED = 3  # tensors that a message names of each kind
 ROLE_OF = {"unet": "G", "resnet": "G", "patch": "D", "pixel": "D", "embedding": "F"}
 ROLES = {"G": "generator", "D": "discriminator", "F": "patch embedding (CUT's F)"}
 
@@ -46,8 +43,7 @@ def import_torch(family: str, source: Path, path: Path) -> None:
     Raises:
       UserError: if a file is missing, holds another network, or the work directory is in use.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise UserError(f"{path} is not an empty folder: import into a new --workdir")
+    imported.require_empty(path)
     files = _files(family, source)
     nets = {original: _cleaned(read_tensors(file)) for original, file in files.items()}
     for original, tensors in nets.items():
@@ -61,20 +57,22 @@ def import_torch(family: str, source: Path, path: Path) -> None:
             f"{source} does not make a {family}; --arch=pix2pix translates with any generator\n  "
             + "\n  ".join(faults)
         )
-    imported = _imported(gan, nets, files)
-    state = _initial_state(gan, without=tuple(imported))
+    variables = _variables(gan, nets, files)
+    state = imported.initial_state(gan, without=tuple(variables))
     untrained = sorted(state.variables)
-    state = state.replace(variables={**state.variables, **imported})
+    state = state.replace(variables={**state.variables, **variables})
     # Only these two fields are read of a catalogue.
     facts = {**provenance.checkpoint_facts(gan, provenance.IMPORTED, ()), "untrained": untrained}
-    _write(WorkDir(path), config, state, facts)
+    imported.write(path, config, state, facts)
     print(f"{_summary(config)} in {path}")
     if untrained:
         names = ", ".join(sorted(original_nets.original_name(family, net) for net in untrained))
         print(f"not in {source}, so untrained: {names}")
 
 
-def _imported(gan: Translator, nets: Mapping[str, Tensors], files: Mapping[str, Path]) -> Variables:
+def _variables(
+    gan: Translator, nets: Mapping[str, Tensors], files: Mapping[str, Path]
+) -> Variables:
     """The variables of the nets in the source.
 
     Raises:
@@ -82,27 +80,15 @@ def _imported(gan: Translator, nets: Mapping[str, Tensors], files: Mapping[str, 
     """
     family = gan.config.gan.name
     shapes = jax.eval_shape(lambda: init_state(gan).variables)
-    imported = {}
+    found = {}
     for original, tensors in nets.items():
         net = original_nets.NETS[family][original]
         like = jax.tree.map(lambda leaf: np.broadcast_to(np.float32(0), leaf.shape), shapes[net])
         expected = original_nets.state_dict(gan, net, like)
-        _require_same(files[original], f"{original} of a {family}", expected, tensors)
-        imported[net] = jax.tree.map(jnp.asarray, original_nets.variables(gan, net, tensors))
-    return imported
-
-
-def _initial_state(gan: Translator, without: Sequence[str]) -> TrainState:
-    """The state before training, but for the variables of some nets."""
-
-    def init() -> TrainState:
-        state = init_state(gan)
-        variables = {net: state.variables[net] for net in state.variables if net not in without}
-        return state.replace(variables=variables)
-
-    # The generator of random numbers that compiles fast; nobody relies on which numbers these are.
-    with jax.default_prng_impl("rbg"):
-        return jax.jit(init)()
+        imported.require_same(files[original], f"{original} of a {family}", expected, tensors)
+        _require_usual_blurs(files[original], expected, tensors)
+        found[net] = jax.tree.map(jnp.asarray, original_nets.variables(gan, net, tensors))
+    return found
 
 
 def _files(family: str, source: Path) -> dict[str, Path]:
@@ -129,7 +115,7 @@ def _cleaned(tensors: Tensors) -> Tensors:
     tensors = {name.removeprefix("module."): array for name, array in tensors.items()}
     if _has_batch_norm(tensors):
         return tensors
-    unused = ("running_mean", "running_var", original_nets.COUNTER)
+    unused = ("running_mean", "running_var", torch_names.COUNTER)
     return {name: array for name, array in tensors.items() if not name.endswith(unused)}
 
 
@@ -262,40 +248,13 @@ def _discriminator_fields(tensors: Tensors) -> dict[str, Any]:
     return fields
 
 
-def _require_same(path: Path, what: str, expected: Tensors, found: Tensors) -> None:
-    """Checks names, shapes and the constants of blurs.
-
-    Raises:
-      UserError: counting what is missing, unexpected and of another shape, with the first of each.
-    """
-    # Counters of updates came with PyTorch 0.4.1.
-    required = [name for name in expected if not name.endswith(original_nets.COUNTER)]
-    missing = [name for name in required if name not in found]
-    unexpected = [name for name in found if name not in expected]
-    reshaped = [
-        name for name in required if name in found and found[name].shape != expected[name].shape
-    ]
-    if missing or unexpected or reshaped:
-        named = [*missing[:LISTED], *unexpected[:LISTED], *reshaped[:LISTED]]
-        lines = [
-            f"  {name}: expected {_shape(expected, name)}, found {_shape(found, name)}"
-            for name in named
-        ]
-        raise UserError(
-            f"{path} is of another architecture than the {what}: of {len(required)} tensors "
-            f"{len(missing)} are missing and {len(reshaped)} have another shape, "
-            f"{len(unexpected)} others are unexpected\n" + "\n".join(lines)
-        )
-    for name in required:
+def _require_usual_blurs(path: Path, expected: Tensors, found: Tensors) -> None:
+    for name in expected:
         if name.endswith(".filt") and not np.allclose(found[name], expected[name], atol=1e-5):
             raise UserError(
                 f"{name} in {path} is not the blur of CUT's networks ([1, 2, 1] down, [1, 3, 3, 1] "
                 "up): such a network cannot be imported"
             )
-
-
-def _shape(tensors: Tensors, name: str) -> str:
-    return str(tensors[name].shape) if name in tensors else "none"
 
 
 def _summary(config: FrozenConfigDict) -> str:
@@ -305,20 +264,3 @@ def _summary(config: FrozenConfigDict) -> str:
         f"{gan.name} with a {gan.generator} generator ({depth}, width {gan.width}, norm "
         f"{gan.norm}, {config.data.channels} channels)"
     )
-
-
-def _write(workdir: WorkDir, config: FrozenConfigDict, state: Any, facts: dict[str, Any]) -> None:
-    """The configuration comes last: without it a folder is no work directory."""
-    try:
-        workdir.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{workdir.path} cannot be used as a work directory: {error.strerror}"
-        ) from error
-    with Checkpoints(workdir.checkpoints, config) as checkpoints:
-        checkpoints.save(state, 0, facts, {})
-        checkpoints.wait()
-    environment = json.dumps(provenance.environment(), indent=2)
-    write_atomically(workdir.path / "environment.json", environment)
-    write_atomically(workdir.path / "parameters.txt", provenance.parameters(state.variables))
-    workdir.adopt(config)

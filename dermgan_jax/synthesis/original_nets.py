@@ -20,8 +20,6 @@ NETS = {
     "cut": {"G": "g", "D": "d", "F": "f"},
 }
 
-COUNTER = "num_batches_tracked"  # batch normalisation's count of updates; nothing depends on it
-
 
 def file_name(original: str) -> str:
     """Of the file that holds a net, such as latest_net_G_A.pth."""
@@ -77,7 +75,7 @@ def state_dict(gan: Translator, net: str, variables: dict[str, Any]) -> dict[str
         leaf = np.asarray(flat[name.path] if name.index is None else flat[name.path][name.index])
         tensors[name.torch] = leaf.transpose(np.argsort(AXES[name.kind]))
         if name.torch.endswith("running_var"):
-            tensors[name.torch.replace("running_var", COUNTER)] = np.zeros((), np.int64)
+            tensors[name.torch.replace("running_var", torch_names.COUNTER)] = np.zeros((), np.int64)
     return tensors | _blurs(gan, net, tensors)
 
 

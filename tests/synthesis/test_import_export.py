@@ -13,6 +13,7 @@ from dermgan_jax import registry
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.features.tensor_files import read_tensors
 from dermgan_jax.features.torch_writer import write_state_dict
+from dermgan_jax.nets import torch_names
 from dermgan_jax.synthesis import export_torch, original_nets
 from dermgan_jax.synthesis.restored import Restored, restore
 from dermgan_jax.train.state import init_state
@@ -51,7 +52,7 @@ def assert_equal(found, expected):
     assert found.keys() == expected.keys()
     for name, tensor in expected.items():
         assert (found[name].shape, found[name].dtype) == (tensor.shape, tensor.dtype), name
-        if not name.endswith(original_nets.COUNTER):
+        if not name.endswith(torch_names.COUNTER):
             np.testing.assert_array_equal(found[name], tensor, err_msg=name)
 
 
