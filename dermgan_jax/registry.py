@@ -12,6 +12,9 @@ REGISTRY = {
         "cyclegan": "dermgan_jax.gans.cyclegan:CycleGan",
         "pix2pix": "dermgan_jax.gans.pix2pix:Pix2Pix",
         "cut": "dermgan_jax.gans.cut:Cut",
+        "dcgan": "dermgan_jax.gans.dcgan:DeepConvolutionalGan",
+        "lapgan": "dermgan_jax.gans.lapgan:LaplacianGan",
+        "stylegan2": "dermgan_jax.gans.stylegan2:StyleGan2",
     },
     "dataset": {
         "phantom": "dermgan_jax.data.datasets.phantom:load",

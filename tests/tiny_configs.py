@@ -77,7 +77,49 @@ def cut():
     return config
 
 
-TINY = {"pgan": pgan, "cyclegan": cyclegan, "pix2pix": pix2pix, "cut": cut, "toy": toy}
+def dcgan():
+    """Conditional, with batch normalisation, at 16x16: 12 iterations."""
+    config = _phantoms(experiment("dcgan"), 16)
+    config.train.update({"total_kimg": 0.096, "batch_size": 8})
+    config.eval.snapshot_kimg = 0.064
+    config.gan.update({"latent_size": 8, "width": 4, "discriminator_width": 4, "conditional": True})
+    return config
+
+
+def lapgan():
+    """Levels 8x8 and 16x16, WGAN-GP with two critic updates: 6 iterations."""
+    config = _phantoms(experiment("lapgan"), 16)
+    config.train.update({"total_kimg": 0.096, "batch_size": 8})
+    config.eval.snapshot_kimg = 0.064
+    config.gan.update({"latent_size": 8, "width": 4, "discriminator_width": 4})
+    config.gan.update({"generator_units": 16, "discriminator_units": 16})
+    config.gan.update({"loss": "wgangp", "critic_updates": 2})
+    return config
+
+
+def stylegan2():
+    """Conditional, with ADA and both lazy penalties every fourth of 12 iterations, at 8x8."""
+    config = _phantoms(experiment("stylegan2"), 8)
+    config.train.update({"total_kimg": 0.096, "batch_size": 8})
+    config.eval.snapshot_kimg = 0.064
+    config.gan.update({"latent_size": 8, "style_size": 8, "mapping_layers": 2, "label_layers": 1})
+    config.gan.update({"channel_base": 64, "channel_max": 8, "conditional": True})
+    config.gan.update({"r1_interval": 4, "path_interval": 4})
+    config.gan.update({"augment": "ada", "augment_policy": "bg", "augment_p": 0.3})
+    config.gan.update({"ada_interval": 2, "ada_kimg": 0.5})
+    return config
+
+
+TINY = {
+    "pgan": pgan,
+    "cyclegan": cyclegan,
+    "pix2pix": pix2pix,
+    "cut": cut,
+    "dcgan": dcgan,
+    "lapgan": lapgan,
+    "stylegan2": stylegan2,
+    "toy": toy,
+}
 
 
 def get_config(name):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -16,7 +17,7 @@ from dermgan_jax.metrics import power_spectrum
 from dermgan_jax.report import metric_texts, metric_values
 from dermgan_jax.report.figures import new_figure
 from dermgan_jax.report.page import environment, picture
-from dermgan_jax.report.style import SERIES, to_svg
+from dermgan_jax.report.style import SERIES, STYLE, to_svg
 from dermgan_jax.train.workdir import write_atomically
 
 ROWS, COLUMNS = 3, 8  # of a model's sheet
@@ -92,14 +93,15 @@ def lines(models: Mapping[str, Any], order: list[str]) -> list[tuple[str, list[t
 
 def spectrum_figure(models: Mapping[str, Any], order: list[str]) -> Figure:
     """Power over that of the real images, by frequency; 0 is as it should be."""
-    figure, axes = new_figure("power against real, dB")
-    axes.set_xlabel("cycles per pixel")
-    axes.axhline(0, color=SERIES[2], linewidth=1, label="real")
-    for name, colour in zip(order, (SERIES[0], SERIES[1], SERIES[3], SERIES[4]), strict=False):
-        power, real = (np.array(models[name][key]) for key in ("spectrum", "real_spectrum"))
-        frequencies = np.arange(1, len(power) + 1) * 0.5 / len(power)
-        axes.plot(frequencies, power_spectrum.decibels(power, real), color=colour, label=name)
-    figure.legend(loc="outside upper left", ncols=4, fontsize=9.5)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure("power against real, dB")
+        axes.set_xlabel("cycles per pixel")
+        axes.axhline(0, color=SERIES[2], linewidth=1, label="real")
+        for name, colour in zip(order, (SERIES[0], SERIES[1], SERIES[3], SERIES[4]), strict=False):
+            power, real = (np.array(models[name][key]) for key in ("spectrum", "real_spectrum"))
+            frequencies = np.arange(1, len(power) + 1) * 0.5 / len(power)
+            axes.plot(frequencies, power_spectrum.decibels(power, real), color=colour, label=name)
+        figure.legend(loc="outside upper left", ncols=4, fontsize=9.5)
     return figure
 
 
