@@ -1,0 +1,139 @@
+"""Differentiable augmentation for data-efficient GANs (Zhao et al., 2020, arXiv:2006.10738).
+
+Follows mit-han-lab/data-efficient-gans, DiffAugment_pytorch.py. All reals and fakes that a
+discriminator sees are augmented, at full strength from the first step. Randomness comes first,
+arithmetic after it: `draw` -> `apply`, which `augment` does.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dermgan_jax.errors import UserError
+
+_LONGEST_SHIFT = 1 / 8  # of the image's sides
+_CUTOUT = 1 / 2
+
+
+class Draws(NamedTuple):
+    """What is done to each of N images.
+
+    Attributes:
+      brightness: (N,) in [-0.5, 0.5), added.
+      saturation: (N,) in [0, 2), factor of what differs from the mean of a pixel's channels.
+      contrast: (N,) in [0.5, 1.5), factor of what differs from the image's mean.
+      shift: int (N, 2); the image moves up and left by so many pixels.
+      cutout: int (N, 2), row and column of the first pixel after the box's centre.
+    """
+
+    brightness: jax.Array
+    saturation: jax.Array
+    contrast: jax.Array
+    shift: jax.Array
+    cutout: jax.Array
+
+
+def augment(
+    images: jax.Array,
+    rng: jax.Array,
+    policies: Sequence[str] = ("color", "translation", "cutout"),
+) -> jax.Array:
+    """Augmented images; differentiable with respect to them to any order.
+
+    Args:
+      images: (N, H, W, C) in [-1, 1]. The result has their dtype, the arithmetic is float32; it
+        may leave [-1, 1].
+      rng: key.
+      policies: any of "color", "translation" and "cutout", in the order of their application.
+
+    Raises:
+      UserError: if there is no such policy.
+    """
+    return apply(images, draw(rng, len(images), images.shape[1:3]), policies)
+
+
+def draw(rng: jax.Array, num: int, size: tuple[int, int]) -> Draws:
+    """For `num` images of `size` (height, width)."""
+    colour_rng, shift_rng, cutout_rng = jax.random.split(rng, 3)
+    brightness, saturation, contrast = jax.random.uniform(colour_rng, (3, num))
+    longest = jnp.array([_share(side, _LONGEST_SHIFT) for side in size])
+    # A box with a centre pixel is centred on the image's pixels, any other between or beside them.
+    centres = jnp.array([side + 1 - _share(side, _CUTOUT) % 2 for side in size])
+    return Draws(
+        brightness=brightness - 0.5,
+        saturation=2 * saturation,
+        contrast=contrast + 0.5,
+        shift=jax.random.randint(shift_rng, (num, 2), -longest, longest + 1),
+        cutout=jax.random.randint(cutout_rng, (num, 2), 0, centres),
+    )
+
+
+def apply(images: jax.Array, draws: Draws, policies: Sequence[str]) -> jax.Array:
+    """Images (N, H, W, C), transformed as drawn.
+
+    Raises:
+      UserError: if there is no such policy.
+    """
+    unknown = [name for name in policies if name not in _POLICIES]
+    if unknown:
+        raise UserError(
+            f"there is no DiffAugment policy {', '.join(unknown)}: choose among "
+            f"{', '.join(_POLICIES)}"
+        )
+    x = images.astype(jnp.float32)
+    for name in policies:
+        x = _POLICIES[name](x, draws)
+    return x.astype(images.dtype)
+
+
+def _share(side: int, fraction: float) -> int:
+    """A fraction of a side in pixels, rounded."""
+    return int(side * fraction + 0.5)
+
+
+def _recoloured(x: jax.Array, draws: Draws) -> jax.Array:
+    brightness, saturation, contrast = (
+        values[:, None, None, None]
+        for values in (draws.brightness, draws.saturation, draws.contrast)
+    )
+    x += brightness
+    grey = x.mean(-1, keepdims=True)
+    x = grey + saturation * (x - grey)
+    mean = x.mean((1, 2, 3), keepdims=True)
+    return mean + contrast * (x - mean)
+
+
+def _translated(x: jax.Array, draws: Draws) -> jax.Array:
+    """What moves in from outside is 0."""
+    _, height, width, channels = x.shape
+    down, right = (_share(side, _LONGEST_SHIFT) for side in (height, width))
+    padded = jnp.pad(x, ((0, 0), (down, down), (right, right), (0, 0)))
+    starts = draws.shift + jnp.array([down, right])
+
+    def crop(image: jax.Array, start: jax.Array) -> jax.Array:
+        return jax.lax.dynamic_slice(image, (*start, 0), (height, width, channels))
+
+    return jax.vmap(crop)(padded, starts)
+
+
+def _cut_out(x: jax.Array, draws: Draws) -> jax.Array:
+    """The box is 0; what of it lies outside of the image is lost."""
+
+    def inside(side: int, centre: jax.Array) -> jax.Array:
+        length = _share(side, _CUTOUT)
+        offset = jnp.arange(side) - (centre[:, None] - length // 2)
+        return (offset >= 0) & (offset < length)
+
+    rows, columns = (
+        inside(side, centre) for side, centre in zip(x.shape[1:3], draws.cutout.T, strict=True)
+    )
+    return jnp.where((rows[:, :, None] & columns[:, None, :])[..., None], 0.0, x)
+
+
+_POLICIES: dict[str, Callable[[jax.Array, Draws], jax.Array]] = {
+    "color": _recoloured,
+    "translation": _translated,
+    "cutout": _cut_out,
+}
