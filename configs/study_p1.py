@@ -39,5 +39,5 @@ def get_config(variant: str = "") -> ConfigDict:
     if variant == "phantom":
         config.metrics = ("swd",)
     if variant:
-        config.num_images = 2048
+        config.num_images = 1024
     return config

@@ -14,6 +14,7 @@ from absl import flags, logging
 from ml_collections import FrozenConfigDict, config_flags
 
 from dermgan_jax import config as config_schema
+from dermgan_jax import registry
 from dermgan_jax.errors import GateError, UserError
 
 FLAGS = flags.FLAGS
@@ -47,11 +48,26 @@ _INPUT = flags.DEFINE_string("input", None, "translate, project: folder of image
 _DIRECTION = flags.DEFINE_string("direction", "AtoB", "translate: AtoB or BtoA")
 _RECONSTRUCT = flags.DEFINE_bool("reconstruct", False, "translate: and back again")
 _ARCH = flags.DEFINE_enum(
-    "arch", None, ["cyclegan", "pix2pix", "cut"], "import: what the source is a checkpoint of"
+    "arch",
+    None,
+    registry.names("importer"),
+    "import: what the source is a checkpoint of",
 )
 _SOURCE = flags.DEFINE_string(
-    "source", None, "import: generator file of the PyTorch original, or folder of latest_net_*.pth"
+    "source", None, "import: file of the PyTorch original, or folder of its files"
 )
+_RULE = flags.DEFINE_enum(
+    "rule", "discriminator", ["discriminator", "realism", "confidence"], "filter: what is best"
+)
+_KEEP = flags.DEFINE_float("keep", None, "filter: share of each class to keep; default 0.3")
+_THRESHOLD = flags.DEFINE_string(
+    "threshold", None, "filter, instead of --keep: a score, or auto, from validation images"
+)
+_FEATURES = flags.DEFINE_string(
+    "features", "lite0", "filter, audit: where distances are taken; lite0, inception or pixels"
+)
+_TRAIN = flags.DEFINE_string("train", None, "audit: what the model learned from, as --real")
+_HELD_OUT = flags.DEFINE_string("held_out", None, "audit: real images that it never saw, as --real")
 _HELP = flags.DEFINE_bool("help", False, "show this")
 _EXIT_CODE_IF_STOPPED = flags.DEFINE_integer(
     "exit_code_if_stopped", 0, "train: exit code when told to stop, for a cluster to run it again"
@@ -211,15 +227,50 @@ def _translate() -> None:
 
 
 def _import() -> None:
-    from dermgan_jax.synthesis.import_torch import import_torch
-
-    import_torch(_required(_ARCH), Path(_required(_SOURCE)), _workdir())
+    registry.load("importer", _required(_ARCH))(Path(_required(_SOURCE)), _workdir())
 
 
 def _export() -> None:
-    from dermgan_jax.synthesis.export_torch import export_torch
+    from dermgan_jax.train.workdir import WorkDir
 
-    export_torch(_workdir(), Path(_required(_OUT)), _CHECKPOINT.value)
+    family = WorkDir(_workdir()).read_config().gan.name
+    if family not in registry.names("exporter"):
+        known = ", ".join(registry.names("exporter"))
+        raise UserError(f"{_workdir()} holds a {family}; exported are {known}")
+    export = registry.load("exporter", family)
+    export(_workdir(), Path(_required(_OUT)), _CHECKPOINT.value)
+
+
+def _filter() -> None:
+    from dermgan_jax.synthesis.filter import filter_images
+
+    filter_images(
+        _workdir(),
+        Path(_required(_INPUT)),
+        Path(_required(_OUT)),
+        _RULE.value,
+        keep=_KEEP.value,
+        threshold=_THRESHOLD.value,
+        checkpoint=_CHECKPOINT.value,
+        features=_FEATURES.value,
+        weights=_weights_folder(),
+    )
+
+
+def _audit() -> None:
+    from dermgan_jax.synthesis.audit import audit
+
+    audit(
+        _required(_TRAIN),
+        _required(_FAKE),
+        held_out=_HELD_OUT.value,
+        out=Path(_OUT.value) if _OUT.value else None,
+        **_given(num=_NUM),
+        seed=_SEED.value,
+        config=_config() if _CONFIG.value is not None else None,
+        features=_FEATURES.value,
+        weights=_weights_folder(),
+    )
 
 
 def _evaluate() -> None:
@@ -286,6 +337,8 @@ MODES: dict[str, Callable[[], int | None]] = {
     "interpolate": _interpolate,
     "mix": _mix,
     "project": _project,
+    "filter": _filter,
+    "audit": _audit,
     "import": _import,
     "export": _export,
     "evaluate": _evaluate,

@@ -44,11 +44,25 @@ REGISTRY = {
         "ssim": "dermgan_jax.metrics.registered:SSIM",
         "psnr": "dermgan_jax.metrics.registered:PSNR",
     },
+    # From files of the PyTorch originals, and back.
+    "importer": {
+        "cyclegan": "dermgan_jax.synthesis.import_translator:import_cyclegan",
+        "pix2pix": "dermgan_jax.synthesis.import_translator:import_pix2pix",
+        "cut": "dermgan_jax.synthesis.import_translator:import_cut",
+        "dcgan": "dermgan_jax.synthesis.import_dcgan:import_dcgan",
+        "stylegan2": "dermgan_jax.synthesis.import_stylegan2:import_stylegan2",
+    },
+    "exporter": {
+        "cyclegan": "dermgan_jax.synthesis.export_translator:export_translator",
+        "pix2pix": "dermgan_jax.synthesis.export_translator:export_translator",
+        "cut": "dermgan_jax.synthesis.export_translator:export_translator",
+        "stylegan2": "dermgan_jax.synthesis.import_stylegan2:export_stylegan2",
+    },
 }
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """Registered names of one kind ("gan", "dataset" or "metric")."""
+    """Registered names of one kind, such as "gan", "dataset" or "metric"."""
     return tuple(REGISTRY[kind])
 
 

@@ -16,7 +16,7 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.data.image_files import write_npz
-from dermgan_jax.data.image_sets import ImageSet, select
+from dermgan_jax.data.image_sets import ImageSet, choose, select
 from dermgan_jax.data.prepare import at_full_size, catalogue, prepare
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluate import LOWER_BOUND, evaluate_arrays, is_yardstick, warnings
@@ -120,9 +120,9 @@ def measure(workdir: Path, config: FrozenConfigDict, model: FrozenConfigDict) ->
 
     Returns:
       What `json` can write: "values" (see `evaluate.evaluate_arrays`), "warnings", "spectrum" and
-      "real_spectrum" (radial power), "excess" (dB), "images", "key".
+      "real_spectrum" (radial power), "excess" (dB), "images", "real_images", "key".
     """
-    real = _real_images(model)
+    real = _real_images(model, 2 * config.num_images)
     num = min(config.num_images, len(real))
     fake = sample_workdir(workdir, num, config.seed + 1)
     values = evaluate_arrays(
@@ -141,15 +141,18 @@ def measure(workdir: Path, config: FrozenConfigDict, model: FrozenConfigDict) ->
         "real_spectrum": power_spectrum.radial(of_real)[1].tolist(),
         "excess": power_spectrum.high_frequency_excess(power, of_real),
         "images": num,
+        "real_images": len(real),
     }
     write_atomically(workdir / OF_MODEL, json.dumps(found, indent=2) + "\n")
     return found
 
 
-def _real_images(model: FrozenConfigDict) -> ImageSet:
+def _real_images(model: FrozenConfigDict, most: int) -> ImageSet:
+    """Random ones of the training split, enough for real against real."""
     listed = catalogue(model.data)
     rows = listed.indices(model.data.split)
-    return select(prepare(listed, at_full_size(model.data)).images, rows)
+    images = select(prepare(listed, at_full_size(model.data)).images, rows)
+    return choose(images, most, model.seed)
 
 
 def table(measured: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:

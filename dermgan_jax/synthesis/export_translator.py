@@ -8,7 +8,7 @@ from dermgan_jax.synthesis import original_nets
 from dermgan_jax.synthesis.restored import restore
 
 
-def export_torch(workdir: Path, out: Path, checkpoint: str = "latest") -> list[Path]:
+def export_translator(workdir: Path, out: Path, checkpoint: str = "latest") -> list[Path]:
     """Writes one `latest_net_NAME.pth` per net, which load with `load_state_dict(strict=True)`.
 
     Nets that an import left untrained are not written.
@@ -27,8 +27,6 @@ def export_torch(workdir: Path, out: Path, checkpoint: str = "latest") -> list[P
     restored = restore(workdir, checkpoint)
     gan = restored.gan
     family = gan.config.gan.name
-    if family not in original_nets.NETS:
-        raise UserError(f"{workdir} holds a {family}; exported are {', '.join(original_nets.NETS)}")
     if gan.config.gan.norm == "none":
         raise UserError(
             f"{workdir} was trained with gan.norm='none'; without normalisation the original's "

@@ -1,5 +1,6 @@
 """Makes a work directory of checkpoints of pytorch-CycleGAN-and-pix2pix and of CUT."""
 
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +29,7 @@ ROLE_OF = {"unet": "G", "resnet": "G", "patch": "D", "pixel": "D", "embedding": 
 ROLES = {"G": "generator", "D": "discriminator", "F": "patch embedding (CUT's F)"}
 
 
-def import_torch(family: str, source: Path, path: Path) -> None:
+def import_translator(family: str, source: Path, path: Path) -> None:
     """Writes a work directory with one checkpoint, at step 0.
 
     Nets that the source does not hold keep their initial values and are listed in the checkpoint's
@@ -68,6 +69,11 @@ def import_torch(family: str, source: Path, path: Path) -> None:
     if untrained:
         names = ", ".join(sorted(original_nets.original_name(family, net) for net in untrained))
         print(f"not in {source}, so untrained: {names}")
+
+
+import_cyclegan = functools.partial(import_translator, "cyclegan")
+import_pix2pix = functools.partial(import_translator, "pix2pix")
+import_cut = functools.partial(import_translator, "cut")
 
 
 def _variables(

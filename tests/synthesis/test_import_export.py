@@ -14,9 +14,10 @@ from dermgan_jax.data.records import DataSpec
 from dermgan_jax.features.tensor_files import read_tensors
 from dermgan_jax.features.torch_writer import write_state_dict
 from dermgan_jax.nets import torch_names
-from dermgan_jax.synthesis import export_torch, original_nets
+from dermgan_jax.synthesis import export_translator, original_nets
 from dermgan_jax.synthesis.restored import Restored, restore
 from dermgan_jax.train.state import init_state
+from dermgan_jax.train.workdir import WorkDir
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RESNET = GOLDEN / "torch_files" / "resnet_9blocks_nodrop_in.pth"  # written by PyTorch
@@ -287,7 +288,8 @@ def test_what_the_originals_do_not_have_is_not_exported(
     config.gan.update(fields)
     config = config_schema.validate(config)
     gan = registry.load("gan", name)(config, DataSpec(16, 16, 3, (), num_examples=1))
-    monkeypatch.setattr(export_torch, "restore", lambda *_: Restored(gan, {}, None, ()))
-    assert call("--mode=export", "--workdir=run", f"--out={tmp_path / 'out'}") == 2
+    monkeypatch.setattr(export_translator, "restore", lambda *_: Restored(gan, {}, None, ()))
+    WorkDir(tmp_path / "run").adopt(config)
+    assert call("--mode=export", f"--workdir={tmp_path / 'run'}", f"--out={tmp_path / 'out'}") == 2
     assert named in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

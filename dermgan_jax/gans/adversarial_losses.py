@@ -1,0 +1,108 @@
+"""What DCGAN and LAPGAN share: either player's loss, WGAN-GP among them, and class labels."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from dermgan_jax import losses
+from dermgan_jax.data.records import DataSpec
+
+# score(variables, images, rng) -> (scores (N,), changed collections), of one discriminator
+Score = Callable[[Mapping[str, Any], jax.Array, jax.Array], tuple[jax.Array, Mapping[str, Any]]]
+
+
+def default_fields() -> dict[str, Any]:
+    """Those of `config.gan` that choose the loss, as in Goodfellow et al. (2014)."""
+    return {
+        "loss": "vanilla",  # vanilla | nonsaturating | lsgan | wgangp
+        "gradient_penalty": 10.0,  # weight of the penalty of wgangp
+        "critic_updates": 1,  # of the discriminator per update of the generator; 5 for wgangp
+        "conditional": False,  # on the class
+    }
+
+
+def faults(gan: Any, data: DataSpec) -> list[str]:
+    """Why these fields of `config.gan` are not valid, or do not suit the data."""
+    found = []
+    if gan.loss not in losses.ADVERSARIAL:
+        known = ", ".join(losses.ADVERSARIAL)
+        found.append(f"gan.loss is {gan.loss!r}; expected one of {known}")
+    if gan.critic_updates < 1:
+        found.append(f"gan.critic_updates is {gan.critic_updates}; at least 1")
+    if gan.conditional and not data.num_classes:
+        found.append(
+            "gan.conditional is set but the data have no classes: set it to False or use "
+            "labelled data"
+        )
+    return found
+
+
+def one_hot(gan: Any, data: DataSpec, labels: jax.Array) -> jax.Array | None:
+    """(N, L) of labels int32 (N,); None if the model is unconditional."""
+    return jax.nn.one_hot(labels, data.num_classes) if gan.conditional else None
+
+
+def class_frequencies(gan: Any, data: DataSpec, num: int) -> jax.Array | None:
+    """(num, L), for judging images of unknown class; None if the model is unconditional."""
+    if not gan.conditional:
+        return None
+    counts = jnp.array(data.class_counts, jnp.float32)
+    return jnp.broadcast_to(counts / counts.sum(), (num, data.num_classes))
+
+
+def discriminator_loss(
+    gan: Any,
+    score: Score,
+    variables: Mapping[str, Any],
+    real: jax.Array,
+    fake: jax.Array,
+    rng: jax.Array,
+) -> tuple[jax.Array, dict[str, jax.Array], Mapping[str, Any]]:
+    """Judgements of reals and of fakes, not halved, and the penalty of "wgangp".
+
+    Reals and fakes are judged in batches of their own, reals first, so that batch statistics never
+    mix the two. The penalty is that of Gulrajani et al. (2017, arXiv:1704.00028, equation 3).
+
+    Args:
+      gan: reads "loss" and "gradient_penalty".
+      score: the discriminator.
+      variables: of the discriminator.
+      real, fake: (N, H, W, C).
+      rng: of the penalty and of whatever is random in the discriminator.
+
+    Returns:
+      The loss; metrics, float32 scalars; the collections that the judgements changed.
+    """
+    real_rng, fake_rng, mix_rng, penalty_rng = jax.random.split(rng, 4)
+    of_real, changed = score(variables, real, real_rng)
+    of_fake, changed = score({**variables, **changed}, fake, fake_rng)
+    loss = losses.adversarial(gan.loss, of_real, True)
+    loss += losses.adversarial(gan.loss, of_fake, False)
+    metrics = {"score_real": of_real, "score_fake": of_fake}
+    if gan.loss == "wgangp":
+        between = losses.interpolates(real, fake, jax.random.uniform(mix_rng, (len(real),)))
+        norms = losses.gradient_norms(lambda x: score(variables, x, penalty_rng)[0], between)
+        metrics["gradient_norm"] = norms
+        metrics["gradient_penalty"] = gan.gradient_penalty * losses.gradient_penalty(norms)
+        loss += metrics["gradient_penalty"]
+    return loss.mean(), jax.tree.map(jnp.mean, metrics), changed
+
+
+def generator_loss(
+    gan: Any, score: Score, variables: Mapping[str, Any], fake: jax.Array, rng: jax.Array
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """How far fakes are from being judged real.
+
+    Args:
+      gan: reads "loss".
+      score, variables: the discriminator.
+      fake: (N, H, W, C).
+      rng: of whatever is random in the discriminator.
+
+    Returns:
+      The loss; metrics, float32 scalars.
+    """
+    scores, _ = score(variables, fake, rng)
+    return losses.adversarial(gan.loss, scores, True).mean(), {"score_fake": scores.mean()}
