@@ -30,12 +30,15 @@ def get_config(variant: str = "") -> ConfigDict:
         raise ValueError(f"no variant {variant!r} of study_p1; there are {', '.join(VARIANTS[1:])}")
     folder = Path(__file__).parent
     models = {name: read_experiment(folder / f"{name}.py", variant) for name in MODELS}
-    lengths = {"": 12_000.0, "ham10000_32": 200.0, "phantom": 80.0}
+    lengths = {"": 12_000.0, "ham10000_32": 120.0, "phantom": 60.0}
     titles = {"": "ISIC 2018, 256×256", "ham10000_32": "HAM10000, 32×32", "phantom": "phantoms"}
     title = f"DCGAN, LAPGAN and progressive GAN: {titles[variant]}"
     config = comparison(title, models, lengths[variant])
     for model in config.models.values():  # measured at the end, by the study
         model.eval.update({"metrics": ("swd",), "every_kimg": lengths[variant] / 5})
+    if variant:  # the curriculum of configs/pgan.py, shortened in proportion
+        step = lengths[variant] / 10
+        config.models.pgan.gan.update({"stable_kimg": step, "fade_kimg": step})
     if variant == "phantom":
         config.metrics = ("swd",)
     if variant:

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.errors import UserError
+from dermgan_jax.studies.comparison_config import experiments
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
 
@@ -177,7 +178,10 @@ def test_runtime_fields_exist(config):
 )
 def test_every_experiment_is_valid(path, variant):
     experiment = load(path).get_config(variant)
-    config_schema.validate(experiment)
+    if "study" in experiment:
+        assert experiments(experiment)
+    else:
+        config_schema.validate(experiment)
     assert experiment.is_locked
     assert experiment.title
 

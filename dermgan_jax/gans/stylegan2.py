@@ -402,6 +402,7 @@ class StyleGan2(StyleSampler):
         loss = losses.adversarial(self._adversarial, real_scores, True)
         loss += losses.adversarial(self._adversarial, fake_scores, False)
         metrics = {"score_real": real_scores, "score_fake": fake_scores}
+        metrics["sign_real"] = jnp.sign(real_scores)  # ADA's measure of overfitting
         if self.config.gan.loss == "wgangp":
             mix = jax.random.uniform(mix_rng, (len(reals),))
             between = losses.interpolates(reals, fakes, mix)
