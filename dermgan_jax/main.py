@@ -135,14 +135,13 @@ def _study(workdir: Path) -> int:
 
 
 def _check() -> None:
-    from dermgan_jax.data.check import checked_catalogue, summary
+    from dermgan_jax.data.check import cautions, checked_catalogue, summary
     from dermgan_jax.train.loop import build_gan
 
     config = _config()
     catalogue = checked_catalogue(config)
     build_gan(config, catalogue)
-    print(summary(catalogue))
-    print("no faults found")
+    print("\n".join([summary(catalogue), *cautions(catalogue, config.data), "no faults found"]))
 
 
 def _prepare() -> None:

@@ -9,12 +9,14 @@ from dermgan_jax.data.prepare import (
     Catalogue,
     DataConfig,
     decode_all,
+    file_digests,
     is_prepared,
     prepare,
     select,
 )
 from dermgan_jax.data.splits import SPLITS
 
+FEW = 100  # training images; below, the summary warns
 SMALL_SHARE = 0.1  # of the other domain's images; below, the summary warns
 
 
@@ -68,6 +70,32 @@ def summary(catalogue: Catalogue) -> str:
     return "\n".join([*text, "", *_balance(catalogue)])
 
 
+def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
+    """What a model of these training images is bound to suffer from, as warnings."""
+    digests = file_digests(catalogue, data_config)
+    named = [(digests[row], catalogue.records[row].id) for row in _training(catalogue, data_config)]
+    first: dict[str, str] = {}
+    copies = [(name, first[d]) for d, name in named if d and first.setdefault(d, name) != name]
+    found = []
+    if len(named) < FEW:
+        found.append(
+            f"warning: a model of {len(named)} training images repeats them: have {FEW} at least, "
+            "and look for copies with --mode=audit"
+        )
+    if copies:
+        found.append(
+            f"warning: {len(copies)} of {len(named)} training images are copies of others, such as "
+            f"{copies[0][0]!r} of {copies[0][1]!r}: a model learns these by heart; remove them"
+        )
+    return found
+
+
+def _training(catalogue: Catalogue, data_config: DataConfig) -> list[int]:
+    """Rows of the images of both domains, or of the only one, that are trained on."""
+    wanted = SPLITS if data_config.split == "all" else (data_config.split,)
+    return [row for row, split in enumerate(catalogue.splits) if split in wanted]
+
+
 def _table(catalogue: Catalogue, domain: str = "") -> list[str]:
     """Images per class and split, of one domain if given, with each class's share of all."""
     counts = {split: catalogue.class_counts(split, domain) for split in SPLITS}
@@ -106,6 +134,15 @@ def _balance(catalogue: Catalogue) -> list[str]:
     return text
 
 
+def _sameness(catalogue: Catalogue, data_config: DataConfig) -> list[Fault]:
+    """A fault if all training images are one and the same file."""
+    rows, digests = _training(catalogue, data_config), file_digests(catalogue, data_config)
+    if len(rows) < 2 or not digests[rows[0]] or len({digests[row] for row in rows}) > 1:
+        return []
+    message = f"all {len(rows)} training images are the same picture: there is nothing to learn"
+    return [Fault("copies", message)]
+
+
 def _listed(data_config: DataConfig) -> tuple[Catalogue | None, list[Fault]]:
     """The catalogue of what is sound in the listing, if anything is, and what is not."""
     found = []
@@ -120,7 +157,7 @@ def _listed(data_config: DataConfig) -> tuple[Catalogue | None, list[Fault]]:
         listed = select(dataset, data_config)
     except DataError as error:
         return None, [*found, *error.faults]
-    return listed, found + _split_faults(listed, data_config)
+    return listed, found + _split_faults(listed, data_config) + _sameness(listed, data_config)
 
 
 def _split_faults(catalogue: Catalogue, data_config: DataConfig) -> list[Fault]:

@@ -301,8 +301,8 @@ def prepared_dir(data_config: DataConfig) -> Path:
     return cache_dir() / "prepared"
 
 
-def fingerprint(catalogue: Catalogue, data_config: DataConfig) -> str:
-    """Hexadecimal SHA-256 over all that the prepared pixels depend on."""
+def file_digests(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
+    """SHA-256 of every image's file, hexadecimal; empty for those that are not files."""
     files = [record.image for record in catalogue.records]
 
     def digest(i: int) -> str:
@@ -313,7 +313,12 @@ def fingerprint(catalogue: Catalogue, data_config: DataConfig) -> str:
         except OSError:
             return "unreadable"  # decoding will name the file
 
-    contents = _threaded(digest, len(files), data_config)
+    return list(_threaded(digest, len(files), data_config))
+
+
+def fingerprint(catalogue: Catalogue, data_config: DataConfig) -> str:
+    """Hexadecimal SHA-256 over all that the prepared pixels depend on."""
+    contents = file_digests(catalogue, data_config)
     facts = {
         "dataset": catalogue.dataset.name,
         "source_version": catalogue.dataset.source_version,

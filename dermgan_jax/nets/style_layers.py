@@ -113,9 +113,10 @@ def singular_value(
     """
     matrix = kernel.reshape(-1, kernel.shape[-1])
     constant, right = jax.lax.stop_gradient((matrix, vector))
-    for _ in range(iterations):
-        left = _unit(constant @ right)
-        right = _unit(left @ constant)
+    right = jax.lax.fori_loop(
+        0, iterations, lambda _, right: _unit(_unit(constant @ right) @ constant), right
+    )
+    left = _unit(constant @ right)
     return left @ matrix @ right, right
 
 

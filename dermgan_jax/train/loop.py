@@ -19,7 +19,7 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
 from dermgan_jax.data import pipeline
-from dermgan_jax.data.check import checked_catalogue
+from dermgan_jax.data.check import cautions, checked_catalogue
 from dermgan_jax.data.prepare import Catalogue
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluate import LOWER_BOUND, is_yardstick
@@ -137,7 +137,8 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
             state=state,
             clock=clock,
         )
-        loop.progress.note(provenance.parameter_counts(state.variables))
+        for note in (*cautions(data, config.data), provenance.parameter_counts(state.variables)):
+            loop.progress.note(note)
         if resumed:
             loop.record("resumed")
         else:

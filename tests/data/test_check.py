@@ -2,7 +2,7 @@ import pytest
 from image_trees import write_image, write_table
 
 from dermgan_jax.data import prepare as preparation
-from dermgan_jax.data.check import check, checked_catalogue, summary
+from dermgan_jax.data.check import cautions, check, checked_catalogue, summary
 from dermgan_jax.data.faults import DataError
 from dermgan_jax.data.prepare import catalogue, is_prepared, prepare
 
@@ -104,3 +104,29 @@ def test_summary(make_config, ham10000_dir):
     assert "CC BY-NC 4.0" in text
     assert text.splitlines()[-1].split()[0] == "all"
     assert sum(map(int, text.splitlines()[-1].split()[1:])) == 24
+
+
+def test_few_images_and_copies_are_warned_of(make_config, class_folders):
+    first, second, *_ = sorted(class_folders.rglob("*.png"))
+    second.write_bytes(first.read_bytes())
+    config = make_config("image_folder", class_folders, split_fractions=(1.0, 0.0, 0.0))
+    few, copies = cautions(catalogue(config.data), config.data)
+    assert few.startswith("warning: a model of 12 training images repeats them")
+    assert copies.startswith("warning: 1 of 12 training images are copies of others")
+    assert repr(second.relative_to(class_folders).as_posix()) in copies
+    assert check(config) == []
+
+
+def test_one_picture_again_and_again_is_a_fault(make_config, class_folders):
+    first, *others = sorted(class_folders.rglob("*.png"))
+    for path in others:
+        path.write_bytes(first.read_bytes())
+    config = make_config("image_folder", class_folders, split_fractions=(1.0, 0.0, 0.0))
+    assert check(config) == [
+        "all 12 training images are the same picture: there is nothing to learn"
+    ]
+
+
+def test_drawn_images_are_no_copies(make_config):
+    config = make_config("phantom", "", num_images=200)
+    assert cautions(catalogue(config.data), config.data) == []

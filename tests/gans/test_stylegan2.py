@@ -231,8 +231,9 @@ def test_conditional_scores_are_means_over_the_labels():
     gan = dataclasses.replace(gan, data=dataclasses.replace(gan.data, class_counts=(30, 10)))
     variables = jax.jit(gan.init)(jax.random.key(0))
     images = jax.random.normal(jax.random.key(1), (2, 8, 8, 3))
-    each = [gan.discriminator.apply(variables["d"], images, np.eye(2)[[i, i]]) for i in (0, 1)]
-    scores = gan.score(variables, images, gan.stage(0))
+    one_by_one = jax.jit(gan.discriminator.apply)
+    each = [one_by_one(variables["d"], images, np.eye(2, dtype="f4")[[i, i]]) for i in (0, 1)]
+    scores = jax.jit(lambda v: gan.score(v, images, gan.stage(0)))(variables)
     np.testing.assert_allclose(scores, 0.75 * each[0] + 0.25 * each[1], rtol=1e-5)
     assert not np.allclose(each[0], each[1])
     labels = np.asarray(gan.random_labels(jax.random.key(2), 4000))
