@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.main import FLAGS
+from dermgan_jax.main import FLAGS, MODES
 from dermgan_jax.train import sharding
 
 REPOSITORY = Path(__file__).parents[1]
@@ -278,3 +278,32 @@ def test_group_named_in_part_is_refused(joined, monkeypatch):
     with pytest.raises(UserError, match="not DERMGAN_NUM_PROCESSES, DERMGAN_PROCESS_ID"):
         sharding.join_hosts()
     assert joined == []
+
+
+def test_melanoma_script_without_arguments_explains_itself():
+    result = run_script([LAUNCH / "gpu_melanoma.sh"])
+    assert result.returncode == 2
+    assert "launch/gpu_melanoma.sh HAM10000_FOLDER WORKDIR" in result.stderr
+
+
+def test_melanoma_script_trains_and_then_judges(tmp_path):
+    """Every command names flags and modes that exist; what is trained is what is audited."""
+    (tmp_path / "launch").mkdir()
+    for name in ("gpu_melanoma.sh", "local.sh"):
+        (tmp_path / "launch" / name).write_text((LAUNCH / name).read_text())
+    (tmp_path / "launch" / "local.sh").write_text('echo "$*" >> calls\n')
+    command = [tmp_path / "launch" / "gpu_melanoma.sh", tmp_path, tmp_path / "run", "--seed=1"]
+    assert run_script(command, HOME=str(tmp_path)).returncode == 0
+    calls = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
+    assert all(call[0] == "run" for call in calls)
+    modes = [call[1].removeprefix("--mode=") for call in calls]
+    assert modes[0] == "weights"
+    assert modes[1].startswith("--config=configs/stylegan2_melanoma.py:ada")
+    assert "--seed=1" in calls[1]
+    assert modes[2:] == ["generate", "filter", "interpolate", "mix", "audit"]
+    assert all(f"--workdir={tmp_path / 'run'}" in call for call in calls[1:-1])
+    assert f"--train={tmp_path / 'run'}" in calls[-1]
+    known = set(MODES) | {modes[1]}
+    assert set(modes) <= known
+    flags = {part[2:].partition("=")[0].partition(".")[0] for call in calls for part in call[1:]}
+    assert flags <= set(FLAGS)
