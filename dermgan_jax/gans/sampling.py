@@ -38,11 +38,11 @@ def _synthesize(gan, variables, styles, noise, seed, first):
     return gan.synthesize(variables, styles, noise)
 
 
-def draw_latents(gan: Sampler, seed: int, num: int) -> np.ndarray:
-    """Latents (num, D) float32; row i depends on (seed, i) only."""
+def draw_latents(gan: Sampler, seed: int, num: int, first: int = 0) -> np.ndarray:
+    """Latents (num, D) float32; row i depends on (seed, first + i) only."""
     rows = [
-        np.asarray(_latents(gan, np.uint32(seed), np.int32(first), BATCH))
-        for first in range(0, num, BATCH)
+        np.asarray(_latents(gan, np.uint32(seed), np.int32(start), BATCH))
+        for start in range(first, first + num, BATCH)
     ]
     return np.concatenate(rows)[:num]
 

@@ -96,6 +96,15 @@ class Generator:
                 yield self._images(latents[part], labels[part], seed, first)
                 bar.update(len(latents[part]))
 
+    def drawn(self, labels: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+        """As `batches`, of a seed's own latents: those of LAPGAN are as large as its images."""
+        with progress_bar(len(labels), "sampling") as bar:
+            for first in range(0, len(labels), BATCH):
+                part = labels[first : first + BATCH]
+                latents = sampling.draw_latents(self.gan, seed, len(part), first)
+                yield self._images(latents, part, seed, first)
+                bar.update(len(part))
+
     def _images(self, latents: np.ndarray, labels: np.ndarray, seed: int, first: int) -> np.ndarray:
         gan, variables = self.gan, self.variables
         if not isinstance(gan, StyleSampler):
@@ -105,8 +114,8 @@ class Generator:
 
     def sample(self, num: int, seed: int, label: str | None = None) -> tuple[np.ndarray, ...]:
         """Images float32 (num, H, W, C) in about [-1, 1], all at once, and labels int32 (num,)."""
-        latents, labels = self.draw(num, seed, label)
-        return np.concatenate(list(self.batches(latents, labels, seed))), labels
+        labels = self.draw_labels(num, seed, label)
+        return np.concatenate(list(self.drawn(labels, seed))), labels
 
     def _label_index(self, label: str) -> int:
         if not self.gan.conditional:
@@ -119,8 +128,8 @@ class Generator:
 def sample_workdir(workdir: Path, num: int, seed: int) -> np.ndarray:
     """Samples uint8 (num, H, W, C) of a work directory's latest averaged weights, on disk."""
     generator = Generator(workdir)
-    latents, labels = generator.draw(num, seed)
-    return spool(to_uint8(images) for images in generator.batches(latents, labels))
+    labels = generator.draw_labels(num, seed)
+    return spool(to_uint8(images) for images in generator.drawn(labels, seed))
 
 
 def generate(
@@ -151,12 +160,13 @@ def generate(
     """
     generator = Generator(workdir, checkpoint, truncation, noise)
     if latents is None:
-        drawn, labels = generator.draw(num, seed, label)
+        labels = generator.draw_labels(num, seed, label)
+        batches = generator.drawn(labels, seed)
     else:
-        drawn = _read_latents(latents, generator)
-        labels = generator.draw_labels(len(drawn), seed, label)
+        given = _read_latents(latents, generator)
+        labels = generator.draw_labels(len(given), seed, label)
+        batches = generator.batches(given, labels, seed)
     conditional = generator.gan.conditional
-    batches = generator.batches(drawn, labels, seed)
     if out.suffix == ".npz":
         named = {"labels": labels} if conditional else {}
         write_npz(np.concatenate(list(batches)), out, **named)
@@ -166,7 +176,7 @@ def generate(
         for images in batches:
             named = (labels[done:], generator.classes) if conditional else ()
             done += len(write_pngs(to_uint8(images), out, *named, first=done))
-    print(f"{len(drawn)} synthetic images in {out}")
+    print(f"{len(labels)} synthetic images in {out}")
 
 
 def _read_latents(path: Path, generator: Generator) -> np.ndarray:

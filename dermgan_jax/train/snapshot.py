@@ -15,6 +15,8 @@ from dermgan_jax.sides import Labelling
 from dermgan_jax.train.workdir import WorkDir
 from dermgan_jax.train.writers import sample_sheet_name
 
+PART = 256  # images whose latents are drawn at a time
+
 
 class Snapshots:
     """Sample sheets of fixed latents, and evaluation against the training split.
@@ -56,15 +58,7 @@ class Snapshots:
         real = select(self.prepared, rows)
         labelled = len(self.data.classes) > 1
         num = min(config.eval.num_images, len(real))
-        fake = to_uint8(
-            sampling.sample(
-                self.gan,
-                variables,
-                stage,
-                sampling.draw_latents(self.gan, config.seed + 1, num),
-                sampling.draw_labels(self.gan, config.seed + 1, num),
-            )
-        )
+        fake = self._samples(variables, stage, num)
         values = evaluate_arrays(
             real,
             fake,
@@ -77,3 +71,13 @@ class Snapshots:
         # They are the same throughout a run.
         self.yardsticks = {name: value for name, value in values.items() if is_yardstick(name)}
         return values
+
+    def _samples(self, variables: Variables, stage: Stage, num: int) -> np.ndarray:
+        """Images uint8 (num, H, W, C) of latents other than the sheet's, drawn by parts."""
+        seed, images = self.gan.config.seed + 1, []
+        labels = sampling.draw_labels(self.gan, seed, num)
+        for first in range(0, num, PART):
+            part = labels[first : first + PART]
+            latents = sampling.draw_latents(self.gan, seed, len(part), first)
+            images.append(to_uint8(sampling.sample(self.gan, variables, stage, latents, part)))
+        return np.concatenate(images)
