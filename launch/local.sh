@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up .venv beside the code if it is not there yet, then runs one thing in it:
 #   launch/local.sh quickstart        trains a small progressive GAN on drawn phantoms
-#   launch/local.sh test [ARGS]       runs the tests, two files at a time; ARGS go to pytest
+#   launch/local.sh test [ARGS]       runs the tests, two at a time; ARGS go to pytest
 #   launch/local.sh run ARGS          python -m dermgan_jax.main ARGS
 # PYTHON chooses the interpreter, EXTRA the accelerator (cuda or tpu; default: CPU).
 set -euo pipefail
@@ -30,7 +30,7 @@ quickstart)
     ;;
 test)
     set_up "test${accelerator:+,$accelerator}"
-    exec .venv/bin/python -m pytest --numprocesses=2 --dist=loadfile "$@"
+    exec .venv/bin/python -m pytest --numprocesses=2 --dist=loadgroup "$@"
     ;;
 run)
     set_up "$accelerator"

@@ -37,9 +37,7 @@ from dermgan_jax.synthesis.feature_spaces import FeatureSpace, open_space
 
 FEW = 3  # nearest training images, of each space, that the second distances look at
 NEAR = 0.7  # of the held-out rank's second distance
-TINY = (
-    1e-6  # a threshold above it keeps pairs that are equal at zero from being nothing over nothing
-)
+TINY = 1e-6  # thresholds lie above it, so that equal pairs are not nothing over nothing
 PIXELS = "pixels"
 MOST_HELD_OUT = 1000  # a random choice of more; their first percentile is known well enough
 FEW_HELD_OUT = 100  # below, the first percentile is finer than their number
