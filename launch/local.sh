@@ -30,7 +30,7 @@ quickstart)
     ;;
 test)
     set_up "test${accelerator:+,$accelerator}"
-    exec .venv/bin/python -m pytest --numprocesses=2 --dist=loadgroup "$@"
+    exec .venv/bin/python -m pytest --numprocesses=2 --dist=loadscope "$@"
     ;;
 run)
     set_up "$accelerator"

@@ -13,19 +13,29 @@ os.environ.setdefault(
 
 import jax
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from dermgan_jax import registry
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
-ON_THEIR_OWN = ("test_promises.py", "test_learning.py")  # files too long for one worker
+# Files that take too long for one worker: these share the tests of one GAN, or single tests.
+SHARED = ("test_promises.py", "test_learning.py")
 
 
-def pytest_collection_modifyitems(items):
-    """What workers take turns with: files, and of the longest ones the tests of one GAN."""
-    for item in items:
-        group = item.path.name
-        if group in ON_THEIR_OWN:
-            params = item.callspec.params if hasattr(item, "callspec") else {}
-            gan = params.get("name", params.get("whole_run", params.get("family", item.name)))
-            group = f"{group}:{getattr(gan, '__name__', gan)}"
-        item.add_marker(pytest.mark.xdist_group(group))
+class LoadFileOrGan(LoadScopeScheduling):
+    """Workers take files in turn, and of the longest ones the tests of one GAN."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, test = nodeid.partition("::")
+        if not path.endswith(SHARED):
+            return path
+        parameters = test.partition("[")[2].rstrip("]").split("-")
+        known = [name for name in parameters if name in (*registry.names("gan"), "toy")]
+        return f"{path}::{known[0] if known else test}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return LoadFileOrGan(config, log)
