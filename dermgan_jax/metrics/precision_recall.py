@@ -72,16 +72,26 @@ def manifolds(real: np.ndarray, fake: np.ndarray, k: int = K) -> Manifolds:
     return Manifolds(np.concatenate(fake_in_real), np.asarray(real_in_fake))
 
 
-def realism(real: np.ndarray, fake: np.ndarray, k: int = K) -> tuple[np.ndarray, np.ndarray]:
+def realism(
+    real: np.ndarray, fake: np.ndarray, k: int = K, pruned: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Realism score of each fake image (section 5 of the paper) and its nearest real one.
+
+    Args:
+      real, fake: features (n_real, d) and (n_fake, d).
+      k: which neighbour a real image's radius reaches to.
+      pruned: only the half of the real images with the smaller radii counts, as in the paper: balls
+        in thin regions are so large that they would vouch for anything.
 
     Returns:
       Scores (n_fake,), the largest ratio of a real image's squared radius to its squared distance,
       as the authors' code has it; and indices (n_fake,) into `real`.
     """
     real, fake = centred(real, fake)
-    radii = squared_radii(real, k)
-    scores = [_realism(rows, real, radii) for rows in row_blocks(fake)]
+    radii = np.asarray(squared_radii(real, k))
+    trusted = radii <= (np.median(radii) if pruned else np.inf)
+    columns, column_radii = real[trusted], radii[trusted]
+    scores = [_realism(rows, columns, column_radii) for rows in row_blocks(fake)]
     indices = [nearest(rows, real) for rows in row_blocks(fake)]
     return np.concatenate(scores), np.concatenate(indices)
 

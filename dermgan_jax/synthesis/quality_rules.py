@@ -14,8 +14,8 @@ from jax import Array
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import UserError
 from dermgan_jax.gans.base import Sampler, Stage, Variables
+from dermgan_jax.metrics import precision_recall
 from dermgan_jax.metrics.feature_arrays import check_one
-from dermgan_jax.metrics.neighbours import centred, row_blocks, squared_distances, squared_radii
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.synthesis import linear_probe
 from dermgan_jax.synthesis.feature_spaces import FeatureSpace
@@ -25,7 +25,6 @@ from dermgan_jax.synthesis.training_data import RealImages, TrainingData
 BATCH = 32  # images that the discriminator sees together
 ROUNDS = 4  # companies in which it judges each image
 K = 3  # neighbours that a real image's radius reaches to
-TINY = 1e-10  # squared distance; keeps copies of real images at a finite score
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,9 +113,7 @@ def realism(data: TrainingData, space: FeatureSpace) -> Rule:
 def realism_scores(real: np.ndarray, fake: np.ndarray, k: int = K) -> np.ndarray:
     """R(g) = max over real r of |r - NN_k(r)| / |g - r| (equation 3), float (n_fake,).
 
-    As section 5 of the paper has it, only the half of the real images with the smaller radii
-    counts: balls in thin regions are so large that they would vouch for anything. A copy of such a
-    real image has an enormous score; finding copies is what the audit is for.
+    A copy of a real image has an enormous score; finding copies is what the audit is for.
 
     Args:
       real, fake: features (n_real, d) and (n_fake, d).
@@ -127,17 +124,7 @@ def realism_scores(real: np.ndarray, fake: np.ndarray, k: int = K) -> np.ndarray
     """
     check_one("realism", real, side="real", at_least=k + 1)
     check_one("realism", fake, side="synthetic", at_least=1)
-    real, fake = centred(real, fake)
-    radii = np.asarray(squared_radii(real, k))
-    trusted = radii <= np.median(radii)
-    columns, radii = real[trusted], radii[trusted]
-    return np.concatenate([_realism(rows, columns, radii) for rows in row_blocks(fake)])
-
-
-@jax.jit
-def _realism(rows: Array, columns: Array, radii: Array) -> Array:
-    squares = radii / jnp.maximum(squared_distances(rows, columns), TINY)
-    return jnp.sqrt(squares.max(axis=1))
+    return np.sqrt(precision_recall.realism(real, fake, k, pruned=True)[0])
 
 
 def confidence(data: TrainingData, space: FeatureSpace, classes: Sequence[str]) -> Rule:
