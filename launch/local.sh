@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up .venv beside the code if it is not there yet, then runs one thing in it:
 #   launch/local.sh quickstart        trains a small progressive GAN on drawn phantoms
-#   launch/local.sh test [ARGS]       runs the tests, two at a time; ARGS go to pytest
+#   launch/local.sh test [ARGS]       runs the tests, two at a time, without the slow ones;
+#                                     ARGS go to pytest, -m "" adds those
 #   launch/local.sh run ARGS          python -m dermgan_jax.main ARGS
 # PYTHON chooses the interpreter, EXTRA the accelerator (cuda or tpu; default: CPU).
 set -euo pipefail
@@ -30,14 +31,14 @@ quickstart)
     ;;
 test)
     set_up "test${accelerator:+,$accelerator}"
-    exec .venv/bin/python -m pytest --numprocesses=2 --dist=loadscope "$@"
+    exec .venv/bin/python -m pytest --numprocesses=2 --dist=loadscope -m "not slow" "$@"
     ;;
 run)
     set_up "$accelerator"
     exec .venv/bin/python -m dermgan_jax.main "$@"
     ;;
 *)
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
     ;;
 esac

@@ -16,7 +16,13 @@ from test_promises import GANS, assert_same, cache_dir, train_rows, whole_run
 
 REPOSITORY = Path(__file__).parents[2]
 # The toy is not known to a process of its own; its promises are proven in-process.
-REGISTERED = [name for name in GANS if name != "toy"]
+# Each test takes up to a minute: one model from noise and one from images go with every run.
+QUICK = ("pgan", "cyclegan")
+REGISTERED = [
+    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+    for name in GANS
+    if name != "toy"
+]
 __all__ = ["cache_dir", "whole_run"]  # fixtures
 
 
@@ -127,7 +133,7 @@ def finish(processes):
         assert process.returncode == 0, output
 
 
-@pytest.mark.parametrize("name", GANS)
+@pytest.mark.parametrize("name", ["toy", *REGISTERED])
 def test_two_processes_give_the_gradients_of_one(name, tmp_path, cache_dir):
     out = tmp_path / "gradients.npz"
     finish(start_pair([sys.executable, "tests/engine_probe.py", name, str(cache_dir), str(out)]))
