@@ -12,11 +12,9 @@ operations take in one step, added up over threads.
 
 import argparse
 import collections
-import json
 import os
 import re
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +23,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from rival import Rival
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.cache import cache_dir
@@ -63,28 +62,6 @@ def our_step(width: int, blocks: int, side: int, batch: int) -> tuple[Callable, 
         jax.block_until_ready(state)
 
     return step, sum(leaf.size for leaf in jax.tree.leaves(state.variables))
-
-
-class Rival:
-    """The other program in a process of its own, which makes a step when asked."""
-
-    def __init__(self, python: str, sizes: list[int]):
-        script = Path(__file__).with_name("rival_cyclegan_step.py")
-        self.process = subprocess.Popen(
-            [python, script, *map(str, sizes)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def step(self) -> dict[str, float]:
-        """See rival_cyclegan_step.py for what is returned."""
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit("the rival has ended: see its message above")
-        return json.loads(answer)
 
 
 def timed(function: Callable[[], None]) -> tuple[float, float]:
@@ -136,11 +113,15 @@ def main() -> None:
     sizes = [arguments.width, arguments.blocks, arguments.side, arguments.batch]
     step, parameters = our_step(*sizes)
     print(f"compiled, first step included, in {timed(step)[0]:.1f} s", flush=True)
-    rival = Rival(arguments.rival_python, [*sizes, cores]) if arguments.rival_python else None
+    rival = (
+        Rival(arguments.rival_python, "rival_cyclegan_step.py", *sizes, cores)
+        if arguments.rival_python
+        else None
+    )
     ours, theirs = [], []
     for number in range(arguments.rounds + 2):
         pair = timed(step)
-        answer = rival.step() if rival else None
+        answer = rival.measure() if rival else None
         if number < 2:
             continue
         ours.append(pair)

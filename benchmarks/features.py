@@ -21,7 +21,6 @@ function that takes folders, and ours.
 import argparse
 import dataclasses
 import functools
-import json
 import os
 import statistics
 import subprocess
@@ -33,6 +32,7 @@ from pathlib import Path
 import flax
 import jax
 import numpy as np
+from rival import Rival
 
 from dermgan_jax.cache import cache_dir
 from dermgan_jax.data.image_sets import ImageSet, open_images
@@ -55,29 +55,12 @@ class Row:
         return tuple(map(statistics.median, zip(*self.measured, strict=True)))
 
 
-class Rival:
-    """The other program in a process of its own, which computes when asked."""
-
-    def __init__(self, python: str, package: str, folder: Path, paths: list[Path], batch: int):
-        self.result = folder / "features.npy"
-        files = folder / "files.txt"
-        files.write_text("\n".join(str(path.resolve()) for path in paths))
-        script = Path(__file__).with_name("rival_features.py")
-        self.process = subprocess.Popen(
-            [python, script, package, folder / "tensors.npz", files, str(batch), self.result],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def measure(self) -> dict[str, float]:
-        """Features of all files anew; see rival_features.py for what is returned."""
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit("the rival has ended: see its message above")
-        return json.loads(answer)
+def start_rival(python: str, package: str, folder: Path, paths: list[Path], batch: int) -> Rival:
+    """The rival, with features of these files to compute; they go to `folder`/features.npy."""
+    files = folder / "files.txt"
+    files.write_text("\n".join(str(path.resolve()) for path in paths))
+    tensors, result = folder / "tensors.npz", folder / "features.npy"
+    return Rival(python, "rival_features.py", package, tensors, files, batch, result)
 
 
 def timed(function: Callable[[], object]) -> tuple[float, float, object]:
@@ -166,7 +149,7 @@ def race(arguments: argparse.Namespace, folder: Path) -> None:
     rival = None
     if arguments.rival_python:
         np.savez(folder / "tensors.npz", **torch_tensors(variables))
-        rival = Rival(arguments.rival_python, arguments.rival, folder, images.paths, batch)
+        rival = start_rival(arguments.rival_python, arguments.rival, folder, images.paths, batch)
 
     ours, theirs = Row("dermgan_jax"), Row(arguments.rival)
     of_it = [Row("  of it decode"), Row("  resize"), Row("  network")]
@@ -185,8 +168,7 @@ def race(arguments: argparse.Namespace, folder: Path) -> None:
             pair = settings["seconds"] / len(images), settings["cpu_seconds"] / len(images)
             theirs.measured.append(pair)
     if rival:
-        rival.process.stdin.close()
-        rival.process.wait()
+        rival.close()
     print_table([ours, theirs, *of_it] if rival else [ours, *of_it])
     height, width = images.shape[1:3]
     print(
@@ -200,7 +182,7 @@ def race(arguments: argparse.Namespace, folder: Path) -> None:
             f"{arguments.rival}: {settings['workers']} processes decode, "
             f"{settings['threads']} threads compute"
         )
-        expected = np.load(rival.result)
+        expected = np.load(folder / "features.npy")
         gaps = np.abs(features["pool3"] - expected)
         relative = np.linalg.norm(gaps, axis=1) / np.linalg.norm(expected, axis=1)
         print(

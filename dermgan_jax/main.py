@@ -85,6 +85,16 @@ def _given(**named: flags.FlagHolder) -> dict[str, Any]:
     return {name: flag.value for name, flag in named.items() if FLAGS[flag.name].present}
 
 
+def _drawing() -> dict[str, Any]:
+    """What every mode that draws images takes."""
+    return {
+        "seed": _SEED.value,
+        "label": _LABEL.value,
+        "checkpoint": _CHECKPOINT.value,
+        "truncation": _TRUNCATION.value,
+    }
+
+
 def _workdir() -> Path:
     return Path(_required(_WORKDIR))
 
@@ -159,11 +169,8 @@ def _generate() -> None:
         _workdir(),
         Path(_required(_OUT)),
         num=_NUM.value,
-        seed=_SEED.value,
-        label=_LABEL.value,
-        checkpoint=_CHECKPOINT.value,
+        **_drawing(),
         latents=Path(_LATENTS.value) if _LATENTS.value else None,
-        truncation=_TRUNCATION.value,
         noise=_NOISE.value,
     )
 
@@ -175,11 +182,8 @@ def _interpolate() -> None:
         _workdir(),
         Path(_required(_OUT)),
         **_given(num=_NUM),
-        seed=_SEED.value,
+        **_drawing(),
         space=_SPACE.value,
-        label=_LABEL.value,
-        checkpoint=_CHECKPOINT.value,
-        truncation=_TRUNCATION.value,
     )
 
 
@@ -190,10 +194,7 @@ def _mix() -> None:
         _workdir(),
         Path(_required(_OUT)),
         **_given(num=_NUM),
-        seed=_SEED.value,
-        label=_LABEL.value,
-        checkpoint=_CHECKPOINT.value,
-        truncation=_TRUNCATION.value,
+        **_drawing(),
         crossover=_CROSSOVER.value,
     )
 

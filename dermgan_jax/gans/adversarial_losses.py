@@ -23,25 +23,15 @@ def default_fields() -> dict[str, Any]:
     }
 
 
-def faults(gan: Any, data: DataSpec) -> list[str]:
-    """Why these fields of `config.gan` are not valid, or do not suit the data."""
+def faults(gan: Any) -> list[str]:
+    """Why these fields of `config.gan` are not valid."""
     found = []
     if gan.loss not in losses.ADVERSARIAL:
         known = ", ".join(losses.ADVERSARIAL)
         found.append(f"gan.loss is {gan.loss!r}; expected one of {known}")
     if gan.critic_updates < 1:
         found.append(f"gan.critic_updates is {gan.critic_updates}; at least 1")
-    if gan.conditional and not data.num_classes:
-        found.append(
-            "gan.conditional is set but the data have no classes: set it to False or use "
-            "labelled data"
-        )
     return found
-
-
-def one_hot(gan: Any, data: DataSpec, labels: jax.Array) -> jax.Array | None:
-    """(N, L) of labels int32 (N,); None if the model is unconditional."""
-    return jax.nn.one_hot(labels, data.num_classes) if gan.conditional else None
 
 
 def class_frequencies(gan: Any, data: DataSpec, num: int) -> jax.Array | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax.data.records import DataSpec
@@ -203,6 +204,26 @@ class Sampler(Gan):
     def conditional(self) -> bool:
         """Whether labels change what is sampled."""
         return False
+
+    def one_hot(self, labels: jax.Array) -> jax.Array | None:
+        """(N, L) of labels int32 (N,); None if the model is unconditional."""
+        return jax.nn.one_hot(labels, self.data.num_classes) if self.conditional else None
+
+    def random_labels(self, rng: jax.Array, num: int) -> jax.Array:
+        """Labels int32 (num,) with the class frequencies of the data; zeros if unconditional."""
+        if not self.conditional:
+            return jnp.zeros(num, jnp.int32)
+        frequencies = jnp.array(self.data.class_counts, jnp.float32)
+        return jax.random.categorical(rng, jnp.log(frequencies), shape=(num,))
+
+    def label_faults(self) -> list[str]:
+        """A fault if labels are to change what is sampled and the data have none."""
+        if not self.conditional or self.data.num_classes:
+            return []
+        return [
+            "gan.conditional is set but the data have no classes: set it to False or use "
+            "labelled data"
+        ]
 
 
 @dataclasses.dataclass(frozen=True)

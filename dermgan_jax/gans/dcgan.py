@@ -45,7 +45,7 @@ class DeepConvolutionalGan(Sampler):
 
     def faults(self) -> list[str]:
         gan, data = self.config.gan, self.data
-        found = adversarial_losses.faults(gan, data)
+        found = adversarial_losses.faults(gan) + self.label_faults()
         if data.height != data.width or data.height.bit_count() != 1 or data.height < 8:
             found.append(
                 f"dcgan needs square images with a power of two from 8 on as side, not "
@@ -83,7 +83,7 @@ class DeepConvolutionalGan(Sampler):
         g_rng, d_rng = jax.random.split(rng)
         images = jnp.zeros((1, self.data.height, self.data.width, self.data.channels))
         latents = jnp.zeros((1, self.config.gan.latent_size))
-        labels = self._one_hot(jnp.zeros(1, jnp.int32))
+        labels = self.one_hot(jnp.zeros(1, jnp.int32))
         return {
             "g": dict(self.generator.init(g_rng, latents, labels, train=False)),
             "d": dict(self.discriminator.init(d_rng, images, labels, train=False)),
@@ -96,7 +96,7 @@ class DeepConvolutionalGan(Sampler):
         self, variables: Variables, latents: jax.Array, labels: jax.Array, stage: Stage
     ) -> jax.Array:
         del stage
-        return self.generator.apply(variables["g"], latents, self._one_hot(labels), train=False)
+        return self.generator.apply(variables["g"], latents, self.one_hot(labels), train=False)
 
     def score(self, variables: Variables, images: jax.Array, stage: Stage) -> jax.Array:
         """Logits (N,); of a conditional model their mean over the classes of the data."""
@@ -111,13 +111,10 @@ class DeepConvolutionalGan(Sampler):
             Phase("g", ("g",), self._g_phase),
         )
 
-    def _one_hot(self, labels: jax.Array) -> jax.Array | None:
-        return adversarial_losses.one_hot(self.config.gan, self.data, labels)
-
     def _fakes(self, variables, latents, labels):
         """(images, changed collections) as in training."""
         return self.generator.apply(
-            variables, latents, self._one_hot(labels), train=True, mutable=["batch_stats"]
+            variables, latents, self.one_hot(labels), train=True, mutable=["batch_stats"]
         )
 
     def _score_as(self, labels):
@@ -126,7 +123,7 @@ class DeepConvolutionalGan(Sampler):
         def score(variables, images, rng):
             del rng
             return self.discriminator.apply(
-                variables, images, self._one_hot(labels), train=True, mutable=["batch_stats"]
+                variables, images, self.one_hot(labels), train=True, mutable=["batch_stats"]
             )
 
         return score

@@ -63,7 +63,7 @@ class LaplacianGan(Sampler):
 
     def faults(self) -> list[str]:
         gan, data = self.config.gan, self.data
-        found = adversarial_losses.faults(gan, data)
+        found = adversarial_losses.faults(gan) + self.label_faults()
         start, side = gan.start_resolution, data.height
         if data.height != data.width:
             found.append(f"lapgan needs square images, not {data.height}x{data.width}")
@@ -107,7 +107,7 @@ class LaplacianGan(Sampler):
 
     def init(self, rng: jax.Array) -> Variables:
         generators, discriminators = {}, {}
-        labels = self._one_hot(jnp.zeros(1, jnp.int32))
+        labels = self.one_hot(jnp.zeros(1, jnp.int32))
         for level, side in enumerate(self.sides):
             g_rng, d_rng = jax.random.split(jax.random.fold_in(rng, level))
             images = jnp.zeros((1, side, side, self.data.channels))
@@ -175,12 +175,9 @@ class LaplacianGan(Sampler):
             Phase("g", ("g",), self._g_phase),
         )
 
-    def _one_hot(self, labels: jax.Array) -> jax.Array | None:
-        return adversarial_losses.one_hot(self.config.gan, self.data, labels)
-
     def _make(self, params, side, noise, coarser, labels):
         """Images of one level, of those of the coarser one if there is one."""
-        variables, one_hot = {"params": params[_name(side)]}, self._one_hot(labels)
+        variables, one_hot = {"params": params[_name(side)]}, self.one_hot(labels)
         if side == self.sides[0]:
             return self.generator(side).apply(variables, noise, one_hot)
         low = smooth_up(coarser)
@@ -191,7 +188,7 @@ class LaplacianGan(Sampler):
 
         def score(variables, images, rng):
             scores = self.discriminator(side).apply(
-                variables, images, self._one_hot(labels), train=True, rngs={"dropout": rng}
+                variables, images, self.one_hot(labels), train=True, rngs={"dropout": rng}
             )
             return scores, {}
 

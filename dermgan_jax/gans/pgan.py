@@ -203,11 +203,7 @@ class ProgressiveGan(Sampler):
                 f"gan.start_resolution is {start}: set a power of two from 4 to data.resolution "
                 f"({full})"
             )
-        if gan.conditional and not data.num_classes:
-            found.append(
-                "gan.conditional is set but the data have no classes: set it to False or use "
-                "labelled data"
-            )
+        found += self.label_faults()
         for resolution, size in (*gan.batch_sizes, ("other", self.config.train.batch_size)):
             if size > gan.stddev_group and size % gan.stddev_group:
                 found.append(
@@ -245,7 +241,7 @@ class ProgressiveGan(Sampler):
         side, channels = self.data.height, self.data.channels
         g_rng, d_rng = jax.random.split(rng)
         latents = jnp.zeros((1, self.config.gan.latent_size))
-        labels = self._one_hot(jnp.zeros(1, jnp.int32))
+        labels = self.one_hot(jnp.zeros(1, jnp.int32))
         images = jnp.zeros((1, side, side, channels))
         return {
             "g": self.generator.init(g_rng, latents, labels, side, 1.0),
@@ -270,24 +266,14 @@ class ProgressiveGan(Sampler):
             for level in range(self.data.height.bit_length() - 1)
         )
 
-    def _one_hot(self, labels: jax.Array) -> jax.Array | None:
-        return jax.nn.one_hot(labels, self.data.num_classes) if self.conditional else None
-
     def latents(self, rng: jax.Array, num: int) -> jax.Array:
         return jax.random.normal(rng, (num, self.config.gan.latent_size))
-
-    def random_labels(self, rng: jax.Array, num: int) -> jax.Array:
-        """Labels int32 (num,) with the class frequencies of the data; zeros if unconditional."""
-        if not self.conditional:
-            return jnp.zeros(num, jnp.int32)
-        frequencies = jnp.array(self.data.class_counts, jnp.float32)
-        return jax.random.categorical(rng, jnp.log(frequencies), shape=(num,))
 
     def sample(
         self, variables: Variables, latents: jax.Array, labels: jax.Array, stage: Stage
     ) -> jax.Array:
         resolution, alpha = stage.image_size[0], stage.traced["alpha"]
-        one_hot = self._one_hot(labels)
+        one_hot = self.one_hot(labels)
         images = self.generator.apply(variables["g"], latents, one_hot, resolution, alpha)
         return nearest_up(images, self.data.height // resolution)
 
@@ -342,7 +328,7 @@ class ProgressiveGan(Sampler):
           context: stage.
         """
         gan, resolution, alpha = self.config.gan, context.image_size[0], context.traced["alpha"]
-        one_hot = self._one_hot(labels)
+        one_hot = self.one_hot(labels)
         fakes = self.generator.apply(variables["g"], latents, one_hot, resolution, alpha)
 
         def discriminate(images: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -382,7 +368,7 @@ class ProgressiveGan(Sampler):
           context: stage.
         """
         resolution, alpha = context.image_size[0], context.traced["alpha"]
-        one_hot = self._one_hot(labels)
+        one_hot = self.one_hot(labels)
         fakes = self.generator.apply(variables["g"], latents, one_hot, resolution, alpha)
         scores, logits = self.discriminator.apply(variables["d"], fakes, resolution, alpha)
         loss, metrics = losses.wasserstein_generator(scores), {"score_fake": scores}

@@ -91,11 +91,7 @@ class StyleGan2(StyleSampler):
             )
         if gan.loss not in LOSSES:
             found.append(f"gan.loss is {gan.loss!r}; expected one of {', '.join(LOSSES)}")
-        if gan.conditional and not data.num_classes:
-            found.append(
-                "gan.conditional is set but the data have no classes: set it to False or use "
-                "labelled data"
-            )
+        found += self.label_faults()
         size = self.config.train.batch_size
         if size > gan.stddev_group and size % gan.stddev_group:
             found.append(
@@ -146,7 +142,7 @@ class StyleGan2(StyleSampler):
     def init(self, rng: jax.Array) -> Variables:
         g_rng, d_rng = jax.random.split(rng)
         latents = jnp.zeros((1, self.config.gan.latent_size))
-        labels = self._one_hot(jnp.zeros(1, jnp.int32))
+        labels = self.one_hot(jnp.zeros(1, jnp.int32))
         images = jnp.zeros((1, self.data.height, self.data.width, self.data.channels))
         return {
             "g": dict(self.generator.init(g_rng, latents, labels)),
@@ -186,18 +182,8 @@ class StyleGan2(StyleSampler):
             stage, learning_rates={net: rates[net] * self._lazy_ratio(net) for net in rates}
         )
 
-    def _one_hot(self, labels: jax.Array) -> jax.Array | None:
-        return jax.nn.one_hot(labels, self.data.num_classes) if self.conditional else None
-
     def latents(self, rng: jax.Array, num: int) -> jax.Array:
         return jax.random.normal(rng, (num, self.config.gan.latent_size))
-
-    def random_labels(self, rng: jax.Array, num: int) -> jax.Array:
-        """Labels int32 (num,) with the class frequencies of the data; zeros if unconditional."""
-        if not self.conditional:
-            return jnp.zeros(num, jnp.int32)
-        frequencies = jnp.array(self.data.class_counts, jnp.float32)
-        return jax.random.categorical(rng, jnp.log(frequencies), shape=(num,))
 
     def _noise(self, rng: jax.Array, num: int) -> Noise:
         # Drawn all at once: each drawing takes long to compile.
@@ -235,7 +221,7 @@ class StyleGan2(StyleSampler):
         return self._synthesize(variables["g"], styles, noise)
 
     def _map(self, g: Mapping[str, Any], latents: jax.Array, labels: jax.Array) -> jax.Array:
-        one_hot = self._one_hot(labels)
+        one_hot = self.one_hot(labels)
         return self.generator.apply(g, latents, one_hot, method=Generator.map)
 
     def _synthesize(self, g: Mapping[str, Any], styles: jax.Array, noise: Noise) -> jax.Array:
@@ -263,7 +249,7 @@ class StyleGan2(StyleSampler):
         return counts / counts.sum() @ scores
 
     def _score(self, d: Mapping[str, Any], images: jax.Array, labels: jax.Array) -> jax.Array:
-        return self.discriminator.apply(d, images, self._one_hot(labels))
+        return self.discriminator.apply(d, images, self.one_hot(labels))
 
     def phases(self) -> tuple[Phase, ...]:
         gan, lazy = self.config.gan, self._lazy
@@ -396,7 +382,7 @@ class StyleGan2(StyleSampler):
         d = variables["d"]
         # What spectral normalisation keeps moves once per update; everything is judged before.
         real_scores, collections = self.discriminator.apply(
-            d, reals, self._one_hot(labels), mutable=["spectral"]
+            d, reals, self.one_hot(labels), mutable=["spectral"]
         )
         fake_scores = self._score(d, fakes, draws.labels)
         loss = losses.adversarial(self._adversarial, real_scores, True)

@@ -86,7 +86,7 @@ def headlines(run: Run, config: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     One per direction, the latest on held-out images; none that is not finite.
     """
-    chosen = config.get("checkpoint", {}).get("best_metric", "").rpartition("/")[2]
+    chosen = config["checkpoint"]["best_metric"].rpartition("/")[2]
     found = []
     for one in run.main:
         name = chosen if one.having(chosen) else next(n for n in run.names if one.having(n))

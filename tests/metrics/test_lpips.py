@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import random_lpips
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import lpips_net
@@ -10,22 +11,7 @@ from dermgan_jax.metrics import lpips
 
 @pytest.fixture(scope="module")
 def params() -> lpips_net.Params:
-    """A small random AlexNet trunk under heads of equal weights."""
-    random = np.random.default_rng(0)
-    shapes = {
-        0: (64, 3, 11),
-        3: (192, 64, 5),
-        6: (384, 192, 3),
-        8: (256, 384, 3),
-        10: (256, 256, 3),
-    }
-    trunk, heads = {}, {}
-    for tap, (index, (features, inputs, size)) in enumerate(shapes.items()):
-        kernel = random.normal(0, (2 / inputs / size**2) ** 0.5, (features, inputs, size, size))
-        trunk[f"features.{index}.weight"] = kernel
-        trunk[f"features.{index}.bias"] = np.zeros(features)
-        heads[f"lin{tap}.model.1.weight"] = np.ones((1, features, 1, 1))
-    return lpips_net.from_torch("alex", trunk, heads)
+    return random_lpips.params()
 
 
 def noise(n: int, channels: int = 3) -> np.ndarray:

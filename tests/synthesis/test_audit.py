@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import random_lpips
 from PIL import Image
 
 from dermgan_jax import config as config_schema
@@ -254,20 +255,7 @@ def test_a_work_directory_stands_for_what_it_learned_from(tmp_path, monkeypatch)
 
 def test_lpips_judges_too_where_its_weights_are(train, held_out, fresh, monkeypatch):
     """A small random network stands for AlexNet; what matters is which pairs it is shown."""
-    random = np.random.default_rng(0)
-    shapes = {
-        0: (64, 3, 11),
-        3: (192, 64, 5),
-        6: (384, 192, 3),
-        8: (256, 384, 3),
-        10: (256, 256, 3),
-    }
-    trunk, heads = {}, {}
-    for tap, (index, (features, inputs, size)) in enumerate(shapes.items()):
-        kernel = random.normal(0, (2 / inputs / size**2) ** 0.5, (features, inputs, size, size))
-        trunk |= {f"features.{index}.weight": kernel, f"features.{index}.bias": np.zeros(features)}
-        heads[f"lin{tap}.model.1.weight"] = np.ones((1, features, 1, 1))
-    params = lpips_net.from_torch("alex", trunk, heads)
+    params = random_lpips.params()
     monkeypatch.setattr("dermgan_jax.features.weights.available", lambda *_: True)
     monkeypatch.setattr(lpips_net, "load", lambda *_: params)
     second = judges("lite0", train[0], None)

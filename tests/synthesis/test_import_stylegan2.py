@@ -134,8 +134,8 @@ def test_several_networks_in_one_file(tmp_path):
     assert restore(tmp_path / "run").untrained == ()
 
 
-@pytest.mark.parametrize("case", vectors.found("generator_c3"))
-def test_conditional_generator_makes_the_images_of_the_original(tmp_path, case):
+def test_conditional_generator_makes_the_images_of_the_original(tmp_path):
+    case = "generator_c3"
     arrays = vectors.load(case)
     weights = {name[2:]: array for name, array in arrays.items() if name.startswith("w:")}
     write_state_dict(tmp_path / "G_ema.pth", weights)
