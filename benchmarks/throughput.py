@@ -32,9 +32,9 @@ from PIL import Image
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.cache import cache_dir
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.datasets import phantom
 from dermgan_jax.data.pipeline import Feed, open_feed
-from dermgan_jax.data.prepare import catalogue
 from dermgan_jax.gans.base import Stage
 from dermgan_jax.train import schedule, sharding
 from dermgan_jax.train.loop import Loop, build_gan

@@ -19,6 +19,7 @@ from dermgan_jax.errors import UserError
 RUNTIME_FIELDS = frozenset(
     {
         "data.dir",
+        "data.synthetic",
         "data.cache",
         "data.prepared_dir",
         "data.workers",
@@ -67,6 +68,10 @@ def experiment(gan: str) -> ConfigDict:
                 "split": "train",  # the split the GAN learns from
                 "split_fractions": (0.7, 0.15, 0.15),  # train, val, test; by group
                 "split_seed": 0,
+                "split_by": "group",  # group | image: lesions leak into the test split, to show it
+                "synthetic": "",  # DIR/CLASS/*.png, images that join the training split
+                "only_synthetic": False,  # ... and replace it
+                "balance": False,  # classes are shown equally often, rare ones repeated
                 "mirror": True,  # random horizontal flips
                 "cache": "device",  # none | host | device
                 "prepared_dir": "",  # empty: $DERMGAN_CACHE or ~/.cache/dermgan_jax
@@ -168,6 +173,7 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
         ("data.fit", data["fit"], FITS),
         ("precision", config["precision"], PRECISIONS),
         ("data.split", data["split"], ("train", "val", "test", "all")),
+        ("data.split_by", data["split_by"], ("group", "image")),
     ):
         require(value in known, f"{key} is {value!r}; expected one of {', '.join(known)}")
     require(data["channels"] in (1, 3), f"data.channels is {data['channels']}; expected 1 or 3")
@@ -176,6 +182,10 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
         data["load_resolution"] == 0 or data["load_resolution"] >= data["resolution"],
         f"data.load_resolution is {data['load_resolution']}; expected 0 or at least "
         f"data.resolution={data['resolution']}",
+    )
+    require(
+        bool(data["synthetic"]) or not data["only_synthetic"],
+        "data.only_synthetic needs images: set data.synthetic",
     )
     found += _domain_faults(data)
     fractions = tuple(data["split_fractions"])

@@ -155,7 +155,8 @@ def _check() -> None:
 
 
 def _prepare() -> None:
-    from dermgan_jax.data.prepare import catalogue, prepare
+    from dermgan_jax.data.catalogue import catalogue
+    from dermgan_jax.data.prepare import prepare
 
     config = _config()
     prepared = prepare(catalogue(config.data), config.data)

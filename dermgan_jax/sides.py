@@ -8,6 +8,7 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_sets import (
     FolderImages,
     ImageSet,
@@ -16,7 +17,7 @@ from dermgan_jax.data.image_sets import (
     open_images,
     select,
 )
-from dermgan_jax.data.prepare import at_full_size, catalogue, prepare
+from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.errors import UserError
 
 SPLITS = ("train", "val", "test", "all")

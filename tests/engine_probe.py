@@ -12,7 +12,7 @@ import tiny_configs
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.data import pipeline
-from dermgan_jax.data.prepare import catalogue
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.gans.base import Context
 from dermgan_jax.train import loop, sharding
 from dermgan_jax.train.checkpoint import Checkpoints, abstract

@@ -3,17 +3,10 @@
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
+from dermgan_jax.data.catalogue import Catalogue, DataConfig, select
 from dermgan_jax.data.domains import DOMAINS
 from dermgan_jax.data.faults import DataError, Fault, lines
-from dermgan_jax.data.prepare import (
-    Catalogue,
-    DataConfig,
-    decode_all,
-    file_digests,
-    is_prepared,
-    prepare,
-    select,
-)
+from dermgan_jax.data.prepare import decode_all, file_digests, is_prepared, prepare
 from dermgan_jax.data.splits import SPLITS
 
 FEW = 100  # training images; below, the summary warns
@@ -184,6 +177,8 @@ def _split_faults(catalogue: Catalogue, data_config: DataConfig) -> list[Fault]:
             for name, count in zip(catalogue.classes, catalogue.class_counts(split), strict=True)
             if not count
         ]
+    if data_config.split_by == "image":
+        return found
     splits_of_group: dict[str, set[str]] = {}
     for record, assigned in zip(catalogue.records, catalogue.splits, strict=True):
         splits_of_group.setdefault(record.group, set()).add(str(assigned))

@@ -24,7 +24,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax.data.prepare import Catalogue, decode_record, prepare
+from dermgan_jax.data.catalogue import Catalogue
+from dermgan_jax.data.prepare import decode_record, prepare
 
 BATCHES_AHEAD = 8  # decoded before they are asked for, where files are read
 
@@ -82,12 +83,25 @@ def sources(config: FrozenConfigDict, catalogue: Catalogue) -> dict[str, Source]
     data, seed = config.data, config.seed
     if not data.domain_a:
         rows = catalogue.indices(data.split)
+        rows = balanced(rows, catalogue.labels[rows]) if data.balance else rows
         return {"image": Source(rows, (seed,), catalogue.labels[rows])}
     if data.paired:
         of_a, of_b = catalogue.pairs(data.split)
         return {"a": Source(of_a, (seed,)), "b": Source(of_b, (seed,))}
     of_a, of_b = (catalogue.indices(data.split, domain) for domain in ("a", "b"))
     return {"a": Source(of_a, (seed,)), "b": Source(of_b, (seed, 1))}
+
+
+def balanced(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Rows repeated so that every class has as many as the largest: int64, ascending.
+
+    Args:
+      rows: int (n,).
+      labels: int (n,), theirs.
+    """
+    values, counts = np.unique(labels, return_counts=True)
+    repeated = [np.resize(rows[labels == value], counts.max()) for value in values]
+    return np.sort(np.concatenate(repeated))
 
 
 def downscale(images: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:

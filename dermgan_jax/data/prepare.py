@@ -1,9 +1,8 @@
-"""From a data set on disk to what training reads: a catalogue, and images decoded once.
+"""The images of a catalogue, decoded once.
 
-A catalogue is the selection, labels and splits of a data set; making one reads no pixels. Prepared
-images are one uint8 array in `<prepared_dir>/<fingerprint>/images.npy`. The fingerprint covers the
-bytes of every file and all that decoding depends on, so that changed images are prepared anew;
-labels and splits are not in it and always come from the catalogue.
+Prepared images are one uint8 array in `<prepared_dir>/<fingerprint>/images.npy`. The fingerprint
+covers the bytes of every file and all that decoding depends on, so that changed images are prepared
+anew; labels and splits are not in it and always come from the catalogue.
 """
 
 import dataclasses
@@ -12,103 +11,31 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from ml_collections import ConfigDict, FrozenConfigDict
+from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from dermgan_jax import registry
 from dermgan_jax.cache import cache_dir
-from dermgan_jax.data import domains, splits
+from dermgan_jax.data.catalogue import Catalogue, DataConfig
 from dermgan_jax.data.decode import (
     DECODER_VERSION,
+    read_image,
     require_grey,
     require_usable,
     stretch_to_square,
     to_square,
 )
 from dermgan_jax.data.faults import DataError, Fault
-from dermgan_jax.data.records import UNLABELLED, Dataset, DataSpec, Record, load_resolution
+from dermgan_jax.data.records import load_resolution
 from dermgan_jax.errors import UserError
 
-DataConfig = ConfigDict | FrozenConfigDict
 FITS = {"crop": to_square, "stretch": stretch_to_square}  # as `data.fit` names them
 IMAGES = "images.npy"
 CHUNK = 256  # images decoded before they are written, which bounds the memory in use
-
-
-@dataclasses.dataclass(frozen=True)
-class Catalogue:
-    """The images an experiment works with, in a fixed order.
-
-    With two domains (`data.domain_a`, `data.domain_b`) only their images are kept.
-
-    Attributes:
-      dataset: where they come from.
-      classes: the classes kept; labels index them.
-      records: the images kept. `Record.label` still indexes `dataset.classes`.
-      labels: int32 (N,), index into `classes` or `records.UNLABELLED`.
-      splits: str (N,), "train", "val" or "test".
-      domains: str (N,), "a" or "b"; "" where an experiment has no two domains.
-      split_hash: identifies the split of the whole data set, whatever selection is kept of it.
-    """
-
-    dataset: Dataset
-    classes: tuple[str, ...]
-    records: tuple[Record, ...]
-    labels: np.ndarray
-    splits: np.ndarray
-    domains: np.ndarray
-    split_hash: str
-
-    def indices(self, split: str, domain: str = "") -> np.ndarray:
-        """Positions of the images of a split: int64, ascending.
-
-        Args:
-          split: "all" for every split.
-          domain: "a", "b", or "" for every image.
-        """
-        chosen = np.full(len(self.records), True) if split == "all" else self.splits == split
-        return np.flatnonzero(chosen & (self.domains == domain) if domain else chosen)
-
-    def pairs(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Positions of the images of domain A with a partner in B, and of the partners.
-
-        Pairs are known to some data sets whether or not an experiment makes use of them.
-
-        Returns:
-          Two of int64 (number of pairs,), the first ascending; empty without two domains.
-        """
-        return domains.pairs(self.records, self.domains, self.indices(split))
-
-    def class_counts(self, split: str, domain: str = "") -> tuple[int, ...]:
-        """Images per class in a split, of one domain if given."""
-        labels = self.labels[self.indices(split, domain)]
-        return tuple(int((labels == index).sum()) for index in range(len(self.classes)))
-
-    def domain_counts(self, split: str) -> tuple[int, ...]:
-        """Images of domains A and B in a split; empty without two domains."""
-        counts = tuple(len(self.indices(split, domain)) for domain in domains.DOMAINS)
-        return counts if self.domains.any() else ()
-
-    def spec(self, split: str, data_config: DataConfig) -> DataSpec:
-        """What networks need to know about the images of a split."""
-        domain_counts = self.domain_counts(split)
-        if data_config.paired:
-            num_examples = len(self.pairs(split)[0])
-        else:
-            num_examples = max(domain_counts, default=len(self.indices(split)))
-        return DataSpec(
-            height=data_config.resolution,
-            width=data_config.resolution,
-            channels=data_config.channels,
-            class_counts=self.class_counts(split),
-            num_examples=num_examples,
-            domain_counts=domain_counts,
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,100 +54,6 @@ class Prepared:
     fingerprint: str
 
 
-def catalogue(data_config: DataConfig) -> Catalogue:
-    """Lists the data set of a configuration and makes its selection.
-
-    Raises:
-      DataError: naming every fault of the listing.
-    """
-    return select(registry.load("dataset", data_config.dataset)(data_config), data_config)
-
-
-def select(dataset: Dataset, data_config: DataConfig) -> Catalogue:
-    """Splits a data set, then keeps the domains, classes and number of images asked for.
-
-    Splits are made before anything is left out, so that an image is in the same split whichever
-    classes and however many images an experiment uses. The publisher's splits are kept where every
-    record has one. `num_images` keeps a random subset of all splits, chosen by hash of the ids; of
-    a pair it keeps both or none. Two domains without `data.classes` keep the classes they contain.
-
-    Raises:
-      DataError: if `data.classes`, `domain_a` or `domain_b` names something unknown, no image of a
-        domain remains, the domains overlap, or an image has no partner and `data.paired` is set.
-    """
-    records = dataset.records
-    wanted = tuple(dict.fromkeys(data_config.classes)) or dataset.classes
-    unknown = [name for name in wanted if name not in dataset.classes]
-    if unknown:
-        raise DataError([_unknown_class(name, dataset.classes) for name in unknown])
-    domain_of = domains.assign(records, dataset.classes, data_config)
-
-    labels_kept = {dataset.classes.index(name) for name in wanted}
-    keep = [
-        row
-        for row, record in enumerate(records)
-        if not data_config.classes or record.label in labels_kept
-    ]
-    if domain_of.any():
-        keep = [row for row in keep if domain_of[row]]
-        found = {records[row].label for row in keep}
-        if not data_config.classes:
-            wanted = tuple(name for i, name in enumerate(wanted) if i in found)
-    if data_config.num_images:
-        keep = _subset(keep, records, data_config)
-    if not keep:
-        raise DataError(
-            [Fault("images", f"{dataset.name} has no images: see data.dir and num_images")]
-        )
-
-    ids = [record.id for record in records]
-    split_of = _splits(records, data_config)
-    label_of = {dataset.classes.index(name): index for index, name in enumerate(wanted)}
-    selection = Catalogue(
-        dataset=dataset,
-        classes=wanted,
-        records=tuple(records[row] for row in keep),
-        labels=np.asarray([label_of.get(records[row].label, UNLABELLED) for row in keep], np.int32),
-        splits=split_of[keep],
-        domains=domain_of[keep],
-        split_hash=splits.split_hash(ids, split_of),
-    )
-    domains.require_complete(selection.records, selection.domains, selection.splits, data_config)
-    return selection
-
-
-def _subset(rows: Sequence[int], records: tuple[Record, ...], data_config: DataConfig) -> list[int]:
-    """At most `num_images` of the rows, partners together, ascending."""
-    members: dict[str, list[int]] = {}
-    for row in rows:
-        members.setdefault(records[row].pair or records[row].id, []).append(row)
-    names = list(members)
-    kept: list[int] = []
-    for position in splits.hash_order(names, data_config.split_seed):
-        together = members[names[position]]
-        if len(kept) + len(together) > data_config.num_images:
-            break
-        kept += together
-    return sorted(kept)
-
-
-def _splits(records: tuple[Record, ...], data_config: DataConfig) -> np.ndarray:
-    published = [record.split for record in records]
-    if all(published):
-        return np.asarray(published, dtype="U5")
-    return splits.assign(
-        splits.strata([record.label for record in records], [record.domain for record in records]),
-        [record.group for record in records],
-        data_config.split_fractions,
-        data_config.split_seed,
-    )
-
-
-def _unknown_class(name: str, known: tuple[str, ...]) -> Fault:
-    hint = registry.did_you_mean(name, known) if known else "; the data set has no labels"
-    return Fault("unknown classes", f"data.classes names {name!r}, which is no class{hint}")
-
-
 def decode_record(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.ndarray:
     """Image `i` of the catalogue as it is prepared: uint8 (R, R, C), R = `load_resolution`.
 
@@ -234,6 +67,8 @@ def decode_record(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.n
         require_usable(record.image, side, field=enlarged)
         if data_config.channels == 1:
             require_grey(record.image)
+    if record.synthetic:
+        return read_image(record.image, data_config.channels)
     return FITS[data_config.fit](catalogue.dataset.read(record), side)
 
 
@@ -250,7 +85,8 @@ def decode_mask(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.nda
     Raises:
       DataError: if the file is truncated or unreadable.
     """
-    mask = catalogue.dataset.read_mask(catalogue.records[i])
+    record = catalogue.records[i]
+    mask = None if record.synthetic else catalogue.dataset.read_mask(record)
     if mask is None:
         return None
     picture = mask[..., None].astype(np.uint8) * 255

@@ -24,6 +24,7 @@ class Record:
       subgroups: columns that results are broken down by, such as age, sex, localization.
       domain: what kind of picture it is, such as "clinical"; "" where a data set has one kind.
       pair: records of different domains with the same pair, unless "", show the same thing.
+      synthetic: the image was made by a model.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Record:
     subgroups: Mapping[str, str] = dataclasses.field(default_factory=dict)
     domain: str = ""
     pair: str = ""
+    synthetic: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,8 +21,8 @@ import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
 from dermgan_jax import registry
+from dermgan_jax.data.catalogue import Catalogue, catalogue
 from dermgan_jax.data.datasets import chest_xray, derm7pt, ham10000
-from dermgan_jax.data.prepare import Catalogue, catalogue
 from dermgan_jax.data.splits import SPLITS
 
 
@@ -115,6 +115,8 @@ class Dermgan(tfds.core.GeneratorBasedBuilder):
                     "load_resolution": 0,
                     "channels": settings.channels,
                     "classes": (),
+                    "split_by": "group",
+                    "synthetic": "",
                     "domain_a": (),
                     "domain_b": (),
                     "paired": settings.paired,

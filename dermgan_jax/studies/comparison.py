@@ -15,9 +15,10 @@ import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import config as config_schema
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_files import write_npz
 from dermgan_jax.data.image_sets import ImageSet, choose, select
-from dermgan_jax.data.prepare import at_full_size, catalogue, prepare
+from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluate import LOWER_BOUND, evaluate_arrays, is_yardstick, warnings
 from dermgan_jax.metrics import power_spectrum

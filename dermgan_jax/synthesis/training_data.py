@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from dermgan_jax.data.catalogue import Catalogue, catalogue
 from dermgan_jax.data.image_sets import ImageSet, select
-from dermgan_jax.data.prepare import Catalogue, at_full_size, catalogue, prepare
+from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.errors import UserError
 from dermgan_jax.train import provenance
 from dermgan_jax.train.checkpoint import Checkpoints

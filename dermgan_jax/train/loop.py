@@ -19,8 +19,8 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
 from dermgan_jax.data import pipeline
+from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.check import cautions, checked_catalogue
-from dermgan_jax.data.prepare import Catalogue
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluate import LOWER_BOUND, is_yardstick
 from dermgan_jax.gans.base import Gan, Stage, Translator

@@ -13,7 +13,7 @@ from clu import parameter_overview
 
 from dermgan_jax import __version__
 from dermgan_jax import config as config_schema
-from dermgan_jax.data.prepare import Catalogue
+from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.gans.base import Gan, Variables
 from dermgan_jax.train.workdir import WorkDir, write_atomically
 
@@ -55,6 +55,7 @@ def data_card(data: Catalogue) -> dict[str, Any]:
         "dataset": data.dataset.name,
         "licence": data.dataset.licence,
         "synthetic": data.dataset.synthetic,
+        "synthetic_images": sum(record.synthetic for record in data.records),
         "classes": counts,
         "num_examples": num_examples,
         "split_hash": data.split_hash,

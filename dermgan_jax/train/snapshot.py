@@ -5,9 +5,10 @@ import functools
 import jax
 import numpy as np
 
+from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.image_files import grid, save_image, to_uint8
 from dermgan_jax.data.image_sets import select
-from dermgan_jax.data.prepare import Catalogue, at_full_size, prepare
+from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.evaluate import evaluate_arrays, is_yardstick
 from dermgan_jax.gans import sampling
 from dermgan_jax.gans.base import Gan, Stage, Variables

@@ -8,9 +8,10 @@ import jax
 import numpy as np
 
 from dermgan_jax import registry
+from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.image_files import grid, save_image, to_uint8
 from dermgan_jax.data.image_sets import ImageSet, evenly_spaced, select
-from dermgan_jax.data.prepare import Catalogue, at_full_size, decode_mask, prepare
+from dermgan_jax.data.prepare import at_full_size, decode_mask, prepare
 from dermgan_jax.evaluate import IDENTITY, MEAN_COLOUR, evaluate_arrays, is_yardstick
 from dermgan_jax.gans import translation
 from dermgan_jax.gans.base import Stage, Translator, Variables

@@ -2,9 +2,10 @@ import pytest
 from image_trees import write_image, write_table
 
 from dermgan_jax.data import prepare as preparation
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.check import cautions, check, checked_catalogue, summary
 from dermgan_jax.data.faults import DataError
-from dermgan_jax.data.prepare import catalogue, is_prepared, prepare
+from dermgan_jax.data.prepare import is_prepared, prepare
 
 
 def test_sound_data_has_no_faults_and_nothing_is_written(make_config, ham10000_dir):

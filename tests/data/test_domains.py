@@ -7,9 +7,10 @@ import pytest
 from image_trees import write_image
 
 from dermgan_jax import config as config_schema
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.check import check, summary
 from dermgan_jax.data.datasets import derm7pt
-from dermgan_jax.data.prepare import catalogue, prepare
+from dermgan_jax.data.prepare import prepare
 
 VIEWS = {"domain_a": ("clinical",), "domain_b": ("dermoscopic",)}
 XRAYS = {"domain_a": ("normal",), "domain_b": ("bacterial", "viral"), "channels": 1}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from dermgan_jax.data import pipeline
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.pipeline import downscale, open_feed, stream
-from dermgan_jax.data.prepare import catalogue, decode_record
+from dermgan_jax.data.prepare import decode_record
 from dermgan_jax.train.sharding import data_mesh
 
 CACHES = ("none", "host", "device")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from dermgan_jax.data.prepare import catalogue
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.tfds_builder import Config
 
 

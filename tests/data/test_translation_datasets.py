@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from image_trees import DERM7PT_COLUMNS, derm7pt_rows, write_image, write_table
 
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.datasets import chest_xray, derm7pt, image_folders, phantom, phantom_pairs
 from dermgan_jax.data.faults import DataError
-from dermgan_jax.data.prepare import catalogue
 
 # A subset of the real X-rays may lie beside the checkout.
 REAL_XRAYS = Path(__file__).parents[3] / "shared" / "data" / "chest_xray"

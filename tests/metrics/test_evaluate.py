@@ -9,8 +9,9 @@ from PIL import Image
 
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry, sides
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_files import write_npz, write_pngs
-from dermgan_jax.data.prepare import catalogue, prepare
+from dermgan_jax.data.prepare import prepare
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluate import evaluate, evaluate_arrays, table
 

@@ -8,7 +8,7 @@ import tiny_configs
 from PIL import Image
 from test_report import build, event_row, make_workdir, train_row
 
-from dermgan_jax.data import prepare
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.report import build as report
 from dermgan_jax.report import translation, translation_figure, translation_series
 from dermgan_jax.train import provenance
@@ -330,7 +330,7 @@ def test_epoch_is_that_of_training(paired):
     config = tiny_configs.pix2pix()
     config.data.paired = paired
     config.train.total_epochs = 3.0
-    data = prepare.catalogue(config.data)
+    data = catalogue(config.data)
     kept = np.delete(np.arange(len(data.records)), data.indices("train", "b")[0])
     data = dataclasses.replace(
         data,

@@ -11,9 +11,10 @@ from PIL import Image
 
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.datasets import phantom
 from dermgan_jax.data.image_files import write_npz, write_pngs
-from dermgan_jax.data.prepare import catalogue, prepare
+from dermgan_jax.data.prepare import prepare
 from dermgan_jax.errors import GateError, UserError
 from dermgan_jax.features import lpips_net
 from dermgan_jax.metrics import lpips
