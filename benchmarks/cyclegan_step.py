@@ -49,7 +49,7 @@ def our_step(width: int, blocks: int, side: int, batch: int) -> tuple[Callable, 
     run = compile_steps(recipe)
     stage = gan.stage(0)
     rates = {net: jnp.full(1, rate) for net, rate in stage.learning_rates.items()}
-    inputs, active = StageInputs(rates, {}), jnp.ones(1, bool)
+    inputs, active = StageInputs(rates, {}, jnp.zeros(1, jnp.uint32)), jnp.ones(1, bool)
     rng = np.random.default_rng(0)
 
     def step() -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from dermgan_jax.studies.comparison_config import comparison, read_experiment
+from dermgan_jax.studies.comparison_config import comparison
+from dermgan_jax.studies.experiments import read_experiment
 
 VARIANTS = ("", "ham10000_32", "phantom")
 MODELS = ("dcgan", "lapgan", "pgan")

@@ -167,7 +167,8 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
 
     require_name("dataset", data["dataset"], "data.dataset")
     for metric in evaluation["metrics"]:
-        require_name("metric", metric, "eval.metrics")
+        kind = registry.load("gan", config["gan"]["name"]).metric_kind
+        require_name(kind, metric, "eval.metrics")
     for key, value, known in (
         ("data.cache", data["cache"], CACHE_MODES),
         ("data.fit", data["fit"], FITS),
@@ -176,6 +177,7 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
         ("data.split_by", data["split_by"], ("group", "image")),
     ):
         require(value in known, f"{key} is {value!r}; expected one of {', '.join(known)}")
+    require(0 <= config["seed"] < 2**32, f"seed is {config['seed']}; from 0 to 4294967295")
     require(data["channels"] in (1, 3), f"data.channels is {data['channels']}; expected 1 or 3")
     require(data["resolution"] >= 4, f"data.resolution is {data['resolution']}; at least 4")
     require(

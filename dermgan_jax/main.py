@@ -63,6 +63,9 @@ _KEEP = flags.DEFINE_float("keep", None, "filter: share of each class to keep; d
 _THRESHOLD = flags.DEFINE_string(
     "threshold", None, "filter, instead of --keep: a score, or auto, from validation images"
 )
+_PROBABILITY = flags.DEFINE_float(
+    "probability", 0.98, "judge: from which an image counts as identified"
+)
 _FEATURES = flags.DEFINE_string(
     "features", "lite0", "filter, audit: where distances are taken; lite0, inception or pixels"
 )
@@ -133,14 +136,14 @@ def _train() -> int:
 
 
 def _study(workdir: Path) -> int:
-    from dermgan_jax.report import comparison as report
-    from dermgan_jax.studies import comparison
     from dermgan_jax.train.loop import FINISHED
 
-    if comparison.run(_CONFIG.value, workdir) != FINISHED:
+    kind = _CONFIG.value.study
+    run = registry.load("study", kind)
+    if run(FrozenConfigDict(_CONFIG.value), workdir, _weights_folder()) != FINISHED:
         print(f"stopped and saved; the same command continues {workdir}")
         return _EXIT_CODE_IF_STOPPED.value
-    print(f"report: {report.build(workdir)}")
+    print(f"report: {registry.load('study report', kind)(workdir)}")
     return 0
 
 
@@ -274,6 +277,26 @@ def _audit() -> None:
     )
 
 
+def _judge() -> None:
+    import json
+
+    from dermgan_jax.classify.judging import judge_images
+    from dermgan_jax.train.workdir import write_atomically
+
+    found = judge_images(
+        _workdir(),
+        _required(_FAKE),
+        threshold=_PROBABILITY.value,
+        checkpoint=_CHECKPOINT.value,
+    )
+    print(found.text())
+    if _OUT.value:
+        out = Path(_OUT.value)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out, json.dumps(found.result, indent=2) + "\n")
+        print(f"written: {out}")
+
+
 def _evaluate() -> None:
     import json
 
@@ -307,11 +330,13 @@ def _evaluate() -> None:
 
 
 def _report() -> None:
-    from dermgan_jax.report import build, comparison
-    from dermgan_jax.studies.comparison import is_study
+    from dermgan_jax.report.build import build
+    from dermgan_jax.studies import study_folder
 
-    kind = comparison if is_study(_workdir()) else build
-    print(f"report: {kind.build(_workdir())}")
+    workdir = _workdir()
+    if study_folder.is_study(workdir):
+        build = registry.load("study report", study_folder.kind(workdir))
+    print(f"report: {build(workdir)}")
 
 
 def _weights() -> None:
@@ -340,6 +365,7 @@ MODES: dict[str, Callable[[], int | None]] = {
     "project": _project,
     "filter": _filter,
     "audit": _audit,
+    "judge": _judge,
     "import": _import,
     "export": _export,
     "evaluate": _evaluate,
@@ -389,6 +415,8 @@ def main() -> int:
         logging.use_absl_handler()
         # Orbax logs the stack traces of errors that we turn into messages.
         logging.set_verbosity(logging.FATAL)
+        if _WEIGHTS.value:
+            os.environ["DERMGAN_WEIGHTS"] = _WEIGHTS.value  # where every part looks first
         set_up_jax()
         return MODES[_MODE.value]() or 0
     except UserError as error:

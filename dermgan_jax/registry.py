@@ -15,6 +15,7 @@ REGISTRY = {
         "dcgan": "dermgan_jax.gans.dcgan:DeepConvolutionalGan",
         "lapgan": "dermgan_jax.gans.lapgan:LaplacianGan",
         "stylegan2": "dermgan_jax.gans.stylegan2:StyleGan2",
+        "classifier": "dermgan_jax.classify.classifier:Classifier",
     },
     "dataset": {
         "phantom": "dermgan_jax.data.datasets.phantom:load",
@@ -43,6 +44,20 @@ REGISTRY = {
         "lpips_diversity": "dermgan_jax.metrics.registered:LPIPS_DIVERSITY",
         "ssim": "dermgan_jax.metrics.registered:SSIM",
         "psnr": "dermgan_jax.metrics.registered:PSNR",
+    },
+    "classifier_metric": {
+        "loss": "dermgan_jax.train.classifier_snapshot:loss",
+        "accuracy": "dermgan_jax.train.classifier_snapshot:accuracy",
+        "balanced_accuracy": "dermgan_jax.train.classifier_snapshot:balanced_accuracy",
+        "auc": "dermgan_jax.train.classifier_snapshot:auc",
+    },
+    "study": {
+        "comparison": "dermgan_jax.studies.comparison:run",
+        "augmentation": "dermgan_jax.studies.augmentation:run",
+    },
+    "study report": {
+        "comparison": "dermgan_jax.report.comparison:build",
+        "augmentation": "dermgan_jax.report.augmentation:build",
     },
     # From files of the PyTorch originals, and back.
     "importer": {

@@ -53,7 +53,8 @@ def first_call(recipe, config, images_seen=0):
     stage = recipe.gan.stage(images_seen)
     feed = pipeline.open_feed(host, data, recipe.mesh)
     batches = feed.take(images_seen, (1, recipe.repeats, stage.batch_size), stage.image_size)
-    inputs = StageInputs(loop.stack([stage.learning_rates]), loop.stack([stage.traced]))
+    seed = np.full(1, recipe.gan.config.seed, np.uint32)
+    inputs = StageInputs(loop.stack([stage.learning_rates]), loop.stack([stage.traced]), seed)
     return batches, inputs, stage
 
 

@@ -110,6 +110,19 @@ def stylegan2():
     return config
 
 
+def classifier():
+    """A tiny ResNet of which two stages of three are trained, at 16x16: 12 iterations."""
+    config = _phantoms(experiment("classifier"), 16)
+    config.train.update({"total_kimg": 0.096, "total_epochs": 0.0, "batch_size": 8})
+    config.checkpoint.every_epochs = 0.0
+    config.eval.update({"snapshot_epochs": 0.0, "snapshot_kimg": 0.064})
+    config.eval.update({"every_epochs": 0.0, "every_kimg": 0.04})
+    config.gan.update({"network": "tiny", "pretrained": False, "image_size": 16})
+    config.gan.update({"trained_stages": 2, "hidden": (8,), "augment": "classical"})
+    config.gan.plateau_patience = 1
+    return config
+
+
 TINY = {
     "pgan": pgan,
     "cyclegan": cyclegan,
@@ -118,6 +131,7 @@ TINY = {
     "dcgan": dcgan,
     "lapgan": lapgan,
     "stylegan2": stylegan2,
+    "classifier": classifier,
     "toy": toy,
 }
 

@@ -13,6 +13,7 @@ from flax.linen import relu6
 from jax import Array
 
 from dermgan_jax.features import torch_layout
+from dermgan_jax.nets.depthwise import DepthwiseConv
 
 IMAGE_SIZE = 224  # of training on ImageNet; others work
 FEATURES = 1280
@@ -33,33 +34,52 @@ class EfficientNetLite0(nn.Module):
     """Parameters are named as those of the package efficientnet-lite-pytorch, without leading "_".
 
     Attributes:
-      num_classes: of the last layer.
+      num_classes: of the last layer; 0 leaves it out.
+      begin, end: only stages `begin` to `end` - 1 are there. Stage 0 is the stem, then come those
+        of `STAGES`, and the last one is the 1×1 convolution with the pooling after it.
     """
 
     num_classes: int = 1000
+    begin: int = 0
+    end: int | None = None
+
+    @property
+    def num_stages(self) -> int:
+        """Of the whole network."""
+        return len(STAGES) + 2
 
     @nn.compact
-    def __call__(self, images: Array, train: bool = False) -> tuple[Array, Array]:
-        """Pooled features (N, 1280) and logits (N, classes).
+    def __call__(self, images: Array, train: bool = False) -> tuple[Array, Array] | Array:
+        """Pooled features (N, 1280) and logits (N, classes); what the part gives out.
 
         Args:
-          images: float (N, H, W, 3) in [-1, 1]; the weights were trained at 224×224.
+          images: float (N, H, W, 3) in [-1, 1]; the weights were trained at 224×224. For a later
+            part, what the part before gives out.
           train: normalise by the batch, and update the running statistics ("batch_stats").
+
+        Returns:
+          Of the last part without a last layer, the features alone; of other parts, (N, h, w, C).
         """
-        x = nn.Conv(32, (3, 3), 2, use_bias=False, name="conv_stem")(images)
-        x = relu6(batch_norm(train, "bn0")(x))
-        index = 0
-        for blocks, kernel, stride, expansion, channels in STAGES:
-            for block in range(blocks):
-                step = stride if block == 0 else 1
-                layer = InvertedBottleneck(
-                    channels, kernel, step, expansion, name=f"blocks_{index}"
-                )
-                x = layer(x, train)
-                index += 1
-        x = nn.Conv(FEATURES, (1, 1), use_bias=False, name="conv_head")(x)
-        features = relu6(batch_norm(train, "bn1")(x)).mean(axis=(1, 2))
-        return features, nn.Dense(self.num_classes, name="fc")(features)
+        x = images
+        for stage in range(self.num_stages)[self.begin : self.end]:
+            x = self._stage(x, stage, train)
+        if self.end not in (None, self.num_stages) or not self.num_classes:
+            return x
+        return x, nn.Dense(self.num_classes, name="fc")(x)
+
+    def _stage(self, x: Array, stage: int, train: bool) -> Array:
+        if stage == 0:
+            x = nn.Conv(32, (3, 3), 2, use_bias=False, name="conv_stem")(x)
+            return relu6(batch_norm(train, "bn0")(x))
+        if stage == self.num_stages - 1:
+            x = nn.Conv(FEATURES, (1, 1), use_bias=False, name="conv_head")(x)
+            return relu6(batch_norm(train, "bn1")(x)).mean(axis=(1, 2))
+        blocks, kernel, stride, expansion, channels = STAGES[stage - 1]
+        before = sum(depth for depth, *_ in STAGES[: stage - 1])
+        for block in range(blocks):
+            step, name = (stride if block == 0 else 1), f"blocks_{before + block}"
+            x = InvertedBottleneck(channels, kernel, step, expansion, name=name)(x, train)
+        return x
 
 
 class InvertedBottleneck(nn.Module):
@@ -76,14 +96,7 @@ class InvertedBottleneck(nn.Module):
         if self.expansion > 1:
             x = nn.Conv(width, (1, 1), use_bias=False, name="expand_conv")(x)
             x = relu6(batch_norm(train, "bn0")(x))
-        depthwise = nn.Conv(
-            width,
-            (self.kernel, self.kernel),
-            self.stride,
-            feature_group_count=width,
-            use_bias=False,
-            name="depthwise_conv",
-        )
+        depthwise = DepthwiseConv(self.kernel, self.stride, name="depthwise_conv")
         x = relu6(batch_norm(train, "bn1")(depthwise(x)))
         x = nn.Conv(self.channels, (1, 1), use_bias=False, name="project_conv")(x)
         x = batch_norm(train, "bn2")(x)

@@ -19,12 +19,14 @@ class ResNet(nn.Module):
     """Parameters are named as torchvision's. The defaults are ResNet-50 v1.5.
 
     Attributes:
-      num_classes: of the last layer.
+      num_classes: of the last layer; 0 leaves it out.
       depths: blocks per stage.
       widths: channels that each stage gives out.
       stem_width: channels of the first convolution.
       bottleneck: blocks of 1×1, 3×3, 1×1 convolutions rather than two of 3×3.
       stride_in_1x1: bottlenecks shrink in their first convolution (v1) rather than the 3×3 (v1.5).
+      begin, end: only stages `begin` to `end` - 1 are there. Stage 0 is the stem, then come those
+        of `depths`, the last one with the pooling after it.
     """
 
     num_classes: int = 1000
@@ -33,30 +35,47 @@ class ResNet(nn.Module):
     stem_width: int = 64
     bottleneck: bool = True
     stride_in_1x1: bool = False
+    begin: int = 0
+    end: int | None = None
+
+    @property
+    def num_stages(self) -> int:
+        """Of the whole network."""
+        return 1 + len(self.depths)
 
     @nn.compact
-    def __call__(self, images: Array, train: bool = False) -> tuple[Array, Array]:
-        """Pooled features (N, widths[-1]) and logits (N, classes).
+    def __call__(self, images: Array, train: bool = False) -> tuple[Array, Array] | Array:
+        """Pooled features (N, widths[-1]) and logits (N, classes); what the part gives out.
 
         Args:
           images: float (N, H, W, 3), normalised as the weights want it: torchvision's by ImageNet's
-            mean and deviation.
+            mean and deviation. For a later part, what the part before gives out.
           train: normalise by the batch, and update the running statistics ("batch_stats").
+
+        Returns:
+          Of the last part without a last layer, the features alone; of other parts, (N, h, w, C).
         """
-        x = conv(self.stem_width, 7, "conv1", stride=2)(images)
-        x = nn.relu(batch_norm(train, "bn1")(x))
-        x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
-        for stage, (depth, width) in enumerate(zip(self.depths, self.widths, strict=True)):
-            for block in range(depth):
-                stride = 2 if stage > 0 and block == 0 else 1
-                name = f"layer{stage + 1}_{block}"
-                if self.bottleneck:
-                    layer = Bottleneck(width, stride, self.stride_in_1x1, name=name)
-                else:
-                    layer = BasicBlock(width, stride, name=name)
-                x = layer(x, train)
-        features = x.mean(axis=(1, 2))
-        return features, nn.Dense(self.num_classes, name="fc")(features)
+        x = images
+        for stage in range(self.num_stages)[self.begin : self.end]:
+            x = self._stage(x, stage, train)
+        if self.end not in (None, self.num_stages) or not self.num_classes:
+            return x
+        return x, nn.Dense(self.num_classes, name="fc")(x)
+
+    def _stage(self, x: Array, stage: int, train: bool) -> Array:
+        if stage == 0:
+            x = conv(self.stem_width, 7, "conv1", stride=2)(x)
+            x = nn.relu(batch_norm(train, "bn1")(x))
+            return nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+        for block in range(self.depths[stage - 1]):
+            stride = 2 if stage > 1 and block == 0 else 1
+            width, name = self.widths[stage - 1], f"layer{stage}_{block}"
+            if self.bottleneck:
+                layer = Bottleneck(width, stride, self.stride_in_1x1, name=name)
+            else:
+                layer = BasicBlock(width, stride, name=name)
+            x = layer(x, train)
+        return x.mean(axis=(1, 2)) if stage == self.num_stages - 1 else x
 
 
 ResNet50 = ResNet

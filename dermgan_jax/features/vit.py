@@ -21,7 +21,7 @@ class VisionTransformer(nn.Module):
     """Parameters are named as timm's. The defaults are ViT-B/16 at 224×224.
 
     Attributes:
-      num_classes: of the last layer.
+      num_classes: of the last layer; 0 leaves it out.
       width: of a token.
       depth: blocks.
       heads: of the attention.
@@ -29,6 +29,8 @@ class VisionTransformer(nn.Module):
       image_size: side in pixels of the square images that the positions were learned on.
       patch: side of a patch in pixels.
       epsilon: of the layer norms: 1e-6 for timm and torchvision, 1e-12 for Hugging Face.
+      begin, end: only stages `begin` to `end` - 1 are there. Stage 0 is the embedding of patches,
+        then comes one per block, the last one with the norm after it.
     """
 
     num_classes: int = 1000
@@ -39,16 +41,45 @@ class VisionTransformer(nn.Module):
     image_size: int = 224
     patch: int = 16
     epsilon: float = 1e-6
+    begin: int = 0
+    end: int | None = None
+
+    @property
+    def num_stages(self) -> int:
+        """Of the whole network."""
+        return 1 + self.depth
 
     @nn.compact
-    def __call__(self, images: Array) -> tuple[Array, Array]:
+    def __call__(self, images: Array, train: bool = False) -> tuple[Array, Array] | Array:
         """Features, the normalised class token (N, width), and logits (N, classes).
 
         Args:
           images: float (N, H, W, 3), sides divisible by `patch`, normalised as the weights want it:
             torchvision's and DeiT's by ImageNet's mean and deviation, Hugging Face's and timm's
-            "augreg" to [-1, 1]. Learned positions are interpolated to other sizes.
+            "augreg" to [-1, 1]. Learned positions are interpolated to other sizes. For a later
+            part, the tokens that the part before gives out.
+          train: as for networks that differ in training; this one does not.
+
+        Returns:
+          Of the last part without a last layer, the features alone; of other parts, the tokens
+          (N, T, width).
         """
+        del train
+        x = images
+        for stage in range(self.num_stages)[self.begin : self.end]:
+            if stage == 0:
+                x = self._embed(x)
+            else:
+                name = f"blocks_{stage - 1}"
+                x = Block(self.heads, self.hidden, self.epsilon, name=name)(x)
+        if self.end not in (None, self.num_stages):
+            return x
+        if self.begin < self.num_stages:
+            x = nn.LayerNorm(self.epsilon, name="norm")(x)[:, 0]
+        return (x, nn.Dense(self.num_classes, name="head")(x)) if self.num_classes else x
+
+    def _embed(self, images: Array) -> Array:
+        """Patches and class token with their positions: (N, T, width)."""
         patches = nn.Conv(
             self.width, (self.patch,) * 2, self.patch, padding="VALID", name="patch_embed_proj"
         )(images)
@@ -63,11 +94,7 @@ class VisionTransformer(nn.Module):
             ],
             axis=1,
         )
-        x += interpolate_positions(positions, rows, columns)
-        for block in range(self.depth):
-            x = Block(self.heads, self.hidden, self.epsilon, name=f"blocks_{block}")(x)
-        features = nn.LayerNorm(self.epsilon, name="norm")(x)[:, 0]
-        return features, nn.Dense(self.num_classes, name="head")(features)
+        return x + interpolate_positions(positions, rows, columns).astype(x.dtype)
 
 
 ViTB16 = VisionTransformer

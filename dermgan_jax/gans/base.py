@@ -12,8 +12,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from dermgan_jax.data import pipeline
+from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.records import DataSpec
 
 # net name -> {"params": ..., and further collections such as "batch_stats"}
@@ -134,6 +137,8 @@ class Gan(abc.ABC):
 
     # Nets whose weights are averaged; the averages are what is used and evaluated.
     averaged: ClassVar[tuple[str, ...]] = ()
+    # The registered kind of what `eval.metrics` names.
+    metric_kind: ClassVar[str] = "metric"
 
     @staticmethod
     @abc.abstractmethod
@@ -155,6 +160,35 @@ class Gan(abc.ABC):
         """The GAN's own part of the training state (image pools, augmentation strength)."""
         del rng
         return {}
+
+    def pretrained(self, variables: Variables) -> Variables:
+        """Initial variables with published weights in place of some; read on the host, once."""
+        return variables
+
+    def open_feed(self, catalogue: Catalogue, mesh: Mesh, variables: Variables) -> pipeline.Feed:
+        """What the phases are fed; by default the images of `data.split`."""
+        del variables
+        return pipeline.open_feed(self.config, catalogue, mesh)
+
+    def observe(self, extra: Any, values: Mapping[str, float]) -> Any:
+        """The GAN's own state after an evaluation during training; unchanged unless overridden.
+
+        Args:
+          extra: before it.
+          values: metric name -> finite value.
+        """
+        del values
+        return extra
+
+    def learning_rate_scale(self, extra: Any) -> jax.Array | float:
+        """What the learning rates of all nets are multiplied by."""
+        del extra
+        return 1.0
+
+    def done(self, extra: Any) -> bool:
+        """Whether training ends here, before all images are shown; asked after `observe`."""
+        del extra
+        return False
 
     def adam(self, net: str) -> Mapping[str, float]:
         """The decay rates "b1", "b2" and "eps" of one net's Adam."""

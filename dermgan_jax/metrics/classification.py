@@ -9,7 +9,7 @@ from dermgan_jax.errors import UserError
 
 
 class ClassScores(NamedTuple):
-    """One-against-the-rest scores per class (k,).
+    """One-against-the-rest scores per class, (k,), or (r, k) from r matrices.
 
     `recall` is NaN for a class without images and `specificity` for one that has all. A class that
     is never predicted has precision 0; F1 is 0 where recall and precision are.
@@ -22,18 +22,41 @@ class ClassScores(NamedTuple):
     support: np.ndarray
 
 
-def confusion_matrix(true: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
-    """Counts (k, k), rows true and columns predicted, from classes 0 to k − 1 of shape (n,)."""
-    confusion = np.zeros((num_classes, num_classes), np.int64)
-    np.add.at(confusion, (true, predicted), 1)
-    return confusion
+class RocCurve(NamedTuple):
+    """Weight of what is called positive as the threshold falls: the corners of the curve.
+
+    Both (corners,), or (corners, r) under r sets of weights; from nothing to everything.
+    """
+
+    false: np.ndarray
+    true: np.ndarray
+
+
+def confusion_matrix(
+    true: np.ndarray, predicted: np.ndarray, num_classes: int, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Rows true and columns predicted, from classes 0 to k − 1 of shape (n,).
+
+    Args:
+      true, predicted: int (n,).
+      num_classes: k.
+      weights: how often each image counts, >= 0: (n,), or (r, n) for r matrices at once.
+
+    Returns:
+      Counts, int (k, k); with weights float (k, k) or (r, k, k).
+    """
+    cells, size = true * num_classes + predicted, num_classes**2
+    if weights is None:
+        return np.bincount(cells, minlength=size).reshape(num_classes, num_classes)
+    sums = weights @ (cells[:, None] == np.arange(size)).astype(np.float64)
+    return sums.reshape(*sums.shape[:-1], num_classes, num_classes)
 
 
 def class_scores(confusion: np.ndarray) -> ClassScores:
-    """Scores of each class from a `confusion_matrix`."""
-    hits = np.diag(confusion)
-    support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
-    negatives = confusion.sum() - support
+    """Scores of each class from a `confusion_matrix`, or from several (r, k, k)."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    support, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    negatives = support.sum(axis=-1, keepdims=True) - support
     return ClassScores(
         recall=_divide(hits, support, np.nan),
         precision=_divide(hits, predicted, 0.0),
@@ -44,27 +67,33 @@ def class_scores(confusion: np.ndarray) -> ClassScores:
 
 
 def _divide(numerator: np.ndarray, denominator: np.ndarray, otherwise: float) -> np.ndarray:
-    out = np.full(len(numerator), otherwise)
+    out = np.full(np.shape(numerator), otherwise)
     return np.divide(numerator, denominator, out=out, where=denominator > 0)
 
 
-def accuracy(confusion: np.ndarray) -> float:
-    """Share of right answers; equals micro-averaged recall, precision and F1."""
-    return float(np.trace(confusion) / confusion.sum())
+def accuracy(confusion: np.ndarray) -> float | np.ndarray:
+    """Share of right answers; equals micro-averaged recall, precision and F1.
+
+    A float, or (r,) from several matrices.
+    """
+    share = np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1))
+    return float(share) if confusion.ndim == 2 else share
 
 
-def balanced_accuracy(confusion: np.ndarray, *, adjusted: bool = False) -> float:
+def balanced_accuracy(confusion: np.ndarray, *, adjusted: bool = False) -> float | np.ndarray:
     """Mean recall over the classes that have images, the score of ISIC 2018 task 3.
 
     Args:
-      confusion: see `confusion_matrix`.
+      confusion: see `confusion_matrix`; several (r, k, k) give (r,).
       adjusted: rescale so that guessing scores 0 and being always right 1.
     """
     scores = class_scores(confusion)
     present = scores.support > 0
-    mean = float(scores.recall[present].mean())
-    chance = 1 / present.sum()
-    return float((mean - chance) / (1 - chance)) if adjusted else mean
+    mean = scores.recall.mean(axis=-1, where=present)
+    if adjusted:
+        chance = 1 / present.sum(axis=-1)
+        mean = (mean - chance) / (1 - chance)
+    return float(mean) if confusion.ndim == 2 else mean
 
 
 def matthews_correlation(confusion: np.ndarray) -> float:
@@ -82,12 +111,16 @@ def log_loss(true: np.ndarray, probabilities: np.ndarray) -> float:
     return float(-np.log(np.maximum(p, np.finfo(np.float64).eps)).mean())
 
 
-def auc(positive: np.ndarray, scores: np.ndarray) -> float:
+def auc(
+    positive: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None
+) -> float | np.ndarray:
     """Area under the ROC curve: how often a positive outscores a negative, ties counting half.
 
     Args:
       positive: bool (n,).
       scores: (n,), higher for positives.
+      weights: how often each image counts, >= 0: (n,), or (r, n) for areas (r,), which are NaN
+        where the weights leave only positives or only negatives.
 
     Raises:
       UserError: if there are only positives or only negatives.
@@ -95,8 +128,40 @@ def auc(positive: np.ndarray, scores: np.ndarray) -> float:
     num = int(positive.sum())
     if num in (0, len(positive)):
         raise UserError(f"AUC: {num} of {len(positive)} images are positive; it needs both kinds")
+    if weights is not None:
+        area = roc_area(roc_curve(positive, scores, weights))
+        return float(area) if weights.ndim == 1 else area
     ranks = rankdata(scores)[positive].sum()
     return float((ranks - num * (num + 1) / 2) / (num * (len(positive) - num)))
+
+
+def roc_curve(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> RocCurve:
+    """What is called positive at each threshold; arguments as of `auc`.
+
+    Equal scores pass the threshold together. Where only positives or only negatives do so one
+    after another, the curve is straight and the thresholds between are left out.
+    """
+    order = np.argsort(-scores, kind="stable")
+    scores, positive, weights = scores[order], positive[order], weights.T[order]
+    starts = np.flatnonzero(np.append(True, np.diff(scores) != 0))
+    share = np.add.reduceat(positive.astype(np.float64), starts) / np.diff(
+        starts, append=len(order)
+    )
+    turns = np.append(True, np.diff(share) != 0) | ((share > 0) & (share < 1))
+    of_positives = weights * positive.reshape(-1, *[1] * (weights.ndim - 1))
+    nothing = np.zeros((1, *weights.shape[1:]))
+    true, everything = (
+        np.cumsum(np.concatenate([nothing, np.add.reduceat(part, starts[turns])]), axis=0)
+        for part in (of_positives, weights)
+    )
+    return RocCurve(false=everything - true, true=true)
+
+
+def roc_area(curve: RocCurve) -> np.ndarray:
+    """Area under a `roc_curve` by trapezoids, () or (r,); NaN where either kind has no weight."""
+    heights = (curve.true[1:] + curve.true[:-1]) / 2
+    area = np.einsum("t...,t...->...", np.diff(curve.false, axis=0), heights)
+    return _divide(area, curve.true[-1] * curve.false[-1], np.nan)
 
 
 def auc_one_vs_rest(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

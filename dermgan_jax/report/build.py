@@ -1,6 +1,7 @@
 """The report of one work directory: a single HTML file that needs nothing beside it."""
 
 import datetime
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
+from dermgan_jax import registry
 from dermgan_jax.errors import UserError
 from dermgan_jax.report import (
     figures,
@@ -69,6 +71,7 @@ def page(workdir: Path) -> dict[str, Any]:
     sheets = _sheets(WorkDir(workdir).samples)
     epoch = translation_series.epoch_length(config, card)
     translated = translation_series.is_translator(config, rows)
+    classified = config["gan"]["name"] == "classifier"
     metrics = [] if translated else [metric_table(rows, name) for name in metric_names(rows)]
     return {
         "title": config["title"] or workdir.resolve().name,
@@ -81,11 +84,12 @@ def page(workdir: Path) -> dict[str, Any]:
         "earlier": sheets[:-1],
         "metrics": metrics,
         "translated": translated,
+        "classified": classified,
         "translation": translation.sections(rows, config, epoch) if translated else None,
         "columns": translation.sheet_columns(sheets[-1]["drawn_width"], config)
         if translated and sheets
         else [],
-        "plots": plots(rows),
+        "plots": classifier_plots(rows) if classified else plots(rows),
         "card": card,
         "splits": ("train", "val", "test"),
         "events": [{**row, "when": _utc(row["time"])} for row in rows if row["kind"] == "event"],
@@ -164,7 +168,9 @@ def metric_table(rows: figures.Rows, name: str) -> dict[str, Any]:
         "lines": metric_lines(list(columns.values()), text.whole),
         "protocol": latest["protocol"],
         "direction": metric_values.direction(latest),
-        "images": metric_values.images(latest),
+        "images": f"{latest['n']:,} validation images"
+        if name in registry.names("classifier_metric")
+        else metric_values.images(latest),
         "bound_images": bound and metric_values.images(bound, fake=""),
         "classes": class_pairs(measured[-1]["metrics"], name),
         "cautions": metric_values.cautions(name, latest),
@@ -232,6 +238,31 @@ def plots(rows: figures.Rows) -> list[dict[str, Any]]:
             "Pauses for compilation and evaluation are part of it.",
         ),
     )
+    return _shown(drawn)
+
+
+def classifier_plots(rows: figures.Rows) -> list[dict[str, Any]]:
+    """As `plots`, of a classifier."""
+    curves = functools.partial(figures.training_and_validation, rows)
+    drawn = (
+        (
+            "Loss",
+            curves("loss", "classify/loss", "cross entropy"),
+            "A validation loss that rises while the other falls: the training images are learned "
+            "by heart.",
+        ),
+        ("Accuracy", curves("accuracy", "classify/accuracy", "share of images"), ""),
+        (
+            "Confusions at the end",
+            figures.confusion(rows),
+            "Validation images; the darker, the larger the share of the true class.",
+        ),
+        ("Throughput", figures.throughput(rows), "Pauses for compilation are part of it."),
+    )
+    return _shown(drawn)
+
+
+def _shown(drawn: Sequence[tuple[str, Figure | None, str]]) -> list[dict[str, Any]]:
     return [
         {"title": title, "svg": _svg(figure, title), "note": note}
         for title, figure, note in drawn

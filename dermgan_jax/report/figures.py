@@ -13,6 +13,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from dermgan_jax.report import metric_values
@@ -53,6 +54,58 @@ def stage_spans(rows: Rows) -> list[StageSpan]:
 def losses(rows: Rows) -> Figure | None:
     """Each phase's loss. None without train rows, as for every figure here."""
     return _metrics_figure(rows, {name: name for name in _metric_names(rows, "/loss")}, "loss")
+
+
+def training_and_validation(rows: Rows, name: str, trained: str, label: str) -> Figure | None:
+    """A metric of a classifier in training and of its validation images.
+
+    Args:
+      rows: of metrics.jsonl.
+      name: of the evaluated metric, such as "loss".
+      trained: the same in the train rows, such as "classify/loss".
+      label: of the vertical axis.
+    """
+    kimg, values = _series(rows, lambda row: row["metrics"].get(trained))
+    measured = [row for row in evaluations(rows) if name in row["metrics"]]
+    if not len(kimg):
+        return None
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure(label)
+        _draw(axes, kimg, values, SERIES[0], "training, with dropout and augmentation")
+        axes.plot(
+            [row["images"] / 1000 for row in measured],
+            [_number(row["metrics"][name]["value"]) for row in measured],
+            color=SERIES[1],
+            label="validation",
+        )
+        _finish(axes, rows)
+    return figure
+
+
+def confusion(rows: Rows) -> Figure | None:
+    """Which classes the latest evaluation takes for which: counts, shaded by the share of a row."""
+    found = [row["metrics"].get("accuracy", {}) for row in evaluations(rows)]
+    found = [value for value in found if "confusion" in value]
+    if not found:
+        return None
+    counts, names = np.array(found[-1]["confusion"]), found[-1]["classes"]
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = range(len(names))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, max(HEIGHT, 0.45 * len(names))), layout="constrained")
+        axes = figure.subplots()
+        for true in side:
+            for said in side:
+                place = (said - 0.5, true - 0.5)
+                share = float(shares[true, said])
+                axes.add_patch(Rectangle(place, 1, 1, color=SERIES[0], alpha=share, linewidth=0))
+                text = f"{counts[true, said]:,}"
+                axes.text(said, true, text, ha="center", va="center", fontsize=8)
+        axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5))
+        axes.set_xticks(side, names, rotation=30 if len(names) > 4 else 0)
+        axes.set_yticks(side, names)
+        axes.set(xlabel="taken for", ylabel="true class")
+    return figure
 
 
 def scores(rows: Rows) -> Figure | None:

@@ -111,6 +111,36 @@ METRICS = {
         "kernel distance",
         "As KID, in the features of another network: not comparable with KID.",
     ),
+    "balanced_accuracy": MetricText(
+        "Balanced accuracy",
+        "Balanced accuracy",
+        "mean recall",
+        "The share of each class's validation images that are recognised, averaged over the "
+        "classes, so that rare ones count as much as frequent ones.",
+        "average",
+    ),
+    "accuracy": MetricText(
+        "Accuracy",
+        "Accuracy",
+        "share of images",
+        "The share of validation images whose likeliest class is the true one; frequent classes "
+        "decide it.",
+    ),
+    "auc": MetricText(
+        "Area under the ROC curve (AUC), each class against the rest",
+        "AUC",
+        "AUC",
+        "How often an image of a class is given a higher probability of it than one of another "
+        "class; 0.5 is guessing.",
+        "average",
+    ),
+    "loss": MetricText(
+        "Validation loss (cross entropy)",
+        "Validation loss",
+        "cross entropy",
+        "How little probability the true class is given; plateaus of it reduce the learning rate "
+        "and end training.",
+    ),
     "lpips": MetricText(
         "Perceptual distance of pairs (LPIPS)",
         "LPIPS",

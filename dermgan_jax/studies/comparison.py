@@ -5,7 +5,6 @@ be stopped anywhere and continues with the same command.
 """
 
 import csv
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,38 +13,34 @@ from typing import Any
 import numpy as np
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax import config as config_schema
+from dermgan_jax import registry
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_files import write_npz
 from dermgan_jax.data.image_sets import ImageSet, choose, select
 from dermgan_jax.data.prepare import at_full_size, prepare
-from dermgan_jax.errors import UserError
 from dermgan_jax.evaluate import LOWER_BOUND, evaluate_arrays, is_yardstick, warnings
 from dermgan_jax.metrics import power_spectrum
 from dermgan_jax.report.build import build
 from dermgan_jax.studies.comparison_config import experiments
+from dermgan_jax.studies.study_folder import adopt, kept, key_of
 from dermgan_jax.synthesis.generate import sample_workdir
 from dermgan_jax.synthesis.interpolate import interpolate
 from dermgan_jax.train.loop import FINISHED, train
 from dermgan_jax.train.workdir import write_atomically
 
-STUDY_FILE, RESULT_FILE, TABLE_FILE = "study.json", "comparison.json", "table.csv"
+RESULT_FILE, TABLE_FILE = "comparison.json", "table.csv"
 OF_MODEL = "comparison.json"  # in the model's own work directory
 CHANGEABLE = ("total_kimg", "num_images", "metrics")  # between two runs of a study
 EXAMPLES = 24  # images of a model that the report shows
 
 
-def is_study(path: Path) -> bool:
-    """Whether a folder holds a study."""
-    return (path / STUDY_FILE).is_file()
-
-
-def run(config: FrozenConfigDict, path: Path) -> str:
+def run(config: FrozenConfigDict, path: Path, weights: Path | None = None) -> str:
     """Trains every model, measures it, and writes comparison.json and table.csv.
 
     Args:
       config: of `comparison_config.comparison`.
       path: the study's folder, new or of the same configuration.
+      weights: folder where pretrained weights are looked for first.
 
     Returns:
       "finished" or "preempted", as training does.
@@ -54,17 +49,18 @@ def run(config: FrozenConfigDict, path: Path) -> str:
       UserError: if the configuration, the data or the folder is at fault.
     """
     models = experiments(config)
-    _adopt(config, path)
+    _require_weights(config, weights)
+    adopt(config, path, CHANGEABLE)
     measured = {}
     for name, experiment in models.items():
-        found = kept(path / name, config)
+        found = kept(path / name / OF_MODEL, _key(config))
         if found is None:
             print(f"== {name}")
             outcome = train(experiment, path / name)
             if outcome != FINISHED:
                 return outcome
             build(path / name)
-            found = measure(path / name, config, experiment)
+            found = measure(path / name, config, experiment, weights)
         measured[name] = found
     result = {
         "title": config.title,
@@ -78,46 +74,32 @@ def run(config: FrozenConfigDict, path: Path) -> str:
     return FINISHED
 
 
-def _adopt(config: FrozenConfigDict, path: Path) -> None:
-    """Makes the folder that of the study, or finds that it is."""
-    file = path / STUDY_FILE
-    if file.is_file():
-        stored = json.loads(file.read_text())
-        found = [
-            line
-            for line in config_schema.differences(stored, config)
-            if line.partition(":")[0] not in CHANGEABLE
-        ]
-        if found:
-            raise UserError(
-                f"{path} holds a study with another configuration:\n"
-                + "\n".join(f"  {line}" for line in found)
-                + "\nUse another --workdir"
-            )
-    path.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, config_schema.to_json(config))
+def _require_weights(config: FrozenConfigDict, folder: Path | None) -> None:
+    """Fails now, rather than after days of training, if a metric's weights are not there."""
+    for name in config.metrics:
+        load_extractor = registry.load("metric", name).load_extractor
+        if load_extractor is not None:
+            load_extractor(folder)
 
 
 def _key(config: FrozenConfigDict) -> str:
     """What a model's values depend on besides the model."""
-    settings = [config.total_kimg, config.num_images, list(config.metrics), config.seed]
-    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+    return key_of(config.total_kimg, config.num_images, list(config.metrics), config.seed)
 
 
-def kept(workdir: Path, config: FrozenConfigDict) -> dict[str, Any] | None:
-    """What `measure` found earlier for the same configuration, or None."""
-    file = workdir / OF_MODEL
-    found = json.loads(file.read_text()) if file.is_file() else {"key": None}
-    return found if found["key"] == _key(config) else None
-
-
-def measure(workdir: Path, config: FrozenConfigDict, model: FrozenConfigDict) -> dict[str, Any]:
+def measure(
+    workdir: Path,
+    config: FrozenConfigDict,
+    model: FrozenConfigDict,
+    weights: Path | None = None,
+) -> dict[str, Any]:
     """Samples a trained model and compares with the images it was trained on; kept in its folder.
 
     Args:
       workdir: of the model.
       config: of the study.
       model: the model's experiment.
+      weights: folder where pretrained weights are looked for first.
 
     Returns:
       What `json` can write: "values" (see `evaluate.evaluate_arrays`), "warnings", "spectrum" and
@@ -127,7 +109,12 @@ def measure(workdir: Path, config: FrozenConfigDict, model: FrozenConfigDict) ->
     num = min(config.num_images, len(real))
     fake = sample_workdir(workdir, num, config.seed + 1)
     values = evaluate_arrays(
-        real, fake, config.metrics, seed=config.seed, mirror=config.data.mirror
+        real,
+        fake,
+        config.metrics,
+        seed=config.seed,
+        mirror=config.data.mirror,
+        weights=weights,
     )
     power, of_real = (power_spectrum.mean_power(images) for images in (fake, real))
     write_npz(

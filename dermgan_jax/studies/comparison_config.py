@@ -1,8 +1,6 @@
 """The configuration of a comparison: an experiment per model, data and length shared."""
 
-import importlib.util
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
@@ -10,17 +8,9 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
 from dermgan_jax.errors import UserError
+from dermgan_jax.studies.experiments import SHARED, completed, without_shared
 
 KIND = "comparison"
-SHARED = ("data", "seed", "precision")  # fields of an experiment that all models have in common
-
-
-def read_experiment(path: Path, variant: str = "") -> ConfigDict:
-    """The experiment of a configuration file, for a study that builds on it."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config(variant)
 
 
 def comparison(title: str, models: Mapping[str, ConfigDict], total_kimg: float) -> ConfigDict:
@@ -32,10 +22,6 @@ def comparison(title: str, models: Mapping[str, ConfigDict], total_kimg: float) 
       total_kimg: thousands of real images shown to each model.
     """
     first = next(iter(models.values()))
-    arms = {
-        name: {key: value for key, value in model.to_dict().items() if key not in SHARED}
-        for name, model in models.items()
-    }
     config = ConfigDict(
         {
             "study": KIND,
@@ -44,7 +30,7 @@ def comparison(title: str, models: Mapping[str, ConfigDict], total_kimg: float) 
             "total_kimg": total_kimg,
             "num_images": 10_000,  # samples of each model, or as many as there are real images
             "metrics": ("swd", "kid", "fid"),
-            "models": arms,
+            "models": {name: without_shared(model) for name, model in models.items()},
         }
     )
     return config.lock()
@@ -58,9 +44,8 @@ def experiments(config: Mapping[str, Any]) -> dict[str, FrozenConfigDict]:
     """
     found, faults = {}, []
     for name, model in config["models"].items():
-        fields = config_schema.flatten({**model, **{key: config[key] for key in SHARED}})
-        fields |= {"train.total_kimg": config["total_kimg"], "train.total_epochs": 0.0}
-        experiment = config_schema.unflatten(fields)
+        length = {"train.total_kimg": config["total_kimg"], "train.total_epochs": 0.0}
+        experiment = completed(model, config, length)
         found[name] = experiment
         faults += [f"models.{name}: {fault}" for fault in config_schema.faults(experiment)]
     faults += [

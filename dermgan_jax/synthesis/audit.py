@@ -19,10 +19,10 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry, sides
 from dermgan_jax.data.catalogue import catalogue
+from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, View
 from dermgan_jax.errors import GateError, UserError
-from dermgan_jax.synthesis.contact_sheet import contact_sheet
 from dermgan_jax.synthesis.copy_detection import (
     ALPHA,
     CLOSE,

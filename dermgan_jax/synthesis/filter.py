@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.image_files import save_image, write_npz, write_pngs
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_floats, open_images
 from dermgan_jax.errors import UserError
 from dermgan_jax.gans.base import Sampler
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.synthesis import quality_rules
-from dermgan_jax.synthesis.contact_sheet import contact_sheet
 from dermgan_jax.synthesis.feature_spaces import open_space
 from dermgan_jax.synthesis.quality_rules import Rule
 from dermgan_jax.synthesis.restored import Restored, restore

@@ -8,16 +8,19 @@ one and then looks at the reports of the one before.
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
+from dermgan_jax.classify.classifier import Classifier
 from dermgan_jax.data import pipeline
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.check import cautions, checked_catalogue
@@ -26,6 +29,7 @@ from dermgan_jax.evaluate import LOWER_BOUND, is_yardstick
 from dermgan_jax.gans.base import Gan, Stage, Translator
 from dermgan_jax.train import provenance, schedule, sharding
 from dermgan_jax.train.checkpoint import Checkpoints, abstract
+from dermgan_jax.train.classifier_snapshot import ClassifierSnapshots
 from dermgan_jax.train.preemption import Preemption
 from dermgan_jax.train.progress import Progress
 from dermgan_jax.train.snapshot import Snapshots
@@ -52,7 +56,10 @@ def build_gan(config: FrozenConfigDict, data: Catalogue) -> Gan:
     """
     gan = registry.load("gan", config.gan.name)(config, data.spec(config.data.split, config.data))
     found = gan.faults()
-    paired = [name for name in config.eval.metrics if registry.load("metric", name).paired]
+    if isinstance(gan, Classifier):
+        found += ClassifierSnapshots.faults(gan, data)
+    metrics = {name: registry.load(gan.metric_kind, name) for name in config.eval.metrics}
+    paired = [name for name, metric in metrics.items() if getattr(metric, "paired", False)]
     if paired and not len(data.pairs(config.data.split)[0]):
         found.append(
             f"eval.metrics names {', '.join(paired)}, which compare pairs, and the data have none: "
@@ -63,8 +70,13 @@ def build_gan(config: FrozenConfigDict, data: Catalogue) -> Gan:
     return gan
 
 
-def open_snapshots(gan: Gan, data: Catalogue, workdir: WorkDir) -> Snapshots | TranslationSnapshots:
+AnySnapshots = Snapshots | TranslationSnapshots | ClassifierSnapshots
+
+
+def open_snapshots(gan: Gan, data: Catalogue, workdir: WorkDir) -> AnySnapshots:
     """What draws and measures a GAN of this kind."""
+    if isinstance(gan, Classifier):
+        return ClassifierSnapshots(gan, data, workdir)
     kind = TranslationSnapshots if isinstance(gan, Translator) else Snapshots
     return kind(gan, data, workdir)
 
@@ -109,7 +121,6 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
         if main_process:
             stack.enter_context(workdir.locked())
             workdir.adopt(config)
-        feed = pipeline.open_feed(config, data, mesh)
         preemption = stack.enter_context(Preemption())
         checkpoints = stack.enter_context(Checkpoints(workdir.checkpoints, config))
         recipe = Recipe(gan, mesh)
@@ -120,7 +131,7 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
         loop = Loop(
             recipe=recipe,
             data=data,
-            feed=feed,
+            feed=gan.open_feed(data, mesh, state.variables),
             checkpoints=checkpoints,
             preemption=preemption,
             writer=stack.enter_context(
@@ -152,13 +163,21 @@ def first_state(
     """The latest checkpoint's state, or the initial one; and whether it was a checkpoint's.
 
     Raises:
-      UserError: if the checkpoint is damaged or was trained on another split.
+      UserError: if the checkpoint is damaged or was trained on another split, or published weights
+        that training starts from are not there.
     """
     everywhere = sharding.replicated(recipe.mesh)
-    init = jax.jit(lambda: init_state(recipe.gan), out_shardings=everywhere)
+    seed = np.uint32(recipe.gan.config.seed)
+    init = jax.jit(functools.partial(init_state, recipe.gan), out_shardings=everywhere)
     steps = checkpoints.steps()
     if not steps:
-        return init(), False
+        state = init(seed)
+        variables = recipe.gan.pretrained(state.variables)
+        if variables is not state.variables:
+            variables = jax.device_put(variables, everywhere)
+            ema = {net: jax.tree.map(jnp.copy, variables[net]) for net in recipe.gan.averaged}
+            state = state.replace(variables=variables, ema=ema)
+        return state, False
     split_hash = checkpoints.facts(steps[-1])["split_hash"]
     if split_hash == provenance.IMPORTED:
         raise UserError(
@@ -171,7 +190,7 @@ def first_state(
             f"{data.split_hash[:12]}: records were added, removed or moved. Restore the data set, "
             "or start a new work directory."
         )
-    return checkpoints.restore(abstract(jax.eval_shape(init), everywhere), steps[-1]), True
+    return checkpoints.restore(abstract(jax.eval_shape(init, seed), everywhere), steps[-1]), True
 
 
 @dataclasses.dataclass
@@ -185,7 +204,7 @@ class Loop:
     preemption: Preemption
     writer: MetricsWriter
     progress: Progress
-    snapshots: Snapshots | TranslationSnapshots
+    snapshots: AnySnapshots
     state: TrainState
     clock: Clock
 
@@ -201,6 +220,9 @@ class Loop:
         self.last_log = (time.monotonic(), self.clock)
         self.last_sheet = self.clock.step
         self.seconds = {"train": 0.0, "eval": 0.0}
+        self.done = self.recipe.gan.done(self.state.extra)
+        self.evaluation_due = False
+        self.last_values: tuple[int, dict[str, float]] = (-1, {})
 
     def begin(self) -> None:
         """Draws and measures the untrained generator, which later values are held against."""
@@ -212,7 +234,7 @@ class Loop:
     def run(self) -> str:
         """Trains to the end or until asked to stop. Returns "finished" or "preempted"."""
         gan = self.recipe.gan
-        while True:
+        while not self.done:
             stages, after = schedule.plan_call(gan, self.clock, self.recipe.repeats)
             if not stages:
                 break
@@ -223,6 +245,8 @@ class Loop:
             if upcoming.moments != stages[-1].moments:
                 self.state = self.reset_moments(self.state)
             self.seconds["train"] += time.monotonic() - began
+            shown = (before.images_seen, self.clock.images_seen)
+            self.evaluation_due = schedule.crossed(gan, *shown, "eval")
             if self.clock.images_seen < self.end:
                 self.between_calls(before, stages[-1], upcoming)
             if self.preemption.requested(self.clock.step):
@@ -242,7 +266,9 @@ class Loop:
             stage.image_size,
         )
         inputs = StageInputs(
-            stack([s.learning_rates for s in padded]), stack([s.traced for s in padded])
+            stack([s.learning_rates for s in padded]),
+            stack([s.traced for s in padded]),
+            np.full(length, self.config.seed, np.uint32),
         )
         active = np.arange(length) < len(stages)
         inputs, active = pipeline.to_devices(
@@ -324,7 +350,7 @@ class Loop:
         """Whatever is due after the calls up to now: sheet, evaluation, checkpoint."""
         gan, images = self.recipe.gan, (before.images_seen, self.clock.images_seen)
         evaluation = self.config.eval
-        evaluate = schedule.crossed(gan, *images, "eval") and self.within_budget()
+        evaluate = self.evaluation_due and self.within_budget()
         checkpoint = schedule.crossed(gan, *images, "checkpoint")
         own_pace = evaluation.snapshot_kimg or evaluation.snapshot_epochs
         sheet = schedule.crossed(gan, *images, "eval", "snapshot" if own_pace else "every")
@@ -350,7 +376,14 @@ class Loop:
         self.progress.note(f"samples at {self.clock.images_seen / 1000:.1f} kimg, {stage}")
 
     def evaluate(self, stage: Stage) -> dict[str, float]:
-        """Writes the configured metrics of this moment; returns them so that smaller is better."""
+        """Writes the configured metrics of this moment; returns them so that smaller is better.
+
+        The GAN sees them if they are due: what the state becomes must not depend on where a run was
+        interrupted, nor therefore on the evaluations at its ends.
+        """
+        step, values = self.last_values
+        if step == self.clock.step:
+            return values
         self.catch_up()
         began = time.monotonic()
         rows = self.snapshots.evaluate(self.state.averaged, stage)
@@ -372,11 +405,25 @@ class Loop:
             if not is_yardstick(name) or name.endswith(LOWER_BOUND)
         )
         self.progress.note(f"{shown} at {self.clock.images_seen / 1000:.1f} kimg")
-        return {
+        measured = {name: row for name, row in values.items() if not is_yardstick(name)}
+        if self.evaluation_due:
+            self.evaluation_due = False
+            self.observe({name: row["value"] for name, row in measured.items()})
+        lower_is_better = {
             name: row["value"] if row["better"] == "lower" else -row["value"]
-            for name, row in values.items()
-            if not is_yardstick(name)
+            for name, row in measured.items()
         }
+        self.last_values = (self.clock.step, lower_is_better)
+        return lower_is_better
+
+    def observe(self, values: dict[str, float]) -> None:
+        """Lets the GAN change its own state after an evaluation, and end training."""
+        gan, before = self.recipe.gan, self.state.extra
+        after = gan.observe(before, values)
+        if after is not before:
+            everywhere = sharding.replicated(self.recipe.mesh)
+            self.state = self.state.replace(extra=jax.device_put(after, everywhere))
+            self.done = gan.done(after)
 
     def save(self, stage: Stage, metrics: dict[str, float]) -> None:
         """Starts to write a checkpoint of a state that is known to be finite.

@@ -71,9 +71,15 @@ def init_moments(gan: Gan, variables: Variables) -> dict[str, Any]:
     }
 
 
-def init_state(gan: Gan) -> TrainState:
-    """The state before the first iteration, a function of `config.seed` alone."""
-    nets_rng, extra_rng = jax.random.split(jax.random.key(gan.config.seed))
+def init_state(gan: Gan, seed: jax.Array | None = None) -> TrainState:
+    """The state before the first iteration, a function of the seed alone.
+
+    Args:
+      gan: the family, configured.
+      seed: uint32 scalar, `config.seed` by default; traced, one compiled program serves all seeds.
+    """
+    seed = gan.config.seed if seed is None else seed
+    nets_rng, extra_rng = jax.random.split(jax.random.key(seed))
     variables = gan.init(nets_rng)
     return TrainState(
         clock=Clock(*jnp.zeros((3,), jnp.int32)),

@@ -40,10 +40,12 @@ class StageInputs(NamedTuple):
     Attributes:
       learning_rates: net name -> float32 scalar.
       traced: name -> float32 scalar.
+      seed: uint32 scalar, of the run; runs that differ in nothing else share a compiled program.
     """
 
     learning_rates: Mapping[str, jax.Array]
     traced: Mapping[str, jax.Array]
+    seed: jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +120,7 @@ def run_steps(
       state: the state before.
       batches: "image" uint8 (K, R, B, h, w, C) and "label" int32 (K, R, B), or "a" and "b" as
         "image"; K iterations of R minibatches. Instead of what is in `resident`, positions there,
-        int32 (K, R, B).
+        int32 (K, R, B). Floats (K, R, B, …) in place of images reach the losses as they are.
       resident: "image" uint8 (N, h, w, C) and "label" int32 (N,), or "a" and "b", or nothing.
       inputs: leaves of shape (K,).
       active: bool (K,); the other iterations are left out, so that a call may be shorter than K.
@@ -165,15 +167,17 @@ def run_iteration(
     Args and returns as in `run_steps`, without the leading axis K.
     """
     config = recipe.gan.config
-    rng = jax.random.fold_in(jax.random.key(config.seed), state.clock.step)
+    rng = jax.random.fold_in(jax.random.key(inputs.seed), state.clock.step)
     load_rng = jax.random.fold_in(rng, len(recipe.phases))
     batches = load_batches(recipe, batches, resident, load_rng, image_size)
     context = Context(image_size, inputs.traced, state.clock.images_seen, {}, state.extra)
+    scale = recipe.gan.learning_rate_scale(state.extra)
+    learning_rates = {net: scale * rate for net, rate in inputs.learning_rates.items()}
     reports = {}
     for index, phase in enumerate(recipe.phases):
         phase_rng = jax.random.fold_in(rng, index)
         update = functools.partial(
-            run_phase, recipe, phase, batches, inputs.learning_rates, context, phase_rng
+            run_phase, recipe, phase, batches, learning_rates, context, phase_rng
         )
         if due is None and phase.every > 1:
             now = state.clock.step % phase.every == 0
@@ -207,7 +211,7 @@ def load_batches(
     Args:
       recipe: the run's constants.
       batches: "image" uint8 (R, B, H, W, C) and "label" int32 (R, B), or "a" and "b"; instead of
-        what is in `resident`, positions there, int32 (R, B).
+        what is in `resident`, positions there, int32 (R, B). What is not uint8 passes as it is.
       resident: what positions refer to.
       rng: key of crops and flips.
       image_size: (h, w) of the stage; larger images are cropped to it.
@@ -224,7 +228,7 @@ def load_batches(
     batches = jax.lax.with_sharding_constraint(batches, split_by_batch(recipe.mesh, axis=1))
     loaded = {}
     for name, array in batches.items():
-        if name == "label":
+        if array.dtype != jnp.uint8:
             loaded[name] = array
             continue
         own_rng = jax.random.fold_in(rng, 1) if name == "b" and not data.paired else rng

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import config as config_schema
@@ -101,4 +102,11 @@ def write_atomically(path: Path, text: str) -> None:
     """Writes a text file so that a reader sees the old or the new content, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Writes an .npz as `write_atomically` writes text."""
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    np.savez(temporary, **arrays)
     os.replace(temporary, path)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn import metrics as sklearn_metrics
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.metrics import classification, intervals
@@ -108,3 +109,59 @@ def test_ties_count_half():
 def test_auc_needs_both_kinds():
     with pytest.raises(UserError, match="3 of 3 images are positive"):
         classification.auc(np.ones(3, bool), np.arange(3))
+
+
+@pytest.fixture(scope="module", params=["whole", "fractional"])
+def weights(request, golden) -> np.ndarray:
+    rng = np.random.default_rng(3)
+    n = len(golden["in:y"])
+    return rng.integers(0, 4, n).astype(float) if request.param == "whole" else rng.random(n)
+
+
+def test_weighted_confusion_matrix(golden, weights):
+    true, predicted = golden["in:y"], golden["in:pred"]
+    found = classification.confusion_matrix(true, predicted, 7, weights)
+    expected = sklearn_metrics.confusion_matrix(true, predicted, sample_weight=weights)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
+    scores = classification.class_scores(found)
+    for key, score in {
+        "recall": sklearn_metrics.recall_score,
+        "precision": sklearn_metrics.precision_score,
+        "f1": sklearn_metrics.f1_score,
+    }.items():
+        expected = score(true, predicted, average=None, sample_weight=weights, zero_division=0)
+        np.testing.assert_allclose(getattr(scores, key), expected, rtol=0, atol=1e-10)
+    expected = sklearn_metrics.balanced_accuracy_score(true, predicted, sample_weight=weights)
+    assert classification.balanced_accuracy(found) == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("decimals", [8, 1])
+def test_weighted_auc(golden, weights, decimals):
+    true, probabilities = golden["in:y"], golden["in:prob"].astype(np.float64).round(decimals)
+    for c in range(7):
+        found = classification.auc(true == c, probabilities[:, c], weights)
+        expected = sklearn_metrics.roc_auc_score(
+            true == c, probabilities[:, c], sample_weight=weights
+        )
+        assert found == pytest.approx(expected, abs=1e-10)
+
+
+def test_many_sets_of_weights_at_once(golden):
+    true, predicted, scores = golden["in:y"], golden["in:pred"], golden["in:prob"][:, 2]
+    weights = np.random.default_rng(0).random((5, len(true)))
+    confusions = classification.confusion_matrix(true, predicted, 7, weights)
+    areas = classification.auc(true == 2, scores, weights)
+    for one, confusion, area in zip(weights, confusions, areas, strict=True):
+        alone = classification.confusion_matrix(true, predicted, 7, one)
+        np.testing.assert_allclose(confusion, alone, **EXACT)
+        assert area == pytest.approx(classification.auc(true == 2, scores, one), abs=1e-12)
+    for function in (classification.accuracy, classification.balanced_accuracy):
+        each = [function(confusion) for confusion in confusions]
+        np.testing.assert_allclose(function(confusions), each, **EXACT)
+
+
+def test_weights_may_leave_one_kind_only():
+    positive = np.array([True, False, False])
+    weights = np.array([[1.0, 1, 0], [0, 2, 1]])
+    areas = classification.auc(positive, np.array([0.5, 0.2, 0.9]), weights)
+    np.testing.assert_array_equal(areas, [1.0, np.nan])

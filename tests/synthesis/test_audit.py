@@ -12,6 +12,7 @@ from PIL import Image
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
 from dermgan_jax.data.catalogue import catalogue
+from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.datasets import phantom
 from dermgan_jax.data.image_files import write_npz, write_pngs
 from dermgan_jax.data.prepare import prepare
@@ -20,7 +21,6 @@ from dermgan_jax.features import lpips_net
 from dermgan_jax.metrics import lpips
 from dermgan_jax.synthesis import audit as auditing
 from dermgan_jax.synthesis.audit import audit
-from dermgan_jax.synthesis.contact_sheet import contact_sheet
 from dermgan_jax.synthesis.copy_detection import EXACT, NEAR_COPY, Source, examine, judges
 from dermgan_jax.synthesis.feature_spaces import open_space
 

@@ -1,0 +1,183 @@
+"""The configuration of an augmentation study: one classifier, one generator, several arms."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from dermgan_jax import config as config_schema
+from dermgan_jax import registry
+from dermgan_jax.errors import UserError
+from dermgan_jax.studies.experiments import SHARED, completed, without_shared
+
+KIND = "augmentation"
+REAL, CLASSICAL, FILTERED, UNFILTERED = "real", "classical", "filtered", "unfiltered"
+SWEEP, ONLY = "sweep", "synthetic_only"
+ARMS = (REAL, CLASSICAL, FILTERED, UNFILTERED, SWEEP, ONLY)
+RULES = ("discriminator", "realism", "confidence")
+# What a generator has of its own; all else in `data` is the study's.
+OWN_DATA = ("classes", "mirror", "load_resolution", "cache")
+
+
+def augmentation(
+    title: str, target: str, classifier: ConfigDict, generator: ConfigDict
+) -> ConfigDict:
+    """The configuration of an augmentation study, locked.
+
+    Args:
+      title: one line for the report.
+      target: the class that the question is about.
+      classifier: its experiment; its data are everyone's.
+      generator: the experiment of the GAN, which is trained first unless
+        `synthesis.workdir` names one.
+    """
+    shared = {key: classifier.to_dict()[key] for key in SHARED}
+    config = ConfigDict(
+        {
+            "study": KIND,
+            "title": title,
+            "target": target,
+            **shared,
+            "arms": ARMS,
+            "base": REAL,  # what synthetic images are added to, and every arm is compared with
+            "seeds": (0, 1, 2, 3, 4),  # a classifier each, in every arm
+            # group: by lesion; image: as in the published study, so that lesions leak. The first
+            # one is reported; a second one is set beside it.
+            "split_by": ("group", "image"),
+            "checkpoint": "best",  # of each classifier, by the validation images
+            "synthesis": {
+                "workdir": "",  # of a GAN trained on this very split; empty: trained here
+                "workdir_by_image": "",  # the same for the split by image
+                "classes": (target,),  # that images are made of
+                "candidates": 1000,  # of each
+                "rule": "discriminator",  # discriminator | realism | confidence
+                "keep": 0.3,
+                "features": "lite0",  # of realism and confidence
+                "sweep": (1.0, 2.0),  # synthetic images for each real one of those classes
+                "seed": 1000,
+            },
+            "bootstrap": 2000,  # resamplings of the test lesions
+            "threshold": 0.98,  # of the probability from which an image counts as identified
+            "classifier": without_shared(classifier),
+            "generator": {
+                **without_shared(generator),
+                "data": {key: generator.to_dict()["data"][key] for key in OWN_DATA},
+            },
+        }
+    )
+    return config.lock()
+
+
+def generator_experiment(config: Mapping[str, Any], split_by: str) -> ConfigDict:
+    """The experiment of the GAN, on the study's data."""
+    own = dict(config["generator"])
+    data = {f"data.{key}": value for key, value in own.pop("data").items()}
+    return completed(own, config, {**data, "data.split_by": split_by})
+
+
+def arm_names(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The arms, each multiple of the sweep being one: "sweep_1", "sweep_2"."""
+    names: list[str] = []
+    for arm in config["arms"]:
+        if arm == SWEEP:
+            names += [sweep_name(times) for times in config["synthesis"]["sweep"]]
+        else:
+            names.append(arm)
+    return tuple(names)
+
+
+def sweep_name(times: float) -> str:
+    """The arm with so many synthetic images for each real one."""
+    return f"{SWEEP}_{times:g}"
+
+
+def is_synthetic(arm: str) -> bool:
+    """Whether an arm's classifier sees synthetic images."""
+    return arm not in (REAL, CLASSICAL)
+
+
+def classifier_experiment(
+    config: Mapping[str, Any], arm: str, seed: int, split_by: str, synthetic: str
+) -> ConfigDict:
+    """The experiment of one classifier.
+
+    Args:
+      config: of the study.
+      arm: of `arm_names`.
+      seed: of the classifier.
+      split_by: "group" or "image".
+      synthetic: folder of the arm's synthetic images, or "".
+    """
+    augmented = arm == CLASSICAL or (arm != REAL and config["base"] == CLASSICAL)
+    changes = {
+        "seed": seed,
+        "title": f"{config['title']}: {arm}, seed {seed}",
+        "data.split_by": split_by,
+        "data.synthetic": synthetic,
+        "data.only_synthetic": arm == ONLY,
+        "gan.augment": "classical" if augmented else "none",
+    }
+    if not augmented:  # views of an image that is not augmented are all the same
+        changes["gan.views"] = min(config["classifier"]["gan"]["views"], 1)
+    return completed(config["classifier"], config, changes)
+
+
+def require_valid(config: Mapping[str, Any]) -> None:
+    """Checks all that can be known without looking at the data.
+
+    Raises:
+      UserError: naming every fault.
+    """
+    found = _own_faults(config)
+    for name, experiment in (
+        ("generator", generator_experiment(config, "group")),
+        ("classifier", classifier_experiment(config, REAL, 0, "group", "")),
+    ):
+        found += [f"{name}: {fault}" for fault in config_schema.faults(experiment)]
+    if found:
+        raise UserError("the study is not valid:\n" + "\n".join(f"  {line}" for line in found))
+
+
+def _own_faults(config: Mapping[str, Any]) -> list[str]:
+    found = []
+
+    def require(holds: bool, message: str) -> None:
+        if not holds:
+            found.append(message)
+
+    synthesis, train = config["synthesis"], config["classifier"]["train"]
+    arms, bases = tuple(config["arms"]), (REAL, CLASSICAL)
+    for arm in arms:
+        require(arm in ARMS, f"arms: unknown arm {arm!r}{registry.did_you_mean(arm, ARMS)}")
+    require(config["base"] in bases, f"base is {config['base']!r}; expected real or classical")
+    require(config["base"] in arms, f"base is {config['base']!r}, which is none of the arms")
+    require(len(arms) > 1, "arms: an arm needs another to be compared with")
+    seeds = tuple(config["seeds"])
+    require(
+        len(seeds) > 0 and len(set(seeds)) == len(seeds),
+        f"seeds is {seeds}; expected different numbers",
+    )
+    for split_by in config["split_by"]:
+        require(split_by in ("group", "image"), f"split_by: {split_by!r} is not group or image")
+    require(len(config["split_by"]) > 0, "split_by is empty; expected ('group',) at least")
+    require(
+        train["total_kimg"] > 0 and not train["total_epochs"],
+        "classifier.train: set total_kimg, not total_epochs: arms differ in the length of an epoch "
+        "but take equally many optimiser steps",
+    )
+    require(
+        not config["classifier"]["gan"]["stop_patience"],
+        "classifier.gan.stop_patience must be 0, so that all arms take equally many steps",
+    )
+    require(
+        synthesis["rule"] in RULES,
+        f"synthesis.rule is {synthesis['rule']!r}; expected one of {', '.join(RULES)}",
+    )
+    require(0 < synthesis["keep"] <= 1, f"synthesis.keep is {synthesis['keep']}; above 0, up to 1")
+    require(synthesis["candidates"] >= 1, "synthesis.candidates must be at least 1")
+    require(
+        all(times > 0 for times in synthesis["sweep"]), "synthesis.sweep: multiples must be above 0"
+    )
+    require(0 < config["threshold"] < 1, f"threshold is {config['threshold']}; between 0 and 1")
+    require(config["bootstrap"] >= 100, f"bootstrap is {config['bootstrap']}; at least 100")
+    return found

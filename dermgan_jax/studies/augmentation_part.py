@@ -1,0 +1,116 @@
+"""An augmentation study under one way of splitting: where its parts lie, what they have found."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from ml_collections import FrozenConfigDict
+
+from dermgan_jax.data.catalogue import Catalogue, catalogue
+from dermgan_jax.data.splits import SPLITS
+from dermgan_jax.errors import UserError
+from dermgan_jax.registry import did_you_mean
+from dermgan_jax.studies import synthetic_sets
+from dermgan_jax.studies.augmentation_config import (
+    arm_names,
+    classifier_experiment,
+    is_synthetic,
+)
+
+PREDICTIONS = "predictions.npz"
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """The study under one way of splitting.
+
+    Attributes:
+      config: of the study.
+      split_by: "group" or "image".
+      folder: where its work directories lie.
+      data: the real images.
+      weights: folder where pretrained weights are looked for first.
+    """
+
+    config: FrozenConfigDict
+    split_by: str
+    folder: Path
+    data: Catalogue
+    weights: Path | None = None
+
+    @property
+    def generator(self) -> Path:
+        """Work directory of the GAN."""
+        by_image = self.split_by == "image"
+        synthesis = self.config.synthesis
+        given = synthesis.workdir_by_image if by_image else synthesis.workdir
+        return Path(given).expanduser() if given else self.folder / "generator"
+
+    @property
+    def sets(self) -> dict[str, Path]:
+        """Arm -> folder of its synthetic images."""
+        names = filter(is_synthetic, arm_names(self.config))
+        return {arm: self.folder / "synthetic" / arm for arm in names}
+
+    def workdir(self, arm: str, seed: int) -> Path:
+        """Of one classifier."""
+        return self.folder / arm / f"seed{seed}"
+
+    def predictions(self, arm: str) -> dict[str, np.ndarray]:
+        """What an arm's classifiers say: "test" float32 (seeds, n, K), and names of synthetic sets.
+
+        Classifiers of the base arm have judged the synthetic images too.
+        """
+        found = []
+        for seed in self.config.seeds:
+            with np.load(self.workdir(arm, seed) / PREDICTIONS) as arrays:
+                found.append({name: arrays[name] for name in arrays.files if name != "key"})
+        return {name: np.stack([each[name] for each in found]) for name in found[0]}
+
+
+def open_part(
+    config: FrozenConfigDict, path: Path, split_by: str, weights: Path | None = None
+) -> Part:
+    """The study under one way of splitting; the first lies in the study's own folder."""
+    folder = path if split_by == config.split_by[0] else path / f"by_{split_by}"
+    experiment = classifier_experiment(config, config.base, 0, split_by, "")
+    return Part(config, split_by, folder, catalogue(experiment.data), weights)
+
+
+def require_answerable(part: Part) -> None:
+    """Checks that the data can answer the question, and that a GAN that is there already fits.
+
+    Raises:
+      UserError: naming every class at fault.
+    """
+    data, target = part.data, part.config.target
+    if len(data.classes) < 2:
+        raise UserError(
+            f"the data have {len(data.classes)} class: a classifier needs two at least "
+            "(data.classes)"
+        )
+    if target not in data.classes:
+        raise UserError(
+            f"target is {target!r}, which is no class{did_you_mean(target, data.classes)}"
+        )
+    found = []
+    for label, name in enumerate(data.classes):
+        rows = np.flatnonzero(data.labels == label)
+        lesions = {data.records[row].group for row in rows}
+        if len(lesions) < len(SPLITS):
+            found.append(f"class {name!r} has {len(lesions)} lesions for {len(SPLITS)} splits")
+            continue
+        found += [
+            f"class {name!r} has no image in the {split} split"
+            for split in SPLITS
+            if not (data.splits[rows] == split).any()
+        ]
+    if found:
+        raise UserError(
+            "the study cannot be done with these data:\n"
+            + "\n".join(f"  {line}" for line in found)
+            + "\nAdd images of these classes, leave them out (data.classes), or change "
+            "data.split_fractions"
+        )
+    if part.sets and (part.generator / "checkpoints").is_dir():
+        synthetic_sets.require_fitting(part.config, data, part.generator)

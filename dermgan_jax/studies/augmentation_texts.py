@@ -1,0 +1,64 @@
+"""How an augmentation study was done and what it cannot show, in sentences for its report."""
+
+from dermgan_jax.studies.augmentation_config import CLASSICAL, ONLY, REAL, arm_names
+from dermgan_jax.studies.augmentation_part import Part
+
+SPLITS = {
+    "group": "Images were split so that no lesion is in two of training, validation and test.",
+    "image": "Images were split one by one, so that a lesion may be in training and in test.",
+}
+ADDED = {
+    REAL: "Synthetic images were added to the real ones without further augmentation.",
+    CLASSICAL: "Synthetic images were added to the real ones, and all were augmented classically.",
+}
+
+
+def method(part: Part) -> list[str]:
+    """What was done, a sentence each."""
+    config, seeds = part.config, len(part.config.seeds)
+    gan = config.classifier.gan
+    start = "pretrained on ImageNet" if gan.pretrained else "from random weights"
+    which = {0: "only its head was trained", -1: "all of it was trained"}.get(
+        gan.trained_stages, f"its last {gan.trained_stages} stages and its head were trained"
+    )
+    found = [
+        SPLITS[part.split_by],
+        f"Each arm trained {seeds} classifiers ({gan.network}, {start}; {which}) that differ in "
+        "their seed, all for equally many optimiser steps, and all were tested on the same images.",
+        f"Of each classifier the {config.checkpoint} checkpoint was used; validation images alone "
+        "decided which that is.",
+        ADDED[config.base],
+        "Intervals are for 95 % and come from resampling lesions, not images, within classes, and "
+        "from the spread over seeds; differences between arms are paired on the same lesions and "
+        "seeds.",
+        f"p-values are corrected by Holm's method for the {len(arm_names(config)) - 1} arms that "
+        "were compared with the base.",
+    ]
+    if part.sets:
+        found.append(
+            "The generator learned from the training split only, its images were filtered without "
+            "test images, and all parts were checked to be on the same split."
+        )
+    return found
+
+
+def limits(part: Part) -> list[str]:
+    """What the study cannot show, a sentence each."""
+    config, side = part.config, part.config.data.resolution
+    found = [
+        f"Real and synthetic images alike are {side}×{side} pixels; what needs more detail to be "
+        "seen was seen by no classifier.",
+        "One generator was trained; how much another run of it would change is not in the "
+        "intervals.",
+        "The test images come from the same collection as the training images: what happens with "
+        "another camera, clinic or population is not known from this.",
+        "Subgroups are small and are described, not tested; skin tone is estimated from light on "
+        "the image (ITA), which dermoscopy distorts, and is not Fitzpatrick's type.",
+        "A classifier that gains from synthetic images does not make them fit to be shown as "
+        "pictures of patients.",
+    ]
+    if ONLY in config.arms:
+        found.append(
+            "An image that a classifier identifies need not look real; experts were not asked here."
+        )
+    return found

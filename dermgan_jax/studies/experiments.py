@@ -1,0 +1,39 @@
+"""Experiments as parts of a study: read from their files, and completed by what all parts share."""
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from dermgan_jax import config as config_schema
+
+SHARED = ("data", "seed", "precision")  # fields of an experiment that all parts have in common
+
+
+def read_experiment(path: Path, variant: str = "") -> ConfigDict:
+    """The experiment of a configuration file, for a study that builds on it."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config(variant)
+
+
+def without_shared(experiment: ConfigDict) -> dict[str, Any]:
+    """The fields that are a part's own."""
+    return {key: value for key, value in experiment.to_dict().items() if key not in SHARED}
+
+
+def completed(
+    part: Mapping[str, Any], shared: Mapping[str, Any], changes: Mapping[str, Any]
+) -> ConfigDict:
+    """A part's own fields with the shared ones, then changed.
+
+    Args:
+      part: of `without_shared`.
+      shared: `SHARED` -> its value.
+      changes: "group.key" -> value.
+    """
+    fields = config_schema.flatten({**part, **{key: shared[key] for key in SHARED}})
+    return config_schema.unflatten(fields | dict(changes))

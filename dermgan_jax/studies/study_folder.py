@@ -1,0 +1,73 @@
+"""The folder of a study: its configuration, and results kept between two runs of it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from dermgan_jax import config as config_schema
+from dermgan_jax.errors import UserError
+from dermgan_jax.train.workdir import write_atomically
+
+STUDY_FILE = "study.json"
+
+
+def is_study(path: Path) -> bool:
+    """Whether a folder holds a study."""
+    return (path / STUDY_FILE).is_file()
+
+
+def kind(path: Path) -> str:
+    """Which kind of study a folder holds, as the registry names it."""
+    return json.loads((path / STUDY_FILE).read_text())["study"]
+
+
+def adopt(config: FrozenConfigDict, path: Path, changeable: Sequence[str] = ()) -> None:
+    """Makes the folder that of the study, or finds that it is.
+
+    Args:
+      config: of the study.
+      path: new, or of the same configuration.
+      changeable: fields, or groups of them, that may differ from the last run's.
+
+    Raises:
+      UserError: if the folder holds another study.
+    """
+    file = path / STUDY_FILE
+    if file.is_file():
+        found = [
+            line
+            for line in config_schema.differences(json.loads(file.read_text()), config)
+            if not line.partition(":")[0].startswith(tuple(changeable))
+        ]
+        if found:
+            raise UserError(
+                f"{path} holds a study with another configuration:\n"
+                + "\n".join(f"  {line}" for line in found)
+                + "\nUse another --workdir"
+            )
+    path.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, config_schema.to_json(config))
+
+
+def key_of(*settings: Any) -> str:
+    """Hexadecimal SHA-256 of what a result depends on, as JSON values or configurations."""
+    plain = [
+        part.to_dict() if isinstance(part, ConfigDict | FrozenConfigDict) else part
+        for part in settings
+    ]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def kept(file: Path, key: str) -> dict[str, Any] | None:
+    """What an earlier run wrote into a JSON file for the same key, or None."""
+    found = json.loads(file.read_text()) if file.is_file() else {"key": None}
+    return found if found["key"] == key else None
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The content of a JSON file."""
+    return json.loads(file.read_text())

@@ -1,0 +1,201 @@
+"""The synthetic images of a study: drawn once, filtered, and dealt out to the arms."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_collections import FrozenConfigDict
+
+from dermgan_jax.data.catalogue import Catalogue
+from dermgan_jax.data.image_files import to_uint8, write_pngs
+from dermgan_jax.errors import UserError
+from dermgan_jax.registry import did_you_mean
+from dermgan_jax.studies.augmentation_config import (
+    FILTERED,
+    ONLY,
+    SWEEP,
+    UNFILTERED,
+    arm_names,
+    is_synthetic,
+    sweep_name,
+)
+from dermgan_jax.studies.study_folder import kept, key_of
+from dermgan_jax.synthesis.filter import filter_images
+from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.train import provenance
+from dermgan_jax.train.checkpoint import Checkpoints
+from dermgan_jax.train.workdir import WorkDir, write_atomically
+
+POOL = "pool"
+MADE = "made.json"
+
+
+def make(
+    config: FrozenConfigDict,
+    data: Catalogue,
+    generator: Path,
+    folder: Path,
+    weights: Path | None = None,
+) -> dict[str, Path]:
+    """Draws and filters the images of all arms, unless they lie there already.
+
+    Writes FOLDER/ARM/CLASS/*.png and, when all is complete, FOLDER/made.json.
+
+    Args:
+      config: of the study.
+      data: the study's real images.
+      generator: work directory of the GAN.
+      folder: to write to.
+      weights: folder where pretrained weights are looked for first.
+
+    Returns:
+      Arm -> folder of its images.
+
+    Raises:
+      UserError: if the GAN learned from another split or other images, or does not know a class.
+    """
+    arms = [arm for arm in arm_names(config) if is_synthetic(arm)]
+    folders = {arm: folder / arm for arm in arms}
+    step = require_fitting(config, data, generator)
+    wanted = counts(config, data)
+    key = key_of(config.synthesis, wanted, data.split_hash, step, str(generator.resolve()))
+    if kept(folder / MADE, key) is not None:
+        return folders
+    shutil.rmtree(folder, ignore_errors=True)
+    _draw(config, data, generator, folder / POOL, wanted)
+    for arm, of_classes in wanted.items():
+        _deal(folder / POOL, folder / arm, of_classes)
+    if FILTERED in arms:
+        filter_images(
+            generator,
+            folder / UNFILTERED,
+            folder / FILTERED,
+            config.synthesis.rule,
+            keep=config.synthesis.keep,
+            features=config.synthesis.features,
+            weights=weights,
+        )
+    made = {"key": key, "split_hash": data.split_hash, "generator": str(generator), "step": step}
+    write_atomically(folder / MADE, json.dumps(made, indent=2) + "\n")
+    return folders
+
+
+def counts(config: Mapping[str, Any], data: Catalogue) -> dict[str, dict[str, int]]:
+    """Arm -> class -> number of images. Those to be filtered count as "unfiltered"."""
+    synthesis, arms = config["synthesis"], config["arms"]
+    real = dict(zip(data.classes, data.class_counts("train"), strict=True))
+    found = {}
+    if FILTERED in arms or UNFILTERED in arms:
+        found[UNFILTERED] = dict.fromkeys(synthesis["classes"], synthesis["candidates"])
+    for times in synthesis["sweep"] if SWEEP in arms else ():
+        more = {name: max(round(times * real[name]), 1) for name in synthesis["classes"]}
+        found[sweep_name(times)] = more
+    if ONLY in arms:
+        found[ONLY] = real
+    return found
+
+
+def require_fitting(config: Mapping[str, Any], data: Catalogue, generator: Path) -> int:
+    """The step of the GAN's checkpoint, if it may be used with these data at all.
+
+    Raises:
+      UserError: naming what does not fit.
+    """
+    own = WorkDir(generator).read_config()
+    folder = WorkDir(generator).checkpoints
+    if not folder.is_dir():
+        raise UserError(f"{generator} has no checkpoint yet: train it first")
+    with Checkpoints(folder, own, read_only=True) as checkpoints:
+        steps = checkpoints.steps()
+        if not steps:
+            raise UserError(f"no checkpoint in {folder} yet: train it first")
+        facts = checkpoints.facts(steps[-1])
+    _require_same_split(generator, facts["split_hash"], data, own)
+    if (own.data.resolution, own.data.channels) != (
+        config["data"]["resolution"],
+        config["data"]["channels"],
+    ):
+        raise UserError(
+            f"{generator} makes images of {own.data.resolution}x{own.data.resolution} pixels in "
+            f"{own.data.channels} channels, the study's are {config['data']['resolution']}x"
+            f"{config['data']['resolution']} in {config['data']['channels']}: set data.resolution "
+            "and data.channels to the GAN's, so that size does not give synthetic images away"
+        )
+    _require_classes(config, data, generator, tuple(facts["classes"]), own)
+    return steps[-1]
+
+
+def _require_same_split(
+    generator: Path, split_hash: str, data: Catalogue, own: FrozenConfigDict
+) -> None:
+    if split_hash == provenance.IMPORTED:
+        raise UserError(
+            f"{generator} was imported and its training data are not known: test images may be "
+            "among them, so the study does not use it"
+        )
+    if split_hash != data.split_hash:
+        raise UserError(
+            f"{generator} was trained on split {split_hash[:12]} and the study is on split "
+            f"{data.split_hash[:12]}: test images may be among what the GAN learned from; train "
+            "one with the study's data settings, or leave synthesis.workdir empty"
+        )
+    if own.data.split != "train":
+        raise UserError(
+            f"{generator} learned from the split {own.data.split!r} (data.split): train a GAN on "
+            "data.split='train'"
+        )
+
+
+def _require_classes(
+    config: Mapping[str, Any],
+    data: Catalogue,
+    generator: Path,
+    known: tuple[str, ...],
+    own: FrozenConfigDict,
+) -> None:
+    wanted = set(config["synthesis"]["classes"])
+    if ONLY in config["arms"]:
+        wanted |= set(data.classes)
+    for name in sorted(wanted):
+        if name not in known:
+            alone = " and leave synthetic_only out of arms" if ONLY in config["arms"] else ""
+            raise UserError(
+                f"{generator} does not know the class {name!r}{did_you_mean(name, known)}: name "
+                f"others in synthesis.classes{alone}"
+            )
+    if len(known) > 1 and not own.gan.get("conditional", False):
+        raise UserError(
+            f"{generator} learned from {len(known)} classes without telling them apart: set "
+            "gan.conditional, or train it on one class (data.classes)"
+        )
+
+
+def _draw(
+    config: FrozenConfigDict,
+    data: Catalogue,
+    generator: Path,
+    pool: Path,
+    wanted: Mapping[str, Mapping[str, int]],
+) -> None:
+    """Writes POOL/CLASS/*.png, as many of each class as any arm needs."""
+    source = Generator(generator)
+    for index, name in enumerate(data.classes):
+        num = max(of_classes.get(name, 0) for of_classes in wanted.values())
+        if not num:
+            continue
+        seed = config.synthesis.seed + index
+        label = name if source.gan.conditional else None
+        labels = source.draw_labels(num, seed, label)
+        done = 0
+        for images in source.drawn(labels, seed):
+            done += len(write_pngs(to_uint8(images), pool / name, first=done))
+
+
+def _deal(pool: Path, folder: Path, numbers: Mapping[str, int]) -> None:
+    """Copies the first so many images of each class."""
+    for name, num in numbers.items():
+        (folder / name).mkdir(parents=True)
+        for file in sorted((pool / name).iterdir())[:num]:
+            shutil.copyfile(file, folder / name / file.name)

@@ -1,0 +1,267 @@
+"""An augmentation study of tiny networks on phantoms, from beginning to end."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tiny_configs
+
+from dermgan_jax.classify.judging import judge_images
+from dermgan_jax.data.catalogue import catalogue
+from dermgan_jax.data.image_files import write_npz, write_pngs
+from dermgan_jax.errors import UserError
+from dermgan_jax.studies import augmentation, synthetic_sets
+from dermgan_jax.studies.augmentation_config import (
+    arm_names,
+    classifier_experiment,
+    generator_experiment,
+    require_valid,
+)
+from dermgan_jax.studies.augmentation_config import augmentation as configured
+from dermgan_jax.studies.augmentation_part import open_part, require_answerable
+from dermgan_jax.train import loop
+
+
+def study(cache_dir, **fields):
+    classifier, generator = tiny_configs.classifier(), tiny_configs.dcgan()
+    classifier.data.update({"num_images": 160, "prepared_dir": str(cache_dir)})
+    classifier.train.total_kimg = 0.064
+    classifier.eval.every_kimg = 0.032
+    classifier.gan.update({"stop_patience": 0, "trained_stages": 0, "views": 1, "augment": "none"})
+    generator.train.total_kimg = 0.032
+    config = configured("Tiny", "mel", classifier, generator)
+    config.arms = ("real", "filtered", "unfiltered", "sweep", "synthetic_only")
+    config.synthesis.update({"classes": ("mel", "bcc"), "candidates": 8, "keep": 0.5})
+    config.synthesis.update({"sweep": (0.5,), "features": "pixels"})
+    config.update({"seeds": (0, 1), "split_by": ("group",), "bootstrap": 100})
+    config.update(fields)
+    return config
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("prepared")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, cache_dir):
+    path = tmp_path_factory.mktemp("study") / "run"
+    config = study(cache_dir, arms=("real", "filtered"), split_by=("group", "image"))
+    assert augmentation.run(config, path) == loop.FINISHED
+    return path
+
+
+def result_of(path):
+    return json.loads((path / augmentation.RESULT_FILE).read_text())
+
+
+def test_result_has_every_part_and_no_nan(finished):
+    text = (finished / augmentation.RESULT_FILE).read_text()
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    result = result_of(finished)
+    assert result["arms"] == ["real", "filtered"]
+    assert set(result["scores"]) == {"real", "filtered"}
+    assert set(result["versus"]) == {"filtered"}
+    assert result["verdict"]["outcome"] in ("helped", "hurt", "cannot tell")
+    assert set(result["judged"]["sets"]) == {"filtered"}
+    assert result["counts"]["synthetic"] == {"filtered": {"bcc": 4, "mel": 4}}
+    assert result["leakage"]["group"]["shared_lesions"] == 0
+    confusion = np.array(result["confusion"]["real"])
+    assert confusion.sum() == pytest.approx(result["test"]["images"])
+
+
+def test_arms_take_equally_many_steps(finished):
+    logs = finished.glob("*/seed*/metrics.jsonl")
+    ends = {json.loads(log.read_text().splitlines()[-1])["step"] for log in logs}
+    assert len(ends) == 1
+
+
+def test_table_holds_the_values_of_the_result(finished):
+    with (finished / augmentation.TABLE_FILE).open() as file:
+        head, real, filtered = csv.reader(file)
+    column = head.index("balanced_accuracy")
+    values = result_of(finished)["scores"]
+    for row, arm in ((real, "real"), (filtered, "filtered")):
+        assert row[0] == arm
+        assert float(row[column]) == pytest.approx(
+            100 * values[arm]["balanced_accuracy"]["value"], abs=0.006
+        )
+    assert (real[1], filtered[1]) == ("0", "8")
+
+
+def test_filtered_images_are_some_of_the_unfiltered(finished):
+    names = {
+        arm: {path.read_bytes() for path in (finished / "synthetic" / arm).rglob("*.png")}
+        for arm in ("filtered", "unfiltered")
+    }
+    assert len(names["unfiltered"]) == 16
+    assert len(names["filtered"]) == 8
+    assert names["filtered"] < names["unfiltered"]
+
+
+def test_second_run_trains_nothing_again(finished, cache_dir, monkeypatch):
+    before = result_of(finished)
+    monkeypatch.setattr(augmentation, "train", None)
+    config = study(cache_dir, arms=("real", "filtered"), split_by=("group", "image"))
+    assert augmentation.run(config, finished) == loop.FINISHED
+    assert result_of(finished) == before
+
+
+def test_killed_study_ends_with_the_same_table(finished, tmp_path, cache_dir, monkeypatch):
+    path = tmp_path / "run"
+    config = study(cache_dir, arms=("real", "filtered"), split_by=("group", "image"))
+    shutil.copytree(finished / "generator", path / "generator")
+    shutil.copytree(finished / "by_image" / "generator", path / "by_image" / "generator")
+    calls = []
+
+    class Killed(Exception):
+        """Stands for the end of the process."""
+
+    def killed(experiment, workdir):
+        calls.append(workdir)
+        if len(calls) == 3:  # in the middle of an arm
+            (workdir).mkdir(parents=True)
+            (workdir / "leftover").write_text("half")
+            raise Killed
+        return loop.train(experiment, workdir)
+
+    monkeypatch.setattr(augmentation, "train", killed)
+    with pytest.raises(Killed):
+        augmentation.run(config, path)
+    monkeypatch.undo()
+    assert augmentation.run(config, path) == loop.FINISHED
+    tables = [(folder / augmentation.TABLE_FILE).read_text() for folder in (path, finished)]
+    assert tables[0] == tables[1]
+
+
+def test_stopped_study_says_so(tmp_path, cache_dir, monkeypatch):
+    monkeypatch.setattr(augmentation, "train", lambda *_: loop.PREEMPTED)
+    assert augmentation.run(study(cache_dir), tmp_path / "run") == loop.PREEMPTED
+
+
+def test_another_study_is_refused(finished, cache_dir):
+    config = study(cache_dir, arms=("real", "filtered"), split_by=("group", "image"), seed=5)
+    with pytest.raises(UserError, match="another configuration:\n  seed: 0 -> 5"):
+        augmentation.run(config, finished)
+
+
+def test_arms_differ_in_their_training_images_only(cache_dir):
+    config = study(cache_dir, arms=("real", "classical", "sweep", "synthetic_only"))
+    assert arm_names(config) == ("real", "classical", "sweep_0.5", "synthetic_only")
+    real, classical, only = (
+        classifier_experiment(config, arm, 3, "group", folder)
+        for arm, folder in (("real", ""), ("classical", ""), ("synthetic_only", "made"))
+    )
+    assert (real.gan.augment, classical.gan.augment) == ("none", "classical")
+    assert (real.data.only_synthetic, only.data.only_synthetic) == (False, True)
+    assert real.seed == only.seed == 3
+    assert only.data.synthetic == "made"
+    assert real.train == classical.train == only.train
+    config.base = "classical"
+    assert classifier_experiment(config, "filtered", 0, "group", "made").gan.augment == "classical"
+    assert classifier_experiment(config, "real", 0, "group", "").gan.augment == "none"
+
+
+def test_generator_learns_from_the_data_of_the_study(cache_dir):
+    config = study(cache_dir)
+    config.data.update({"split_seed": 4, "resolution": 16})
+    config.generator.data.classes = ("mel",)
+    found = generator_experiment(config, "image")
+    assert found.data.split_seed == 4
+    assert found.data.split_by == "image"
+    assert found.data.classes == ("mel",)
+    assert found.gan.name == "dcgan"
+
+
+def test_every_fault_of_the_configuration_is_named(cache_dir):
+    config = study(cache_dir, arms=("real", "filterd"), base="classical", seeds=(1, 1))
+    config.classifier.train.total_epochs = 3.0
+    config.generator.train.batch_size = 0
+    config.synthesis.keep = 0.0
+    with pytest.raises(UserError) as error:
+        require_valid(config)
+    for part in (
+        "unknown arm 'filterd'; did you mean 'filtered'",
+        "base is 'classical', which is none of the arms",
+        "seeds is (1, 1)",
+        "set total_kimg, not total_epochs",
+        "generator: train.batch_size",
+        "synthesis.keep is 0.0",
+    ):
+        assert part in str(error.value)
+
+
+def test_unanswerable_data_are_refused(cache_dir, tmp_path):
+    config = study(cache_dir, target="melanoma")
+    with pytest.raises(UserError, match="target is 'melanoma', which is no class"):
+        require_answerable(open_part(config, tmp_path, "group"))
+    config = study(cache_dir)
+    config.data.classes = ("mel",)
+    with pytest.raises(UserError, match="1 class: a classifier needs two"):
+        require_answerable(open_part(config, tmp_path, "group"))
+    config = study(cache_dir)
+    config.data.split_fractions = (0.9, 0.1, 0.0)
+    with pytest.raises(UserError, match="class 'mel' has no image in the test split"):
+        require_answerable(open_part(config, tmp_path, "group"))
+    config = study(cache_dir)
+    config.data.num_images = 12
+    with pytest.raises(UserError, match=r"has \d lesions for 3 splits"):
+        require_answerable(open_part(config, tmp_path, "group"))
+
+
+def test_generators_that_do_not_fit_are_refused(finished, cache_dir):
+    config = study(cache_dir)
+    generator = finished / "generator"
+
+    def refused(match, **fields):
+        changed = study(cache_dir)
+        changed.data.update({k: v for k, v in fields.items() if k in changed.data})
+        changed.synthesis.update({k: v for k, v in fields.items() if k in changed.synthesis})
+        with pytest.raises(UserError, match=match):
+            synthetic_sets.require_fitting(changed, catalogue(changed.data), generator)
+
+    assert synthetic_sets.require_fitting(config, catalogue(config.data), generator) > 0
+    refused("trained on split .* and the study is on split", split_seed=9)
+    refused("makes images of 16x16 pixels in 3 channels, the study's are 8x8", resolution=8)
+    changed = study(cache_dir)
+    changed.data.classes = ("mel", "nv", "bcc")
+    changed.synthesis.classes = ("melanoma",)
+    with pytest.raises(UserError, match="does not know the class 'melanoma'"):
+        synthetic_sets.require_fitting(changed, catalogue(changed.data), generator)
+    changed.synthesis.classes = ("mel",)
+
+
+def test_synthetic_images_of_another_size_are_refused(tmp_path, cache_dir):
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    write_pngs(images, tmp_path / "made" / "mel")
+    config = study(cache_dir)
+    experiment = classifier_experiment(config, "filtered", 0, "group", str(tmp_path / "made"))
+    with pytest.raises(UserError, match="are 8x8 pixels and the real ones 16x16"):
+        catalogue(experiment.data)
+
+
+def test_a_classifier_of_the_study_judges_images(finished, tmp_path):
+    classifier, made = finished / "real" / "seed0", finished / "synthetic" / "filtered"
+    found = judge_images(classifier, str(made), threshold=0.1)
+    assert found.result["real"]["overall"]["n"] == result_of(finished)["test"]["images"]
+    of_classes = found.result["synthetic"]["classes"]
+    assert {name: row["n"] for name, row in of_classes.items() if row["n"]} == {"bcc": 4, "mel": 4}
+    assert [line.split()[0] for line in found.text().splitlines()[3:]] == [*of_classes, "all"]
+    images, labels = np.zeros((2, 16, 16, 3), np.uint8), np.array([0, 1], np.int32)
+    write_npz(images, tmp_path / "labelled.npz", labels=labels)
+    assert judge_images(classifier, str(tmp_path / "labelled.npz")).result["synthetic"]
+    write_npz(images, tmp_path / "bare.npz")
+    write_npz(images[:, :8, :8], tmp_path / "small.npz", labels=labels)
+    write_pngs(images, tmp_path / "folder" / "melanoma")
+    for source, message in (
+        ("bare.npz", "has no key 'labels'"),
+        ("small.npz", "are 8x8 pixels, the classifier learned from 16x16"),
+        ("folder", "a folder 'melanoma', which is no class"),
+    ):
+        with pytest.raises(UserError, match=message):
+            judge_images(classifier, str(tmp_path / source))
+    with pytest.raises(UserError, match="makes images: give the --workdir of a classifier"):
+        judge_images(finished / "generator", str(made))
