@@ -37,7 +37,8 @@ from dermgan_jax.data.datasets import phantom
 from dermgan_jax.data.pipeline import Feed, open_feed
 from dermgan_jax.gans.base import Stage
 from dermgan_jax.train import schedule, sharding
-from dermgan_jax.train.loop import Loop, build_gan
+from dermgan_jax.train.loop import Loop
+from dermgan_jax.train.start import build_gan
 from dermgan_jax.train.state import Clock, init_state
 from dermgan_jax.train.step import Recipe
 

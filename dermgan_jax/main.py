@@ -149,7 +149,7 @@ def _study(workdir: Path) -> int:
 
 def _check() -> None:
     from dermgan_jax.data.check import cautions, checked_catalogue, summary
-    from dermgan_jax.train.loop import build_gan
+    from dermgan_jax.train.start import build_gan
 
     config = _config()
     catalogue = checked_catalogue(config)

@@ -14,7 +14,7 @@ from dermgan_jax import config as config_schema
 from dermgan_jax.data import pipeline
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.gans.base import Context
-from dermgan_jax.train import loop, sharding
+from dermgan_jax.train import loop, sharding, start
 from dermgan_jax.train.checkpoint import Checkpoints, abstract
 from dermgan_jax.train.state import init_state
 from dermgan_jax.train.step import Recipe, StageInputs, load_batches, phase_gradients
@@ -33,7 +33,7 @@ def tiny(name, cache_dir, **fields):
 
 def recipe_of(config, num_devices):
     mesh = sharding.data_mesh(jax.devices()[:num_devices])
-    return Recipe(loop.build_gan(config, catalogue(config.data)), mesh)
+    return Recipe(start.build_gan(config, catalogue(config.data)), mesh)
 
 
 def last_state(config, workdir):

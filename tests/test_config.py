@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.errors import UserError
+from dermgan_jax.studies.augmentation_config import require_valid
 from dermgan_jax.studies.comparison_config import experiments
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
@@ -23,6 +24,7 @@ def load(path):
 
 
 EXPERIMENTS = [(path, variant) for path in CONFIGS for variant in load(path).VARIANTS]
+VALIDATE_STUDY = {"comparison": experiments, "augmentation": require_valid}
 
 
 @pytest.fixture
@@ -179,7 +181,7 @@ def test_runtime_fields_exist(config):
 def test_every_experiment_is_valid(path, variant):
     experiment = load(path).get_config(variant)
     if "study" in experiment:
-        assert experiments(experiment)
+        VALIDATE_STUDY[experiment.study](experiment)
     else:
         config_schema.validate(experiment)
     assert experiment.is_locked

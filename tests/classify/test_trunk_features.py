@@ -14,7 +14,7 @@ from dermgan_jax.classify.networks import Trunk
 from dermgan_jax.classify.trunk_features import PLAIN, View, activations
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.prepare import prepare
-from dermgan_jax.train import loop
+from dermgan_jax.train import start
 from dermgan_jax.train.sharding import data_mesh
 
 TRUNK = Trunk("tiny", 1, 16)
@@ -114,7 +114,7 @@ def feed_of(tmp_path, synthetic=(), cache="device", num_devices=1, balance=False
     records = list(listed.records)
     for row in listed.indices("train")[list(synthetic)]:
         records[row] = types.SimpleNamespace(**{**vars(records[row]), "synthetic": True})
-    gan = loop.build_gan(config, listed)
+    gan = start.build_gan(config, listed)
     variables = jax.device_get(gan.init(jax.random.key(0)))
     prepare(listed, config.data)
     object.__setattr__(listed, "records", tuple(records))

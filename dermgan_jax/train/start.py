@@ -1,0 +1,105 @@
+"""What a run starts from: the GAN and the data that fit it, its snapshots, its first state."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import FrozenConfigDict
+
+from dermgan_jax import registry
+from dermgan_jax.classify.classifier import Classifier
+from dermgan_jax.data.catalogue import Catalogue
+from dermgan_jax.errors import UserError
+from dermgan_jax.gans.base import Gan, Translator
+from dermgan_jax.train import provenance, schedule, sharding
+from dermgan_jax.train.checkpoint import Checkpoints, abstract
+from dermgan_jax.train.classifier_snapshot import ClassifierSnapshots
+from dermgan_jax.train.snapshot import Snapshots
+from dermgan_jax.train.state import TrainState, init_state
+from dermgan_jax.train.step import Recipe
+from dermgan_jax.train.translation_snapshot import TranslationSnapshots
+from dermgan_jax.train.workdir import WorkDir
+
+AnySnapshots = Snapshots | TranslationSnapshots | ClassifierSnapshots
+
+
+def build_gan(config: FrozenConfigDict, data: Catalogue) -> Gan:
+    """The configured GAN for a data set.
+
+    Raises:
+      UserError: naming every reason why the two do not go together.
+    """
+    gan = registry.load("gan", config.gan.name)(config, data.spec(config.data.split, config.data))
+    found = gan.faults()
+    if isinstance(gan, Classifier):
+        found += ClassifierSnapshots.faults(gan, data)
+    metrics = {name: registry.load(gan.metric_kind, name) for name in config.eval.metrics}
+    paired = [name for name, metric in metrics.items() if getattr(metric, "paired", False)]
+    if paired and not len(data.pairs(config.data.split)[0]):
+        found.append(
+            f"eval.metrics names {', '.join(paired)}, which compare pairs, and the data have none: "
+            "leave them out"
+        )
+    if found:
+        raise UserError("the GAN and the data do not fit:\n" + "\n".join(f"  {f}" for f in found))
+    return gan
+
+
+def open_snapshots(gan: Gan, data: Catalogue, workdir: WorkDir) -> AnySnapshots:
+    """What draws and measures a GAN of this kind."""
+    if isinstance(gan, Classifier):
+        return ClassifierSnapshots(gan, data, workdir)
+    kind = TranslationSnapshots if isinstance(gan, Translator) else Snapshots
+    return kind(gan, data, workdir)
+
+
+def require_divisible(gan: Gan, num_devices: int) -> None:
+    """Checks that every stage's batch can be split evenly.
+
+    Raises:
+      UserError: naming the stages at fault.
+    """
+    uneven = [s for s in schedule.all_stages(gan) if s.batch_size % num_devices]
+    if uneven:
+        sizes = ", ".join(f"{stage.batch_size} at {stage}" for stage in uneven)
+        raise UserError(
+            f"{num_devices} devices cannot share these batch sizes evenly: {sizes}. "
+            "Choose multiples, or use fewer devices."
+        )
+
+
+def first_state(
+    recipe: Recipe, checkpoints: Checkpoints, data: Catalogue
+) -> tuple[TrainState, bool]:
+    """The latest checkpoint's state, or the initial one; and whether it was a checkpoint's.
+
+    Raises:
+      UserError: if the checkpoint is damaged or was trained on another split, or published weights
+        that training starts from are not there.
+    """
+    everywhere = sharding.replicated(recipe.mesh)
+    seed = np.uint32(recipe.gan.config.seed)
+    init = jax.jit(functools.partial(init_state, recipe.gan), out_shardings=everywhere)
+    steps = checkpoints.steps()
+    if not steps:
+        state = init(seed)
+        variables = recipe.gan.pretrained(state.variables)
+        if variables is not state.variables:
+            variables = jax.device_put(variables, everywhere)
+            ema = {net: jax.tree.map(jnp.copy, variables[net]) for net in recipe.gan.averaged}
+            state = state.replace(variables=variables, ema=ema)
+        return state, False
+    split_hash = checkpoints.facts(steps[-1])["split_hash"]
+    if split_hash == provenance.IMPORTED:
+        raise UserError(
+            "these networks were imported and their training data are not known: they translate, "
+            "but training needs a work directory of its own"
+        )
+    if split_hash != data.split_hash:
+        raise UserError(
+            f"the run was trained on split {split_hash[:12]}, but the data now give split "
+            f"{data.split_hash[:12]}: records were added, removed or moved. Restore the data set, "
+            "or start a new work directory."
+        )
+    return checkpoints.restore(abstract(jax.eval_shape(init, seed), everywhere), steps[-1]), True
