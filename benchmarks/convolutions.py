@@ -16,12 +16,12 @@ best of the rounds counts, without compilation. Ratios are to the first form of 
 import argparse
 import functools
 import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from timing import best_ms, passes
 
 from dermgan_jax import config as configuration
 from dermgan_jax.data.records import DataSpec
@@ -29,7 +29,6 @@ from dermgan_jax.gans.base import Context, Loss
 from dermgan_jax.gans.pgan import ProgressiveGan
 from dermgan_jax.nets.resampling import box_down, conv, down_conv, nearest_up, up_conv
 
-ROUNDS = 10
 SHAPES = ((32, 64, 64), (32, 64, 32), (16, 64, 64), (8, 128, 128))
 NHWC = ("NHWC", "HWIO", "NHWC")
 
@@ -99,29 +98,6 @@ FORMS = {
     },
     "plain": {"conv": conv, "im2col": im2col},
 }
-
-
-def passes(form: Callable) -> tuple[Callable, ...]:
-    """Forward, forward + backward, gradient penalty + backward; each (x, kernel) -> arrays."""
-
-    def energy(x: jax.Array, kernel: jax.Array) -> jax.Array:
-        return jnp.square(jax.nn.leaky_relu(form(x, kernel), 0.2)).sum()
-
-    def penalty(x: jax.Array, kernel: jax.Array) -> jax.Array:
-        return jnp.square(jax.grad(energy)(x, kernel)).sum()
-
-    return form, jax.grad(energy, argnums=(0, 1)), jax.grad(penalty, argnums=1)
-
-
-def best_ms(functions: list[Callable], *args: Any) -> list[float]:
-    """Best wall time of each compiled function, taking turns."""
-    best = [float("inf")] * len(functions)
-    for _ in range(ROUNDS):
-        for i, function in enumerate(functions):
-            start = time.perf_counter()
-            jax.block_until_ready(function(*args))
-            best[i] = min(best[i], 1000 * (time.perf_counter() - start))
-    return best
 
 
 def compare_forms(batch: int) -> None:

@@ -13,18 +13,16 @@ are to the first form of each row group, which is the one in use.
 """
 
 import argparse
-import time
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from timing import best_ms, passes
 
 from dermgan_jax.nets import fir
 from dermgan_jax.nets.style_layers import modulated_conv
 
-ROUNDS = 5
 SHAPES = ((8, 256, 256), (16, 128, 128), (32, 64, 64))
 NHWC = ("NHWC", "HWIO", "NHWC")
 
@@ -75,29 +73,6 @@ FORMS: dict[str, dict[str, Callable]] = {
         "dilated": dilated_down,
     },
 }
-
-
-def passes(form: Callable) -> tuple[Callable, ...]:
-    """Forward, forward + backward, gradient penalty + backward; each of the same inputs."""
-
-    def energy(*inputs: jax.Array) -> jax.Array:
-        return jnp.square(jax.nn.leaky_relu(form(*inputs), 0.2)).sum()
-
-    def penalty(*inputs: jax.Array) -> jax.Array:
-        return jnp.square(jax.grad(energy)(*inputs)).sum()
-
-    return form, jax.grad(energy, argnums=(0, 1)), jax.grad(penalty, argnums=1)
-
-
-def best_ms(functions: list[Callable], *args: Any) -> list[float]:
-    """Best wall time of each compiled function, taking turns."""
-    best = [float("inf")] * len(functions)
-    for _ in range(ROUNDS):
-        for i, function in enumerate(functions):
-            start = time.perf_counter()
-            jax.block_until_ready(function(*args))
-            best[i] = min(best[i], 1000 * (time.perf_counter() - start))
-    return best
 
 
 def main() -> None:

@@ -34,12 +34,13 @@ def depthwise(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     return lax.platform_dependent(
         x,
         kernel,
-        cpu=lambda x, kernel: _shifted(x, kernel, stride),
-        default=lambda x, kernel: _grouped(x, kernel, stride),
+        cpu=lambda x, kernel: shifted_sum(x, kernel, stride),
+        default=lambda x, kernel: grouped(x, kernel, stride),
     )
 
 
-def _grouped(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+def grouped(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    """`depthwise` as XLA's own convolution with a group per channel."""
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -50,7 +51,8 @@ def _grouped(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     )
 
 
-def _shifted(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+def shifted_sum(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    """`depthwise` as a sum over the kernel's places."""
     num, *sides, channels = x.shape
     out = [-(-side // stride) for side in sides]
     size = kernel.shape[0]

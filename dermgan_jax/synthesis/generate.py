@@ -42,8 +42,8 @@ class Generator:
         restored = restore(workdir, checkpoint)
         if not isinstance(restored.gan, Sampler):
             raise UserError(
-                f"{workdir} holds a {restored.gan.config.gan.name}, which makes no images from noise: "
-                "use --mode=translate for one that translates, --mode=judge for a classifier"
+                f"{workdir} holds a {restored.gan.config.gan.name}, which makes no images from "
+                "noise: use --mode=translate for one that translates, --mode=judge for a classifier"
             )
         self.gan: Sampler = restored.gan
         self.variables, self.stage = restored.variables, restored.stage

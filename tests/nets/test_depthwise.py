@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from dermgan_jax.nets.depthwise import DepthwiseConv, _grouped, _shifted
+from dermgan_jax.nets.depthwise import DepthwiseConv, grouped, shifted_sum
 
 
 @pytest.mark.parametrize("size", [3, 5])
@@ -22,10 +22,12 @@ def test_both_forms_and_their_gradients_are_those_of_flax(size, stride, shape):
     def loss(form):
         return lambda x, kernel: (form(x, kernel, stride) * weights).sum()
 
-    reference = jax.grad(loss(_grouped), (0, 1))(x, kernel)
-    np.testing.assert_allclose(_grouped(x, kernel, stride), expected, atol=1e-6)
-    np.testing.assert_allclose(_shifted(x, kernel, stride), expected, atol=1e-5)
-    for found, wanted in zip(jax.grad(loss(_shifted), (0, 1))(x, kernel), reference, strict=True):
+    reference = jax.grad(loss(grouped), (0, 1))(x, kernel)
+    np.testing.assert_allclose(grouped(x, kernel, stride), expected, atol=1e-6)
+    np.testing.assert_allclose(shifted_sum(x, kernel, stride), expected, atol=1e-5)
+    for found, wanted in zip(
+        jax.grad(loss(shifted_sum), (0, 1))(x, kernel), reference, strict=True
+    ):
         np.testing.assert_allclose(found, wanted, atol=1e-4)
     own = DepthwiseConv(size, stride)
     assert jax.tree.map(jnp.shape, own.init(jax.random.key(0), x)) == jax.tree.map(
