@@ -20,8 +20,11 @@ from dermgan_jax.studies.augmentation_config import (
     require_valid,
 )
 from dermgan_jax.studies.augmentation_config import augmentation as configured
-from dermgan_jax.studies.augmentation_part import open_part, require_answerable
+from dermgan_jax.studies.augmentation_part import PREDICTIONS, open_part, require_answerable
+from dermgan_jax.studies.held_out import HeldOut
+from dermgan_jax.studies.leakage import leakage
 from dermgan_jax.train import loop
+from dermgan_jax.train.workdir import write_arrays
 
 
 def study(cache_dir, **fields):
@@ -48,7 +51,7 @@ def cache_dir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, cache_dir):
     path = tmp_path_factory.mktemp("study") / "run"
-    config = study(cache_dir, arms=("real", "filtered"), split_by=("group", "image"))
+    config = study(cache_dir, arms=("real", "filtered"))
     assert augmentation.run(config, path) == loop.FINISHED
     return path
 
@@ -68,7 +71,7 @@ def test_result_has_every_part_and_no_nan(finished):
     assert result["verdict"]["outcome"] in ("helped", "hurt", "cannot tell")
     assert set(result["judged"]["sets"]) == {"filtered"}
     assert result["counts"]["synthetic"] == {"filtered": {"bcc": 4, "mel": 4}}
-    assert result["leakage"]["group"]["shared_lesions"] == 0
+    assert result["leakage"] is None
     confusion = np.array(result["confusion"]["real"])
     assert confusion.sum() == pytest.approx(result["test"]["images"])
 
@@ -105,16 +108,15 @@ def test_filtered_images_are_some_of_the_unfiltered(finished):
 def test_second_run_trains_nothing_again(finished, cache_dir, monkeypatch):
     before = result_of(finished)
     monkeypatch.setattr(augmentation, "train", None)
-    config = study(cache_dir, arms=("real", "filtered"), split_by=("group", "image"))
+    config = study(cache_dir, arms=("real", "filtered"))
     assert augmentation.run(config, finished) == loop.FINISHED
     assert result_of(finished) == before
 
 
 def test_killed_study_ends_with_the_same_table(finished, tmp_path, cache_dir, monkeypatch):
     path = tmp_path / "run"
-    config = study(cache_dir, arms=("real", "filtered"), split_by=("group", "image"))
+    config = study(cache_dir, arms=("real", "filtered"))
     shutil.copytree(finished / "generator", path / "generator")
-    shutil.copytree(finished / "by_image" / "generator", path / "by_image" / "generator")
     calls = []
 
     class Killed(Exception):
@@ -137,13 +139,39 @@ def test_killed_study_ends_with_the_same_table(finished, tmp_path, cache_dir, mo
     assert tables[0] == tables[1]
 
 
+def test_leakage_is_counted_and_both_splits_stand_side_by_side(cache_dir, tmp_path):
+    config = study(cache_dir, arms=("real", "classical"), split_by=("group", "image"))
+    config.data.num_images = 300
+    rng = np.random.default_rng(0)
+    parts = [open_part(config, tmp_path, split_by) for split_by in config.split_by]
+    for part in parts:
+        for arm in config.arms:
+            for seed in config.seeds:
+                part.workdir(arm, seed).mkdir(parents=True)
+                said = rng.dirichlet(np.ones(7), len(part.data.indices("test")))
+                write_arrays(part.workdir(arm, seed) / PREDICTIONS, test=np.float32(said))
+    said = {arm: parts[0].predictions(arm)["test"] for arm in config.arms}
+    found = leakage(parts, HeldOut(parts[0]).compared(said))
+    assert found["group"]["shared_lesions"] == 0
+    data = parts[1].data
+    learned = {data.records[row].group for row in data.indices("train")}
+    shared = sum(data.records[row].group in learned for row in data.indices("test"))
+    assert found["image"]["shared_lesions"] == shared > 0
+    for part in parts:
+        values = found[part.split_by]["base"]["accuracy"]["per_seed"]
+        labels = part.data.labels[part.data.indices("test")]
+        right = [(p.argmax(1) == labels).mean() for p in part.predictions("real")["test"]]
+        np.testing.assert_allclose(values, right)
+    assert f"{shared} of {len(data.indices('test'))} test images" in found["sentence"]
+
+
 def test_stopped_study_says_so(tmp_path, cache_dir, monkeypatch):
     monkeypatch.setattr(augmentation, "train", lambda *_: loop.PREEMPTED)
     assert augmentation.run(study(cache_dir), tmp_path / "run") == loop.PREEMPTED
 
 
 def test_another_study_is_refused(finished, cache_dir):
-    config = study(cache_dir, arms=("real", "filtered"), split_by=("group", "image"), seed=5)
+    config = study(cache_dir, arms=("real", "filtered"), seed=5)
     with pytest.raises(UserError, match="another configuration:\n  seed: 0 -> 5"):
         augmentation.run(config, finished)
 
