@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-import tiny_configs
+from tiny_study import get_config as study
 
 from dermgan_jax.classify.judging import judge_images
 from dermgan_jax.data.catalogue import catalogue
@@ -19,28 +19,11 @@ from dermgan_jax.studies.augmentation_config import (
     generator_experiment,
     require_valid,
 )
-from dermgan_jax.studies.augmentation_config import augmentation as configured
 from dermgan_jax.studies.augmentation_part import PREDICTIONS, open_part, require_answerable
 from dermgan_jax.studies.held_out import HeldOut
 from dermgan_jax.studies.leakage import leakage
 from dermgan_jax.train import loop
 from dermgan_jax.train.workdir import write_arrays
-
-
-def study(cache_dir, **fields):
-    classifier, generator = tiny_configs.classifier(), tiny_configs.dcgan()
-    classifier.data.update({"num_images": 160, "prepared_dir": str(cache_dir)})
-    classifier.train.total_kimg = 0.064
-    classifier.eval.every_kimg = 0.032
-    classifier.gan.update({"stop_patience": 0, "trained_stages": 0, "views": 1, "augment": "none"})
-    generator.train.total_kimg = 0.032
-    config = configured("Tiny", "mel", classifier, generator)
-    config.arms = ("real", "filtered", "unfiltered", "sweep", "synthetic_only")
-    config.synthesis.update({"classes": ("mel", "bcc"), "candidates": 8, "keep": 0.5})
-    config.synthesis.update({"sweep": (0.5,), "features": "pixels"})
-    config.update({"seeds": (0, 1), "split_by": ("group",), "bootstrap": 100})
-    config.update(fields)
-    return config
 
 
 @pytest.fixture(scope="module")
