@@ -291,11 +291,16 @@ def from_json(text: str) -> FrozenConfigDict:
     return validate(unflatten(stored))
 
 
+def computed_fields(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, flat, that change what a run computes; see `RUNTIME_FIELDS` for the others."""
+    return {key: value for key, value in flatten(config).items() if key not in RUNTIME_FIELDS}
+
+
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     """Fields in which two configurations compute different things, as "key: stored -> given"."""
-    left, right = flatten(stored), flatten(given)
+    left, right = computed_fields(stored), computed_fields(given)
     return [
         f"{key}: {left.get(key)!r} -> {right.get(key)!r}"
         for key in sorted(left.keys() | right.keys())
-        if left.get(key) != right.get(key) and key not in RUNTIME_FIELDS
+        if left.get(key) != right.get(key)
     ]

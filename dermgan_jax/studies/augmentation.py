@@ -23,7 +23,6 @@ from dermgan_jax.studies.augmentation_config import (
     arm_names,
     classifier_experiment,
     generator_experiment,
-    is_synthetic,
     require_valid,
 )
 from dermgan_jax.studies.augmentation_part import (
@@ -33,7 +32,7 @@ from dermgan_jax.studies.augmentation_part import (
     require_answerable,
 )
 from dermgan_jax.studies.augmentation_result import analyse, table
-from dermgan_jax.studies.study_folder import adopt, key_of
+from dermgan_jax.studies.study_folder import adopt, key_of, read_json
 from dermgan_jax.train.loop import FINISHED, train
 from dermgan_jax.train.workdir import write_arrays, write_atomically
 
@@ -133,15 +132,12 @@ def train_one(part: Part, arm: str, seed: int) -> str:
 
 def _key(part: Part, arm: str, experiment: FrozenConfigDict) -> str:
     """What a classifier's answers depend on."""
-    folder = part.folder / "synthetic" / synthetic_sets.MADE
-    made = json.loads(folder.read_text()) if part.sets else {}
-    relevant = arm == part.config.base or is_synthetic(arm)
-    computed = {
-        name: value
-        for name, value in config_schema.flatten(experiment).items()
-        if name not in config_schema.RUNTIME_FIELDS or name == "train.total_kimg"
-    }
-    return key_of(computed, part.config.checkpoint, part.data.split_hash, made if relevant else {})
+    made = read_json(part.folder / "synthetic" / synthetic_sets.MADE)["keys"] if part.sets else {}
+    seen = made if arm == part.config.base else made.get(arm)  # judged, or learned from
+    computed = config_schema.computed_fields(experiment)
+    return key_of(
+        computed, experiment.train.total_kimg, part.config.checkpoint, part.data.split_hash, seen
+    )
 
 
 def _has(file: Path, key: str) -> bool:

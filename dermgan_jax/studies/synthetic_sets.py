@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_collections import FrozenConfigDict
 
+from dermgan_jax.config import computed_fields
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.image_files import to_uint8, write_pngs
 from dermgan_jax.errors import UserError
@@ -21,11 +22,11 @@ from dermgan_jax.studies.augmentation_config import (
     is_synthetic,
     sweep_name,
 )
-from dermgan_jax.studies.study_folder import kept, key_of
+from dermgan_jax.studies.study_folder import key_of, read_json
 from dermgan_jax.synthesis.filter import filter_images
 from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.synthesis.restored import latest_facts
 from dermgan_jax.train import provenance
-from dermgan_jax.train.checkpoint import Checkpoints
 from dermgan_jax.train.workdir import WorkDir, write_atomically
 
 POOL = "pool"
@@ -60,8 +61,8 @@ def make(
     folders = {arm: folder / arm for arm in arms}
     step = require_fitting(config, data, generator)
     wanted = counts(config, data)
-    key = key_of(config.synthesis, wanted, data.split_hash, step, str(generator.resolve()))
-    if kept(folder / MADE, key) is not None:
+    keys = {arm: _key(config, data, generator, step, arm, wanted) for arm in arms}
+    if (folder / MADE).is_file() and read_json(folder / MADE)["keys"] == keys:
         return folders
     shutil.rmtree(folder, ignore_errors=True)
     _draw(config, data, generator, folder / POOL, wanted)
@@ -77,9 +78,28 @@ def make(
             features=config.synthesis.features,
             weights=weights,
         )
-    made = {"key": key, "split_hash": data.split_hash, "generator": str(generator), "step": step}
+    made = {"keys": keys, "split_hash": data.split_hash, "generator": str(generator), "step": step}
     write_atomically(folder / MADE, json.dumps(made, indent=2) + "\n")
     return folders
+
+
+def _key(
+    config: FrozenConfigDict,
+    data: Catalogue,
+    generator: Path,
+    step: int,
+    arm: str,
+    wanted: Mapping[str, Mapping[str, int]],
+) -> str:
+    """What an arm's images depend on, which other arms are not part of."""
+    synthesis = config.synthesis
+    # Of equal configuration, split and step are equal networks, wherever they lie.
+    own = computed_fields(WorkDir(generator).read_config())
+    source = [own, data.split_hash, step, synthesis.seed]
+    if arm == FILTERED:
+        rule = [synthesis.rule, synthesis.keep, synthesis.features]
+        return key_of(source, wanted[UNFILTERED], rule)
+    return key_of(source, wanted[arm])
 
 
 def counts(config: Mapping[str, Any], data: Catalogue) -> dict[str, dict[str, int]]:
@@ -104,14 +124,7 @@ def require_fitting(config: Mapping[str, Any], data: Catalogue, generator: Path)
       UserError: naming what does not fit.
     """
     own = WorkDir(generator).read_config()
-    folder = WorkDir(generator).checkpoints
-    if not folder.is_dir():
-        raise UserError(f"{generator} has no checkpoint yet: train it first")
-    with Checkpoints(folder, own, read_only=True) as checkpoints:
-        steps = checkpoints.steps()
-        if not steps:
-            raise UserError(f"no checkpoint in {folder} yet: train it first")
-        facts = checkpoints.facts(steps[-1])
+    step, facts = latest_facts(generator)
     _require_same_split(generator, facts["split_hash"], data, own)
     if (own.data.resolution, own.data.channels) != (
         config["data"]["resolution"],
@@ -124,7 +137,7 @@ def require_fitting(config: Mapping[str, Any], data: Catalogue, generator: Path)
             "and data.channels to the GAN's, so that size does not give synthetic images away"
         )
     _require_classes(config, data, generator, tuple(facts["classes"]), own)
-    return steps[-1]
+    return step
 
 
 def _require_same_split(

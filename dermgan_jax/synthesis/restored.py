@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
 from dermgan_jax.data.records import DataSpec
@@ -45,10 +46,7 @@ def restore(workdir: Path, checkpoint: str = "latest") -> Restored:
       UserError: if there is no such checkpoint, or it cannot be read.
     """
     config = WorkDir(workdir).read_config()
-    folder = WorkDir(workdir).checkpoints
-    if not folder.is_dir():
-        raise UserError(f"{workdir} has no checkpoint yet: train it first")
-    with Checkpoints(folder, config, read_only=True) as checkpoints:
+    with _opened(workdir, config) as checkpoints:
         step = _choose(checkpoints, checkpoint)
         facts = checkpoints.facts(step)
         gan = registry.load("gan", config.gan.name)(config, _spec(facts["data_spec"]))
@@ -58,6 +56,24 @@ def restore(workdir: Path, checkpoint: str = "latest") -> Restored:
     stage = gan.stage(int(state.clock.scheduled_at))
     classes, untrained = tuple(facts["classes"]), tuple(facts.get("untrained", ()))
     return Restored(gan, state.averaged, stage, classes, untrained)
+
+
+def latest_facts(workdir: Path) -> tuple[int, dict[str, Any]]:
+    """The latest checkpoint's step, and what was saved beside its state.
+
+    Raises:
+      UserError: if there is no checkpoint, or it cannot be read.
+    """
+    with _opened(workdir, WorkDir(workdir).read_config()) as checkpoints:
+        step = _choose(checkpoints, "latest")
+        return step, checkpoints.facts(step)
+
+
+def _opened(workdir: Path, config: FrozenConfigDict) -> Checkpoints:
+    folder = WorkDir(workdir).checkpoints
+    if not folder.is_dir():
+        raise UserError(f"{workdir} has no checkpoint yet: train it first")
+    return Checkpoints(folder, config, read_only=True)
 
 
 def _spec(fields: dict[str, Any]) -> DataSpec:

@@ -13,8 +13,8 @@ from dermgan_jax.data.catalogue import Catalogue, catalogue
 from dermgan_jax.data.image_sets import ImageSet, select
 from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.errors import UserError
+from dermgan_jax.synthesis.restored import latest_facts
 from dermgan_jax.train import provenance
-from dermgan_jax.train.checkpoint import Checkpoints
 from dermgan_jax.train.workdir import WorkDir
 
 TRAIN, VAL = "train", "val"
@@ -60,7 +60,7 @@ class TrainingData:
         config = WorkDir(workdir).read_config()
         self.config = _of_all_classes(config.data) if all_classes else config.data
         self.catalogue = catalogue(self.config)
-        _require_same_split(workdir, config, self.catalogue)
+        _require_same_split(workdir, self.catalogue)
 
     def learned_from(self) -> RealImages:
         """The split that the model learned from.
@@ -117,15 +117,8 @@ def _of_all_classes(data_config: FrozenConfigDict) -> ConfigDict:
     return ConfigDict({**data_config.to_dict(), "classes": ()})
 
 
-def _require_same_split(workdir: Path, config: FrozenConfigDict, listed: Catalogue) -> None:
-    folder = WorkDir(workdir).checkpoints
-    if not folder.is_dir():
-        raise UserError(f"{workdir} has no checkpoint yet: train it first")
-    with Checkpoints(folder, config, read_only=True) as checkpoints:
-        steps = checkpoints.steps()
-        if not steps:
-            raise UserError(f"no checkpoint in {folder} yet: train it first")
-        split_hash = checkpoints.facts(steps[-1])["split_hash"]
+def _require_same_split(workdir: Path, listed: Catalogue) -> None:
+    split_hash = latest_facts(workdir)[1]["split_hash"]
     if split_hash == provenance.IMPORTED:
         raise UserError(
             f"{workdir} was imported and its training data are not known: name real images "

@@ -276,3 +276,22 @@ def test_a_classifier_of_the_study_judges_images(finished, tmp_path):
             judge_images(classifier, str(tmp_path / source))
     with pytest.raises(UserError, match="makes images: give the --workdir of a classifier"):
         judge_images(finished / "generator", str(made))
+
+
+def test_another_arm_leaves_the_finished_ones_alone(finished, tmp_path, cache_dir, monkeypatch):
+    path, trained = tmp_path / "run", []
+    shutil.copytree(finished, path)
+
+    def noted(experiment, workdir):
+        trained.append(workdir.relative_to(path).as_posix())
+        return loop.train(experiment, workdir)
+
+    monkeypatch.setattr(augmentation, "train", noted)
+    config = study(cache_dir, arms=("real", "filtered", "unfiltered"), seeds=(0,))
+    assert augmentation.run(config, path) == loop.FINISHED
+    # Those of the base arm have the new images to judge.
+    assert trained == ["real/seed0", "unfiltered/seed0"]
+    before, after = (
+        result_of(folder)["scores"]["filtered"]["accuracy"] for folder in (finished, path)
+    )
+    assert after["per_seed"] == before["per_seed"][:1]
