@@ -98,7 +98,7 @@ def require_answerable(part: Part) -> None:
         rows = np.flatnonzero(data.labels == label)
         lesions = {data.records[row].group for row in rows}
         if len(lesions) < len(SPLITS):
-            found.append(f"class {name!r} has {len(lesions)} lesions for {len(SPLITS)} splits")
+            found.append(f"class {name!r}: {len(lesions)} of at least {len(SPLITS)} lesions")
             continue
         found += [
             f"class {name!r} has no image in the {split} split"

@@ -219,7 +219,7 @@ def test_unanswerable_data_are_refused(cache_dir, tmp_path):
         require_answerable(open_part(config, tmp_path, "group"))
     config = study(cache_dir)
     config.data.num_images = 12
-    with pytest.raises(UserError, match=r"has \d lesions for 3 splits"):
+    with pytest.raises(UserError, match=r"class '\w+': \d of at least 3 lesions"):
         require_answerable(open_part(config, tmp_path, "group"))
 
 
