@@ -66,7 +66,7 @@ def lead(models: Mapping[str, Any]) -> str:
 
 
 def sentence(models: Mapping[str, Any]) -> str:
-    """Which model came closest to the real images, by the first metric, and by how much."""
+    """Which model came closest to the real images, by how much, and whether all metrics agree."""
     name = lead(models)
     order = sorted(models, key=lambda model: models[model]["values"][name]["value"])
     numbers = [metric_values.number(models[model]["values"][name]) for model in order]
@@ -75,7 +75,20 @@ def sentence(models: Mapping[str, Any]) -> str:
     text = (
         f"By {metric_texts.of(name).short}, {order[0]} comes closest to the real images: {ranking}"
     )
-    return text + (f"; real against real {metric_values.number(bound)}." if bound else ".")
+    text += f"; real against real {metric_values.number(bound)}." if bound else "."
+    return text + _disagreement(models, order[0])
+
+
+def _disagreement(models: Mapping[str, Any], nearest: str) -> str:
+    """Which metrics would have named another model."""
+    others: dict[str, list[str]] = {}
+    for name in metric_names(models)[1:]:
+        if models[nearest]["values"][name]["better"] != "lower":
+            continue
+        better = min(models, key=lambda model: models[model]["values"][name]["value"])
+        if better != nearest:
+            others.setdefault(better, []).append(metric_texts.of(name).short)
+    return "".join(f" By {' and '.join(names)} it is {model}." for model, names in others.items())
 
 
 def lines(models: Mapping[str, Any], order: list[str]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -111,3 +111,16 @@ def test_report_names_the_nearest_model_and_shows_all(finished):
         assert f"latent walk of {name}" in html
     assert "drawn phantoms, not real skin" in html
     assert "http" not in html.replace("http-equiv", "")
+
+
+def test_sentence_says_which_metrics_name_another_model():
+    def value(name, number):
+        return {"name": name, "value": number, "better": "lower", "std": None, "details": {}}
+
+    models = {
+        "first": {"values": {"swd": value("swd", 1.0), "kid": value("kid", 2.0)}},
+        "second": {"values": {"swd": value("swd", 3.0), "kid": value("kid", 1.0)}},
+    }
+    assert report.sentence(models).endswith("By KID it is second.")
+    models["second"]["values"]["kid"]["value"] = 4.0
+    assert "it is" not in report.sentence(models)
