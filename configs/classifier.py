@@ -12,7 +12,7 @@ Needs the ImageNet weights: --mode=weights --fetch=resnet50.
 
 Variants, after a colon:
   lite0      EfficientNet-Lite0 as it is, a head on its features of four augmented views of every
-             image: an hour on two CPU cores once, then two minutes per run.
+             image: a quarter of an hour on a CPU once, then seconds.
              --mode=weights --fetch=efficientnet_lite0
   vit        ViT-B/16 as in the pneumonia study, all of it trained: hours on a GPU
   phantom    the quick start: a tiny ResNet on drawn phantoms, a minute on a CPU, no weights needed
