@@ -16,8 +16,9 @@ from test_promises import GANS, assert_same, cache_dir, train_rows, whole_run
 
 REPOSITORY = Path(__file__).parents[2]
 # The toy is not known to a process of its own; its promises are proven in-process.
-# Each test takes up to a minute: one model from noise and one from images go with every run.
-QUICK = ("pgan", "cyclegan")
+# Each test takes up to a minute, and two processes that share two busy cores with other tests may
+# wait for each other longer than the 30 s that Gloo allows: one small model goes with every run.
+QUICK = ("pgan",)
 REGISTERED = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
     for name in GANS
