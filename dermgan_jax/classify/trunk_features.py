@@ -110,6 +110,7 @@ def _compute(
     device = jax.local_devices()[0]
     size = CPU_BATCH if device.platform == "cpu" else GPU_BATCH
     variables = jax.device_put(jax.device_get(variables), device)
+    key = jax.random.fold_in(jax.random.key(view.seed), view.number)
     pending: collections.deque[jax.Array] = collections.deque()
     kept, done = None, 0
     with progress_bar(len(images), f"{trunk.name} activations of {title}") as bar:
@@ -117,7 +118,9 @@ def _compute(
             if first is not None:
                 batch = np.asarray(images[first : first + size])
                 filled = np.resize(batch, (size, *batch.shape[1:]))
-                pending.append(_forward(trunk, view, variables, filled, np.int32(first)))
+                pending.append(
+                    _forward(trunk, view.amounts, variables, filled, key, np.int32(first))
+                )
             if pending and (first is None or len(pending) > IN_FLIGHT):
                 rows = jax.device_get(pending.popleft())[: len(images) - done]
                 if kept is None:
@@ -129,14 +132,13 @@ def _compute(
     kept.flush()
 
 
-@functools.partial(jax.jit, static_argnames=("trunk", "view"))
-def _forward(trunk, view, variables, images, first):
+@functools.partial(jax.jit, static_argnames=("trunk", "amounts"))
+def _forward(trunk, amounts, variables, images, key, first):
     images = images.astype(jnp.float32) * (2 / 255) - 1
-    if view.amounts is not None:
-        key = jax.random.fold_in(jax.random.key(view.seed), view.number)
+    if amounts is not None:
         numbers = first + jnp.arange(len(images))
         keys = jax.vmap(functools.partial(jax.random.fold_in, key))(numbers)
-        images = augment_each(keys, images, view.amounts)
+        images = augment_each(keys, images, amounts)
     return trunk.apply(variables, images).astype(jnp.float16)
 
 
@@ -181,7 +183,7 @@ class TrunkFeed(Feed):
                     self.activations = np.empty(shape, np.float16)
                 self.activations[here, number] = of_view
 
-    @property
+    @functools.cached_property
     def rows(self) -> dict[str, np.ndarray]:
         """A row per image and view, those of one image together."""
         flat = self.activations.reshape(-1, *self.activations.shape[2:])

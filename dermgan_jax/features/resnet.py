@@ -12,7 +12,7 @@ import flax.linen as nn
 import numpy as np
 from jax import Array
 
-from dermgan_jax.features import torch_layout
+from dermgan_jax.features import stages, torch_layout
 
 
 class ResNet(nn.Module):
@@ -53,14 +53,9 @@ class ResNet(nn.Module):
           train: normalise by the batch, and update the running statistics ("batch_stats").
 
         Returns:
-          Of the last part without a last layer, the features alone; of other parts, (N, h, w, C).
+          See `stages.run`.
         """
-        x = images
-        for stage in range(self.num_stages)[self.begin : self.end]:
-            x = self._stage(x, stage, train)
-        if self.end not in (None, self.num_stages) or not self.num_classes:
-            return x
-        return x, nn.Dense(self.num_classes, name="fc")(x)
+        return stages.run(self, images, train)
 
     def _stage(self, x: Array, stage: int, train: bool) -> Array:
         if stage == 0:
