@@ -21,13 +21,13 @@ class Painter(StyleSampler):
 
     @staticmethod
     def default_config():
-        raise NotImplementedError
+        raise AssertionError("only sampled or translated with, never trained")
 
     def init(self, rng):
-        raise NotImplementedError
+        raise AssertionError("only sampled or translated with, never trained")
 
     def phases(self):
-        raise NotImplementedError
+        raise AssertionError("only sampled or translated with, never trained")
 
     def latents(self, rng, num):
         return jax.random.normal(rng, (num, 3))

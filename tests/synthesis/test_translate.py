@@ -25,13 +25,13 @@ class Negative(Translator):
 
     @staticmethod
     def default_config():
-        raise NotImplementedError
+        raise AssertionError("only sampled or translated with, never trained")
 
     def init(self, rng):
-        raise NotImplementedError
+        raise AssertionError("only sampled or translated with, never trained")
 
     def phases(self):
-        raise NotImplementedError
+        raise AssertionError("only sampled or translated with, never trained")
 
     @property
     def multiple(self):
