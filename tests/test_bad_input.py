@@ -223,6 +223,31 @@ def test_full_disk_while_saving_costs_no_checkpoint(run, trained, cache_dir, tmp
     assert code == 0, error
 
 
+def test_continuing_on_other_data_is_refused(cache_dir, tmp_path):
+    real, made, workdir = tmp_path / "real", tmp_path / "made", tmp_path / "run"
+    for i in range(24):
+        picture(real / ("mel", "nv")[i % 2] / f"{i}.png")
+    for i in range(4):
+        picture(made / "mel" / f"{i}.png", size=(8, 8))
+
+    def train(total_kimg):
+        fields = {
+            **{"data.dataset": "image_folder", "data.dir": str(real), "data.num_images": 0},
+            **{"data.resolution": 8, "data.synthetic": str(made), "eval.num_images": 4},
+            "train.total_kimg": total_kimg,
+        }
+        return loop.train(tiny("toy", cache_dir, **fields), workdir)
+
+    train(0.032)
+    train(0.064)
+    Image.new("RGB", (8, 8)).save(made / "mel" / "0.png")
+    with pytest.raises(UserError, match="trained with other synthetic images"):
+        train(0.096)
+    picture(real / "mel" / "more.png")
+    with pytest.raises(UserError, match=r"trained on split \w+, but the data now give split"):
+        train(0.096)
+
+
 def test_nan_loss_stops_the_run_and_names_everything(cache_dir, tmp_path, monkeypatch):
     config = tiny("pgan", cache_dir)
     generator_loss = ProgressiveGan.generator_loss

@@ -1,6 +1,8 @@
 """The selection, labels and splits of a data set; making a catalogue reads no pixels."""
 
 import dataclasses
+import functools
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +41,17 @@ class Catalogue:
     splits: np.ndarray
     domains: np.ndarray
     split_hash: str
+
+    @functools.cached_property
+    def synthetic_hash(self) -> str:
+        """Identifies the synthetic images by name and content, as `split_hash` does not; "" without
+        any. Reads their files."""
+        made = [record for record in self.records if record.synthetic]
+        digest = hashlib.sha256()
+        for record in sorted(made, key=lambda record: record.id):
+            digest.update(f"{record.id}\0".encode())
+            digest.update(hashlib.sha256(record.image.read_bytes()).digest())
+        return digest.hexdigest() if made else ""
 
     def indices(self, split: str, domain: str = "") -> np.ndarray:
         """Positions of the images of a split: int64, ascending.

@@ -54,7 +54,7 @@ def import_dcgan(source: Path, path: Path) -> None:
         variables={**state.variables, "g": variables},
         ema={"g": jax.tree.map(np.copy, variables)},
     )
-    facts = provenance.checkpoint_facts(gan, provenance.IMPORTED, ())
+    facts = provenance.imported_facts(gan)
     imported.write(path, config, state, {**facts, "untrained": ["d"]})
     print(
         f"dcgan generator ({side}x{side}, {channels} channels, latent {config.gan.latent_size}, "

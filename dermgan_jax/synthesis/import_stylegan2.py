@@ -76,7 +76,7 @@ def import_stylegan2(source: Path, path: Path) -> None:
         trained["d"] = variables["D"]
     state = state.replace(variables={**state.variables, **trained}, ema={"g": averaged})
     untrained = sorted({"g", "d"} - without)
-    facts = provenance.checkpoint_facts(gan, provenance.IMPORTED, [str(i) for i in range(labels)])
+    facts = provenance.imported_facts(gan, [str(i) for i in range(labels)])
     imported.write(path, config, state, {**facts, "untrained": untrained})
     print(
         f"stylegan2 of {side}x{side} images ({channels} channels, {labels or 'no'} classes, "

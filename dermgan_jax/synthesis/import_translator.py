@@ -63,7 +63,7 @@ def import_translator(family: str, source: Path, path: Path) -> None:
     untrained = sorted(state.variables)
     state = state.replace(variables={**state.variables, **variables})
     # Only these two fields are read of a catalogue.
-    facts = {**provenance.checkpoint_facts(gan, provenance.IMPORTED, ()), "untrained": untrained}
+    facts = {**provenance.imported_facts(gan), "untrained": untrained}
     imported.write(path, config, state, facts)
     print(f"{_summary(config)} in {path}")
     if untrained:

@@ -83,7 +83,7 @@ def write(
       path: empty or new.
       config: of the networks.
       state: what to save.
-      facts: what the checkpoint carries beside it, see `provenance.checkpoint_facts`.
+      facts: what the checkpoint carries beside it, see `provenance.imported_facts`.
 
     Raises:
       UserError: if it cannot be written.

@@ -60,7 +60,7 @@ class TrainingData:
         config = WorkDir(workdir).read_config()
         self.config = _of_all_classes(config.data) if all_classes else config.data
         self.catalogue = catalogue(self.config)
-        _require_same_split(workdir, self.catalogue)
+        _require_same_data(workdir, self.catalogue)
 
     def learned_from(self) -> RealImages:
         """The split that the model learned from.
@@ -117,15 +117,11 @@ def _of_all_classes(data_config: FrozenConfigDict) -> ConfigDict:
     return ConfigDict({**data_config.to_dict(), "classes": ()})
 
 
-def _require_same_split(workdir: Path, listed: Catalogue) -> None:
-    split_hash = latest_facts(workdir)[1]["split_hash"]
-    if split_hash == provenance.IMPORTED:
+def _require_same_data(workdir: Path, listed: Catalogue) -> None:
+    facts = latest_facts(workdir)[1]
+    if facts["split_hash"] == provenance.IMPORTED:
         raise UserError(
             f"{workdir} was imported and its training data are not known: name real images "
             "yourself, or use --rule=discriminator with --keep"
         )
-    if split_hash != listed.split_hash:
-        raise UserError(
-            f"{workdir} was trained on split {split_hash[:12]}, but the data now give split "
-            f"{listed.split_hash[:12]}: records were added, removed or moved; restore the data set"
-        )
+    provenance.require_same_data(facts, listed, workdir)

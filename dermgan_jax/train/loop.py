@@ -349,8 +349,7 @@ class Loop:
         self.catch_up()
         if self.unlogged:
             self.log(self.clock, stage)
-        data = self.data
-        facts = provenance.checkpoint_facts(self.recipe.gan, data.split_hash, data.classes)
+        facts = provenance.checkpoint_facts(self.recipe.gan, self.data)
         self.checkpoints.save(self.state, self.clock.step, facts, metrics)
 
     def finish(self, outcome: str, stage: Stage) -> str:

@@ -4,7 +4,8 @@ import dataclasses
 import importlib.metadata
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from clu import parameter_overview
 from dermgan_jax import __version__
 from dermgan_jax import config as config_schema
 from dermgan_jax.data.catalogue import Catalogue
+from dermgan_jax.errors import UserError
 from dermgan_jax.gans.base import Gan, Variables
 from dermgan_jax.train.workdir import WorkDir, write_atomically
 
@@ -21,15 +23,47 @@ IMPORTED = "imported"  # in place of the split of networks that were trained els
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
 
 
-def checkpoint_facts(gan: Gan, split_hash: str, classes: Sequence[str]) -> dict[str, Any]:
+def checkpoint_facts(gan: Gan, data: Catalogue) -> dict[str, Any]:
     """What every checkpoint carries beside the state, as JSON values."""
+    return _facts(gan, data.split_hash, data.synthetic_hash, data.classes)
+
+
+def imported_facts(gan: Gan, classes: Sequence[str] = ()) -> dict[str, Any]:
+    """`checkpoint_facts` of networks whose training data are not known."""
+    return _facts(gan, IMPORTED, "", classes)
+
+
+def _facts(
+    gan: Gan, split_hash: str, synthetic_hash: str, classes: Sequence[str]
+) -> dict[str, Any]:
     return {
         "config": json.loads(config_schema.to_json(gan.config)),
         "split_hash": split_hash,
+        "synthetic_hash": synthetic_hash,
         "classes": list(classes),
         "data_spec": dataclasses.asdict(gan.data),
         "dermgan_jax": __version__,
     }
+
+
+def require_same_data(facts: Mapping[str, Any], data: Catalogue, workdir: Path) -> None:
+    """Checks that the data are still those that a checkpoint was trained on.
+
+    Raises:
+      UserError: if records or synthetic images were added, removed or moved since.
+    """
+    trained_on = facts["split_hash"]
+    if trained_on != data.split_hash:
+        raise UserError(
+            f"{workdir} was trained on split {trained_on[:12]}, but the data now give split "
+            f"{data.split_hash[:12]}: records were added, removed or moved. Restore the data set, "
+            "or start a new work directory."
+        )
+    if facts.get("synthetic_hash", data.synthetic_hash) != data.synthetic_hash:
+        raise UserError(
+            f"{workdir} was trained with other synthetic images than data.synthetic now has: "
+            "restore them, or start a new work directory."
+        )
 
 
 def data_card(data: Catalogue) -> dict[str, Any]:

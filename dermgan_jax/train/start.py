@@ -75,7 +75,7 @@ def first_state(
     """The latest checkpoint's state, or the initial one; and whether it was a checkpoint's.
 
     Raises:
-      UserError: if the checkpoint is damaged or was trained on another split, or published weights
+      UserError: if the checkpoint is damaged or was trained on other data, or published weights
         that training starts from are not there.
     """
     everywhere = sharding.replicated(recipe.mesh)
@@ -90,16 +90,11 @@ def first_state(
             ema = {net: jax.tree.map(jnp.copy, variables[net]) for net in recipe.gan.averaged}
             state = state.replace(variables=variables, ema=ema)
         return state, False
-    split_hash = checkpoints.facts(steps[-1])["split_hash"]
-    if split_hash == provenance.IMPORTED:
+    facts = checkpoints.facts(steps[-1])
+    if facts["split_hash"] == provenance.IMPORTED:
         raise UserError(
             "these networks were imported and their training data are not known: they translate, "
             "but training needs a work directory of its own"
         )
-    if split_hash != data.split_hash:
-        raise UserError(
-            f"the run was trained on split {split_hash[:12]}, but the data now give split "
-            f"{data.split_hash[:12]}: records were added, removed or moved. Restore the data set, "
-            "or start a new work directory."
-        )
+    provenance.require_same_data(facts, data, checkpoints.folder.parent)
     return checkpoints.restore(abstract(jax.eval_shape(init, seed), everywhere), steps[-1]), True

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.metrics import precision_recall
+from dermgan_jax.metrics import neighbours, precision_recall
 from dermgan_jax.metrics.neighbours import centred, squared_radii
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics"
@@ -81,6 +81,13 @@ def test_the_border_belongs_to_the_ball():
     fake = np.array([[6.0], [6.5], [20.0], [30.0]])
     inside = precision_recall.manifolds(real, fake).fake_in_real
     np.testing.assert_array_equal(inside, [True, False, False, False])
+
+
+@pytest.mark.parametrize("kth_smallest", [neighbours._kth_on_host, neighbours._kth_on_device])
+def test_kth_distance_on_every_platform(kth_smallest):
+    distances = np.random.default_rng(0).random((6, 30), np.float32)
+    for k in (1, 5):
+        np.testing.assert_array_equal(kth_smallest(distances, k), np.sort(distances)[:, k - 1])
 
 
 def test_identical_sets():

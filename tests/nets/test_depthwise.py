@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from dermgan_jax.nets.depthwise import DepthwiseConv, shifted_sum
+from dermgan_jax.nets.depthwise import DepthwiseConv, grouped, shifted_sum
 
 
+@pytest.mark.parametrize("form", [shifted_sum, grouped])
 @pytest.mark.parametrize(("size", "stride"), [(3, 1), (5, 2)])
-def test_sum_of_shifts_and_its_gradients_are_those_of_flax(size, stride):
+def test_both_forms_and_their_gradients_are_those_of_flax(size, stride, form):
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.standard_normal((2, 6, 7, 4)), jnp.float32)
     reference = nn.Conv(4, (size, size), stride, feature_group_count=4, use_bias=False)
@@ -24,7 +25,7 @@ def test_sum_of_shifts_and_its_gradients_are_those_of_flax(size, stride):
         )
 
     expected = evaluate(lambda x, kernel: reference.apply({"params": {"kernel": kernel}}, x))
-    found = evaluate(lambda x, kernel: shifted_sum(x, kernel, stride))
+    found = evaluate(lambda x, kernel: form(x, kernel, stride))
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), found, expected
     )
