@@ -10,7 +10,7 @@ Cost: a week on one GPU. Reported there, SWD × 1000: real against real 4.34, PG
 model sees the same number of images.
 
 Variants, after a colon:
-  ham10000_32   HAM10000 at 32×32, about two hours on two busy CPU cores: SWD 23.2, 27.7, 88.2
+  ham10000_32   HAM10000 at 32×32, an hour on two CPU cores: SWD 23.2, 27.7, 88.2
                 for PGAN, DCGAN and LAPGAN, real against real 14.1
   phantom       drawn phantoms at 32×32, for a first look
 """

@@ -23,7 +23,6 @@ class Generator:
     Args:
       workdir: a work directory with at least one checkpoint.
       checkpoint: "latest", "best" (by `checkpoint.best_metric`) or a step.
-
       truncation: 0 draws the average image, 1 leaves styles as they are; StyleGAN2 only.
       noise: "const", "none" or "random"; StyleGAN2 only.
 
