@@ -36,6 +36,13 @@ class LoadFileOrGan(LoadScopeScheduling):
         return f"{path}::{known[0] if known else test}"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forget_compiled_programs():
+    """They are read again from the disk; kept, those of all tests take several gigabytes."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     return LoadFileOrGan(config, log)
