@@ -193,7 +193,8 @@ def _splits(records: tuple[Record, ...], data_config: DataConfig) -> np.ndarray:
 
 
 def _unknown_class(name: str, known: tuple[str, ...]) -> Fault:
-    hint = registry.did_you_mean(name, known) if known else "; the data set has no labels"
+    unlabelled = "; the data have no classes: set data.classes=()"
+    hint = registry.did_you_mean(name, known) if known else unlabelled
     return Fault("unknown classes", f"data.classes names {name!r}, which is no class{hint}")
 
 

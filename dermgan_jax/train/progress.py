@@ -84,9 +84,9 @@ class Progress:
         parts = self._describe(images, stage, alpha)
         if self._bar is not None:
             self._bar.set_description_str(" ".join(parts), refresh=False)
-            self._bar.update(images - self._bar.n)
+            self._bar.update(min(images, self._total) - self._bar.n)
             return
-        line = f"{images / max(self._total, 1):4.0%} {'  '.join(parts)}"
+        line = f"{min(images / max(self._total, 1), 1):4.0%} {'  '.join(parts)}"
         if self._shown and self._shown[1] == stage and now < self._shown[0] + PLAIN_INTERVAL:
             self._unshown = line
             return
@@ -103,7 +103,8 @@ class Progress:
     def _describe(self, images: int, stage: str, alpha: float | None) -> list[str]:
         (then, before), (now, _) = self._recent[0], self._recent[-1]
         rate = (images - before) / (now - then) if now > then else 0.0
-        remaining = tqdm.format_interval((self._total - images) / rate) if rate > 0 else "?"
+        left = max(self._total - images, 0)  # the last batch may reach beyond the end
+        remaining = tqdm.format_interval(left / rate) if rate > 0 else "?"
         parts = [f"{images / 1000:.1f}/{self._total / 1000:.1f} kimg", stage]
         if alpha is not None:
             parts.append(f"alpha {alpha:.2f}")

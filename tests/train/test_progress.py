@@ -62,6 +62,14 @@ def test_rate_is_that_of_the_last_half_minute_and_of_this_session(clock):
     assert "ETA 2:29:00" in lines[-1]  # 89,400 images at 10 per second
 
 
+def test_a_last_batch_beyond_the_end_is_no_more_than_all(clock):
+    stream = io.StringIO()
+    with Progress(1000, stream=stream, clock=clock) as progress:
+        clock.now += 2
+        progress.update(1024, "4x4", None, {})
+    assert stream.getvalue().startswith("100% 1.0/1.0 kimg  4x4  512 img/s  ETA 00:00")
+
+
 def test_losses_stay_until_there_are_new_ones(clock):
     stream = io.StringIO()
     with Progress(1000, stream=stream, clock=clock) as progress:
