@@ -18,7 +18,7 @@ Variants, after a colon:
                 images; the settings are the official code's automatic ones. A day on one GPU
   conditional   the same on all seven classes, any of which can be sampled
   small         the recommended recipe at 64×64 with few feature maps, for a first look: an hour on
-                two CPU cores
+                two CPU cores, SWD 49 (untrained 154, real against real 17), KID 0.195 (0.526)
   phantom       the same on drawn phantoms at 32×32, small, without augmentation: minutes on two
                 CPU cores
 """
