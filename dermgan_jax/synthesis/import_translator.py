@@ -62,7 +62,6 @@ def import_translator(family: str, source: Path, path: Path) -> None:
     state = imported.initial_state(gan, without=tuple(variables))
     untrained = sorted(state.variables)
     state = state.replace(variables={**state.variables, **variables})
-    # Only these two fields are read of a catalogue.
     facts = {**provenance.imported_facts(gan), "untrained": untrained}
     imported.write(path, config, state, facts)
     print(f"{_summary(config)} in {path}")
