@@ -25,8 +25,8 @@ from timing import best_ms, passes
 
 from dermgan_jax import config as configuration
 from dermgan_jax.data.records import DataSpec
-from dermgan_jax.gans.base import Context, Loss
-from dermgan_jax.gans.pgan import ProgressiveGan
+from dermgan_jax.models.contract import Context, Loss
+from dermgan_jax.models.pgan import ProgressiveGan
 from dermgan_jax.nets.resampling import box_down, conv, down_conv, nearest_up, up_conv
 
 SHAPES = ((32, 64, 64), (32, 64, 32), (16, 64, 64), (8, 128, 128))
@@ -123,16 +123,16 @@ def compare_forms(batch: int) -> None:
 def time_step(batch: int) -> None:
     """Prints compile seconds and milliseconds of a D and a G update per stage, without Adam."""
     config = configuration.experiment("pgan")
-    config.gan.update({"fmap_base": 1024, "fmap_max": 64, "latent_size": 64})
+    config.model.update({"fmap_base": 1024, "fmap_max": 64, "latent_size": 64})
     config.train.total_kimg = 1.0
-    gan = ProgressiveGan(configuration.validate(config), DataSpec(32, 32, 3, (), batch))
-    variables = jax.jit(gan.init)(jax.random.key(0))
+    model = ProgressiveGan(configuration.validate(config), DataSpec(32, 32, 3, (), batch))
+    variables = jax.jit(model.init)(jax.random.key(0))
     rng = jax.random.key(1)
     for side in (32, 16, 8, 4):
         images = jax.random.uniform(rng, (batch, side, side, 3), minval=-1.0)
         inputs = {"image": images, "label": jnp.zeros(batch, jnp.int32)}
         context = Context((side, side), {"alpha": jnp.float32(0.5)}, jnp.int32(0), {}, {})
-        for phase in gan.phases():
+        for phase in model.phases():
             trainable = {net: variables[net]["params"] for net in phase.trains}
             frozen = {net: {} if net in trainable else variables[net] for net in variables}
             update = jax.jit(functools.partial(gradients, phase.loss, context))

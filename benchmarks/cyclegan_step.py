@@ -28,26 +28,26 @@ from rival import Rival
 from dermgan_jax import config as config_schema
 from dermgan_jax.cache import cache_dir
 from dermgan_jax.data.records import DataSpec
-from dermgan_jax.gans.cyclegan import CycleGan
+from dermgan_jax.models.cyclegan import CycleGan
+from dermgan_jax.runs.state import init_state
 from dermgan_jax.train import sharding
-from dermgan_jax.train.state import init_state
 from dermgan_jax.train.step import Recipe, StageInputs, compile_steps
 
 
 def our_step(width: int, blocks: int, side: int, batch: int) -> tuple[Callable, int]:
     """(a function that makes one step and waits for it, parameters)."""
     config = config_schema.experiment("cyclegan")
-    config.gan.update({"width": width, "num_blocks": blocks})
+    config.model.update({"width": width, "num_blocks": blocks})
     config.data.update({"resolution": side, "load_resolution": side})
     config.train.batch_size = batch
     config = config_schema.validate(config)
-    gan = CycleGan(config, DataSpec(side, side, 3, (), 100, (100, 100)))
-    recipe = Recipe(gan, sharding.data_mesh())
+    model = CycleGan(config, DataSpec(side, side, 3, (), 100, (100, 100)))
+    recipe = Recipe(model, sharding.data_mesh())
     # "rbg" only because its draws compile in a sixth of the time.
     with jax.default_prng_impl("rbg"):
-        state = jax.jit(lambda: init_state(gan))()
+        state = jax.jit(lambda: init_state(model))()
     run = compile_steps(recipe)
-    stage = gan.stage(0)
+    stage = model.stage(0)
     rates = {net: jnp.full(1, rate) for net, rate in stage.learning_rates.items()}
     inputs, active = StageInputs(rates, {}, jnp.zeros(1, jnp.uint32)), jnp.ones(1, bool)
     rng = np.random.default_rng(0)

@@ -36,8 +36,14 @@ from rival import Rival
 
 from dermgan_jax.cache import cache_dir
 from dermgan_jax.data.image_sets import ImageSet, open_images
-from dermgan_jax.features import fid, inception, inception_weights, torch_layout, weights
-from dermgan_jax.features.tensor_files import read_tensors
+from dermgan_jax.features import (
+    inception,
+    inception_extractor,
+    inception_weights,
+    torch_layout,
+    weights,
+)
+from dermgan_jax.formats.tensor_files import read_tensors
 from dermgan_jax.metrics import frechet
 
 PROTOCOLS = {"pytorch-fid": "fid", "torch-fidelity": "fid:tf"}
@@ -130,7 +136,7 @@ def compare_fids(arguments: argparse.Namespace, folder: Path) -> None:
         script = Path(__file__).with_name("rival_features.py")
         command = [arguments.rival_python, script, "fid", folder / "tensors.npz", *sides]
         subprocess.run([*command, str(arguments.batch)], check=True)
-    extractor = fid.load("fid", arguments.weights, batch_size=arguments.batch)
+    extractor = inception_extractor.load("fid", arguments.weights, batch_size=arguments.batch)
     images = [open_images(side) for side in sides]
     moments = [
         frechet.moments(extractor.extract(side, lambda num: None)["pool3"]) for side in images
@@ -144,7 +150,7 @@ def race(arguments: argparse.Namespace, folder: Path) -> None:
     protocol, batch = PROTOCOLS[arguments.rival], arguments.batch
     network, variables = read_inception(arguments.weights)
     images = open_images(arguments.images, limit=arguments.num)
-    extractor = fid.load(protocol, arguments.weights, batch_size=batch)
+    extractor = inception_extractor.load(protocol, arguments.weights, batch_size=batch)
     measure_parts = parts(protocol, network, variables, batch)
     rival = None
     if arguments.rival_python:

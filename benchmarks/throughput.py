@@ -35,11 +35,11 @@ from dermgan_jax.cache import cache_dir
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.datasets import phantom
 from dermgan_jax.data.pipeline import Feed, open_feed
-from dermgan_jax.gans.base import Stage
+from dermgan_jax.models.contract import Stage
+from dermgan_jax.runs.state import Clock, init_state
 from dermgan_jax.train import schedule, sharding
 from dermgan_jax.train.loop import Loop
-from dermgan_jax.train.start import build_gan
-from dermgan_jax.train.state import Clock, init_state
+from dermgan_jax.train.start import build_model
 from dermgan_jax.train.step import Recipe
 
 COLUMNS = tuple(itertools.product(("none", "host", "device"), (1, 8)))
@@ -75,11 +75,11 @@ class Rival:
         config.train.update(steps_per_call=steps_per_call, log_every_steps=NEVER)
         self.config = config_schema.validate(config)
         self.data = catalogue(self.config.data)
-        gan, mesh = build_gan(self.config, self.data), sharding.data_mesh()
-        self.stages = schedule.all_stages(gan)
+        model, mesh = build_model(self.config, self.data), sharding.data_mesh()
+        self.stages = schedule.all_stages(model)
         # What a call that logs nothing never looks at is None.
         self.loop = Loop(
-            recipe=Recipe(gan, mesh),
+            recipe=Recipe(model, mesh),
             data=self.data,
             feed=None,
             checkpoints=None,
@@ -87,7 +87,7 @@ class Rival:
             writer=None,
             progress=None,
             snapshots=None,
-            state=jax.jit(lambda: init_state(gan), out_shardings=sharding.replicated(mesh))(),
+            state=jax.jit(lambda: init_state(model), out_shardings=sharding.replicated(mesh))(),
             clock=Clock(0, 0, 0),
         )
 

@@ -51,16 +51,16 @@ def get_config(variant: str = "") -> ConfigDict:
         classifier = _of_equal_length(read_experiment(folder / "classifier.py", "phantom"), 8.0)
         generator = read_experiment(folder / "pgan.py", "phantom")
         generator.train.total_kimg = 40.0
-        generator.gan.update({"stable_kimg": 5.0, "fade_kimg": 5.0})
+        generator.model.update({"stable_kimg": 5.0, "fade_kimg": 5.0})
         title, target = "Synthetic phantoms, drawn and made", "mel"
     else:
         classifier = _of_equal_length(read_experiment(folder / "classifier.py", "lite0"), 105.0)
         classifier.data.update({"resolution": 32})
         # Weighted, so that adding images of a rare class is not merely another way to weigh it.
-        classifier.gan.update({"image_size": 128, "views": 2, "class_weights": True})
+        classifier.model.update({"image_size": 128, "views": 2, "class_weights": True})
         generator = read_experiment(folder / "pgan.py", "ham10000_32")
         title, target = "EfficientNet-Lite0 on HAM10000 at 32×32 with synthetic images", "mel"
-    generator.gan.conditional = True
+    generator.model.conditional = True
     generator.eval.update({"every_kimg": 0.0, "snapshot_kimg": generator.train.total_kimg / 4})
     config = augmentation(title, target, classifier, generator)
     if variant == "phantom":
@@ -76,5 +76,5 @@ def _of_equal_length(classifier: ConfigDict, kimg: float) -> ConfigDict:
     every = {"every_kimg": kimg / 15, "every_epochs": 0.0}
     classifier.eval.update({**every, "snapshot_kimg": kimg, "snapshot_epochs": 0.0})
     classifier.checkpoint.update(every)
-    classifier.gan.stop_patience = 0
+    classifier.model.stop_patience = 0
     return classifier

@@ -32,15 +32,15 @@ def get_config(variant: str = "") -> ConfigDict:
     config = experiment("classifier")
     config.title = "ResNet-50 on HAM10000"
     config.data.update({"dataset": "ham10000", "resolution": 224, "cache": "host"})
-    config.gan.augment = "classical"
+    config.model.augment = "classical"
     if variant == "lite0":
         config.title = "Features of EfficientNet-Lite0 on HAM10000"
-        config.gan.update({"network": "efficientnet_lite0", "trained_stages": 0, "views": 4})
+        config.model.update({"network": "efficientnet_lite0", "trained_stages": 0, "views": 4})
         config.data.cache = "device"
         config.train.total_epochs = 60.0
     elif variant == "vit":
         config.title = "ViT-B/16 on HAM10000"
-        config.gan.update(
+        config.model.update(
             {"network": "vit_b16", "trained_stages": -1, "hidden": (), "dropout": 0.0}
         )
         config.optimizers.tail.learning_rate = 2e-5
@@ -49,8 +49,8 @@ def get_config(variant: str = "") -> ConfigDict:
         config.title = "Quick start: a tiny classifier of drawn phantoms, 32×32"
         config.data.update({"dataset": "phantom", "num_images": 2000, "resolution": 32})
         config.data.cache = "device"
-        config.gan.update({"network": "tiny", "pretrained": False, "image_size": 32})
-        config.gan.update({"trained_stages": -1, "hidden": (), "dropout": 0.0})
+        config.model.update({"network": "tiny", "pretrained": False, "image_size": 32})
+        config.model.update({"trained_stages": -1, "hidden": (), "dropout": 0.0})
         config.train.update({"total_epochs": 15.0, "batch_size": 16})
         config.optimizers.tail.learning_rate = 3e-3
         config.eval.snapshot_epochs = 5.0

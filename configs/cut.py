@@ -47,8 +47,8 @@ def get_config(variant: str = "") -> ConfigDict:
     )
     if variant == "fast":
         config.title = "FastCUT, clinical → dermoscopic"
-        config.gan.update({"nce": 10.0, "identity_nce": False, "flip_equivariance": True})
-        config.gan.update({"constant_epochs": 150, "decay_epochs": 50})
+        config.model.update({"nce": 10.0, "identity_nce": False, "flip_equivariance": True})
+        config.model.update({"constant_epochs": 150, "decay_epochs": 50})
         config.train.total_epochs = 200.0
     elif variant == "phantom":
         _phantom(config)
@@ -69,10 +69,10 @@ def _phantom(config: ConfigDict) -> None:
             "cache": "device",
         }
     )
-    config.gan.update({"num_blocks": 3, "width": 24, "discriminator_width": 24})
-    config.gan.update({"nce_layers": (0, 4, 8, 12), "num_patches": 64, "embedding": 64})
-    config.gan.update({"discriminator_layers": 2, "constant_epochs": 15, "decay_epochs": 15})
-    config.gan.nce = 4.0  # with 1 the result takes three times as long to come near the truth
+    config.model.update({"num_blocks": 3, "width": 24, "discriminator_width": 24})
+    config.model.update({"nce_layers": (0, 4, 8, 12), "num_patches": 64, "embedding": 64})
+    config.model.update({"discriminator_layers": 2, "constant_epochs": 15, "decay_epochs": 15})
+    config.model.nce = 4.0  # with 1 the result takes three times as long to come near the truth
     config.train.update({"batch_size": 2, "total_epochs": 30.0})
     config.checkpoint.update({"every_epochs": 5.0, "best_metric": "AtoB/test/swd"})
     config.eval.update(

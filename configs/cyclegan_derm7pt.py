@@ -70,8 +70,8 @@ def _phantom(config: ConfigDict) -> None:
             "cache": "device",
         }
     )
-    config.gan.update({"num_blocks": 3, "width": 24, "discriminator_width": 24})
-    config.gan.update({"discriminator_layers": 2, "constant_epochs": 15, "decay_epochs": 15})
+    config.model.update({"num_blocks": 3, "width": 24, "discriminator_width": 24})
+    config.model.update({"discriminator_layers": 2, "constant_epochs": 15, "decay_epochs": 15})
     config.train.update({"batch_size": 4, "total_epochs": 30.0})
     for net in config.optimizers:
         config.optimizers[net].learning_rate = 4e-4

@@ -31,7 +31,7 @@ def get_config(variant: str = "") -> ConfigDict:
         )
     config = experiment("cyclegan")
     config.title = "CycleGAN, normal → pneumonia"
-    config.gan.update({"generator": "unet", "constant_epochs": 50, "decay_epochs": 50})
+    config.model.update({"generator": "unet", "constant_epochs": 50, "decay_epochs": 50})
     config.data.update(
         {
             "dataset": "chest_xray",
@@ -67,8 +67,8 @@ def get_config(variant: str = "") -> ConfigDict:
 def _small(config: ConfigDict) -> None:
     """Nets and images that one small machine can train, without Inception's logits."""
     config.title = "CycleGAN, normal → pneumonia, 64×64"
-    config.gan.update({"num_downs": 5, "width": 24, "discriminator_width": 24})
-    config.gan.update({"discriminator_layers": 2, "constant_epochs": 5, "decay_epochs": 5})
+    config.model.update({"num_downs": 5, "width": 24, "discriminator_width": 24})
+    config.model.update({"discriminator_layers": 2, "constant_epochs": 5, "decay_epochs": 5})
     config.data.update({"resolution": 64, "load_resolution": 72, "cache": "device"})
     config.train.update({"batch_size": 4, "total_epochs": 10.0})
     config.data.split_fractions = (0.8, 0.0, 0.2)
@@ -91,7 +91,7 @@ def _phantom(config: ConfigDict) -> None:
             "split_fractions": (0.8, 0.0, 0.2),
         }
     )
-    config.gan.update({"num_downs": 4, "constant_epochs": 5, "decay_epochs": 5})
+    config.model.update({"num_downs": 4, "constant_epochs": 5, "decay_epochs": 5})
     config.train.total_epochs = 10.0
     config.checkpoint.best_metric = "AtoB/test/swd"
     config.eval.metrics = ("swd",)

@@ -30,7 +30,7 @@ def get_config(variant: str = "") -> ConfigDict:
         raise ValueError(f"no variant {variant!r} of dcgan; there are {', '.join(VARIANTS[1:])}")
     config = experiment("dcgan")
     config.title = "DCGAN on ISIC 2018 at 256×256"
-    config.gan.latent_size = 128
+    config.model.latent_size = 128
     config.data.update(
         {
             "dataset": "isic2018",
@@ -47,7 +47,7 @@ def get_config(variant: str = "") -> ConfigDict:
         _small(config, "phantom", kimg=200.0)
         config.title = "DCGAN on drawn phantoms, 32×32"
         config.data.num_images = 2000
-        config.gan.update({"width": 32, "discriminator_width": 32})
+        config.model.update({"width": 32, "discriminator_width": 32})
         config.eval.num_images = 1024
     elif variant.startswith("ham10000_32"):
         _small(config, "ham10000", kimg=200.0)
@@ -76,6 +76,6 @@ def _small(config: ConfigDict, dataset: str, kimg: float) -> None:
 def _as_wgangp(config: ConfigDict) -> None:
     """Loss, critic and optimiser of WGAN-GP (its 64×64 script)."""
     config.title += ", WGAN-GP"
-    config.gan.update({"loss": "wgangp", "critic_updates": 5, "discriminator_norm": "layer"})
+    config.model.update({"loss": "wgangp", "critic_updates": 5, "discriminator_norm": "layer"})
     for net in ("g", "d"):
         config.optimizers[net].update({"learning_rate": 1e-4, "b1": 0.0, "b2": 0.9})

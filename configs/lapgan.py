@@ -31,7 +31,7 @@ def get_config(variant: str = "") -> ConfigDict:
         raise ValueError(f"no variant {variant!r} of lapgan; there are {', '.join(VARIANTS[1:])}")
     config = experiment("lapgan")
     config.title = "LAPGAN on ISIC 2018 at 256×256"
-    config.gan.latent_size = 128
+    config.model.latent_size = 128
     config.data.update(
         {
             "dataset": "isic2018",
@@ -59,8 +59,8 @@ def get_config(variant: str = "") -> ConfigDict:
 
 def _small(config: ConfigDict, dataset: str, kimg: float) -> None:
     """32×32, for one small machine. No dropout, as in the original's larger images (LSUN)."""
-    config.gan.update({"width": 16, "discriminator_width": 16, "generator_units": 600})
-    config.gan.dropout = False
+    config.model.update({"width": 16, "discriminator_width": 16, "generator_units": 600})
+    config.model.dropout = False
     config.data.update(
         {
             "dataset": dataset,
@@ -78,6 +78,6 @@ def _small(config: ConfigDict, dataset: str, kimg: float) -> None:
 def _as_wgangp(config: ConfigDict) -> None:
     """Loss and optimiser of WGAN-GP, no dropout."""
     config.title += ", WGAN-GP"
-    config.gan.update({"loss": "wgangp", "critic_updates": 5, "dropout": False})
+    config.model.update({"loss": "wgangp", "critic_updates": 5, "dropout": False})
     for net in ("g", "d"):
         config.optimizers[net].update({"learning_rate": 1e-4, "b1": 0.0, "b2": 0.9})

@@ -28,7 +28,7 @@ def get_config(variant: str = "") -> ConfigDict:
         raise ValueError(f"no variant {variant!r} of pgan; there are {', '.join(VARIANTS[1:])}")
     config = experiment("pgan")
     config.title = "Progressive GAN on ISIC 2018 at 256×256"
-    config.gan.latent_size = 128
+    config.model.latent_size = 128
     config.data.update(
         {
             "dataset": "isic2018",
@@ -45,7 +45,7 @@ def get_config(variant: str = "") -> ConfigDict:
         _small(config, "phantom", resolution=32, kimg_per_step=10.0)
         config.title = "Quick start: progressive GAN on drawn phantoms, 32×32"
         config.data.num_images = 2000
-        config.gan.fmap_max = 32
+        config.model.fmap_max = 32
         config.ema.decay = 0.99
         config.eval.num_images = 1024
         config.train.total_kimg = 80.0
@@ -55,7 +55,7 @@ def get_config(variant: str = "") -> ConfigDict:
         _small(config, "ham10000", resolution=64, kimg_per_step=60.0)
     elif variant == "ham10000_128":
         _small(config, "ham10000", resolution=128, kimg_per_step=200.0)
-        config.gan.update({"fmap_base": 4096, "fmap_max": 256})
+        config.model.update({"fmap_base": 4096, "fmap_max": 256})
         config.train.batch_size = 16
     return config
 
@@ -68,7 +68,7 @@ def _small(config: ConfigDict, dataset: str, resolution: int, kimg_per_step: flo
     """
     growths = resolution.bit_length() - 3
     config.title = f"Progressive GAN on HAM10000 at {resolution}×{resolution}"
-    config.gan.update(
+    config.model.update(
         {
             "fmap_base": 512,
             "fmap_max": 64,

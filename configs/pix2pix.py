@@ -66,8 +66,8 @@ def _phantom(config: ConfigDict) -> None:
             "cache": "device",
         }
     )
-    config.gan.update({"num_downs": 5, "width": 24, "discriminator_width": 24})
-    config.gan.update({"discriminator_layers": 2, "constant_epochs": 20, "decay_epochs": 20})
+    config.model.update({"num_downs": 5, "width": 24, "discriminator_width": 24})
+    config.model.update({"discriminator_layers": 2, "constant_epochs": 20, "decay_epochs": 20})
     config.train.update({"batch_size": 4, "total_epochs": 40.0})
     config.checkpoint.update({"every_epochs": 5.0, "best_metric": "AtoB/test/swd"})
     config.eval.update(

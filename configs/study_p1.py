@@ -40,7 +40,7 @@ def get_config(variant: str = "") -> ConfigDict:
         model.eval.update({"metrics": ("swd",), "every_kimg": lengths[variant] / 5})
     if variant:  # the curriculum of configs/pgan.py, shortened in proportion
         step = lengths[variant] / 10
-        config.models.pgan.gan.update({"stable_kimg": step, "fade_kimg": step})
+        config.models.pgan.model.update({"stable_kimg": step, "fade_kimg": step})
     if variant == "phantom":
         config.metrics = ("swd",)
     if variant:

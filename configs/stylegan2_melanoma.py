@@ -40,7 +40,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.title = "StyleGAN2 on melanomas of HAM10000 at 128×128, WGAN-GP"
     config.data.update({"dataset": "ham10000", "classes": ("mel",), "resolution": 128})
     config.data.update({"fit": "stretch", "mirror": False})
-    config.gan.update(
+    config.model.update(
         {
             "channel_base": 6144,
             "loss": "wgangp",
@@ -62,7 +62,7 @@ def get_config(variant: str = "") -> ConfigDict:
     if variant == "conditional":
         config.title = "Conditional StyleGAN2 with ADA on HAM10000 at 128×128"
         config.data.classes = ()
-        config.gan.conditional = True
+        config.model.conditional = True
     elif variant == "small":
         _small(config)
     elif variant == "phantom":
@@ -75,7 +75,7 @@ def _recommended(config: ConfigDict) -> None:
     config.title = "StyleGAN2 with ADA on melanomas of HAM10000 at 128×128"
     batch_size = 32
     config.data.mirror = True
-    config.gan.update(
+    config.model.update(
         {
             "channel_base": 16384,
             "mapping_layers": 2,
@@ -97,8 +97,8 @@ def _recommended(config: ConfigDict) -> None:
 def _small(config: ConfigDict) -> None:
     config.title = "StyleGAN2 with ADA on melanomas of HAM10000 at 64×64"
     config.data.resolution = 64
-    config.gan.update({"latent_size": 128, "style_size": 128, "channel_base": 2048})
-    config.gan.update({"channel_max": 64, "ada_kimg": 50.0, "r1_gamma": 0.0002 * 64**2 / 16})
+    config.model.update({"latent_size": 128, "style_size": 128, "channel_base": 2048})
+    config.model.update({"channel_max": 64, "ada_kimg": 50.0, "r1_gamma": 0.0002 * 64**2 / 16})
     config.ema.half_life_kimg = 2.0
     config.train.update({"batch_size": 16, "total_kimg": 40.0, "log_every_steps": 50})
     config.checkpoint.every_kimg = 2.0
@@ -117,8 +117,8 @@ def _phantom(config: ConfigDict) -> None:
     config.data.update(
         {"dataset": "phantom", "classes": (), "num_images": 2000, "resolution": 32, "fit": "crop"}
     )
-    config.gan.update({"latent_size": 64, "style_size": 64, "channel_base": 1024})
-    config.gan.update({"channel_max": 32, "r1_gamma": 0.05, "augment": "none"})
+    config.model.update({"latent_size": 64, "style_size": 64, "channel_base": 1024})
+    config.model.update({"channel_max": 32, "r1_gamma": 0.05, "augment": "none"})
     config.ema.half_life_kimg = 1.0
     config.train.update({"batch_size": 16, "total_kimg": 24.0, "log_every_steps": 50})
     config.checkpoint.update({"every_kimg": 6.0, "best_metric": "swd"})

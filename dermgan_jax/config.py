@@ -40,7 +40,7 @@ FITS = ("crop", "stretch")
 PRECISIONS = ("float32", "bfloat16")
 
 
-def experiment(gan: str) -> ConfigDict:
+def experiment(model: str) -> ConfigDict:
     """The complete default configuration of an experiment with one GAN family, locked.
 
     Raises:
@@ -111,8 +111,8 @@ def experiment(gan: str) -> ConfigDict:
             },
         }
     )
-    config.gan = ConfigDict({"name": gan})
-    for key, value in registry.load("gan", gan).default_config().items():
+    config.model = ConfigDict({"name": model})
+    for key, value in registry.load("model", model).default_config().items():
         if key in config:
             config[key].update(value)
         else:
@@ -124,9 +124,9 @@ def faults(config: Mapping[str, Any]) -> list[str]:
     """Every key of `config` that is unknown, missing or of the wrong type, and bad values."""
     found = []
     given = flatten(config)
-    if "gan.name" not in given:
-        return ["gan.name is missing: start a configuration with config.experiment(NAME)"]
-    known = flatten(experiment(given["gan.name"]))
+    if "model.name" not in given:
+        return ["model.name is missing: start a configuration with config.experiment(NAME)"]
+    known = flatten(experiment(given["model.name"]))
     for key in sorted(given.keys() - known.keys()):
         found.append(f"unknown key {key!r}{registry.did_you_mean(key, tuple(known))}")
     for key in sorted(known.keys() - given.keys()):
@@ -167,7 +167,7 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
 
     require_name("dataset", data["dataset"], "data.dataset")
     for metric in evaluation["metrics"]:
-        kind = registry.load("gan", config["gan"]["name"]).metric_kind
+        kind = registry.load("model", config["model"]["name"]).metric_kind
         require_name(kind, metric, "eval.metrics")
     for key, value, known in (
         ("data.cache", data["cache"], CACHE_MODES),
@@ -286,8 +286,8 @@ def from_json(text: str) -> FrozenConfigDict:
     except json.JSONDecodeError as error:
         raise UserError(f"the stored configuration is not readable: {error}") from error
     stored = flatten(plain)
-    if stored.get("gan.name") in registry.names("gan"):
-        stored = flatten(experiment(stored["gan.name"])) | stored
+    if stored.get("model.name") in registry.names("model"):
+        stored = flatten(experiment(stored["model.name"])) | stored
     return validate(unflatten(stored))
 
 

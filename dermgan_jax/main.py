@@ -108,7 +108,7 @@ def _weights_folder() -> Path | None:
 
 def _config() -> FrozenConfigDict:
     """The configuration of --config, or else the one that the work directory holds."""
-    from dermgan_jax.train.workdir import WorkDir
+    from dermgan_jax.runs.workdir import WorkDir
 
     if _CONFIG.value is not None:
         return config_schema.validate(_CONFIG.value)
@@ -149,11 +149,11 @@ def _study(workdir: Path) -> int:
 
 def _check() -> None:
     from dermgan_jax.data.check import cautions, checked_catalogue, summary
-    from dermgan_jax.train.start import build_gan
+    from dermgan_jax.train.start import build_model
 
     config = _config()
     catalogue = checked_catalogue(config)
-    build_gan(config, catalogue)
+    build_model(config, catalogue)
     print("\n".join([summary(catalogue), *cautions(catalogue, config.data), "no faults found"]))
 
 
@@ -235,9 +235,9 @@ def _import() -> None:
 
 
 def _export() -> None:
-    from dermgan_jax.train.workdir import WorkDir
+    from dermgan_jax.runs.workdir import WorkDir
 
-    family = WorkDir(_workdir()).read_config().gan.name
+    family = WorkDir(_workdir()).read_config().model.name
     if family not in registry.names("exporter"):
         known = ", ".join(registry.names("exporter"))
         raise UserError(f"{_workdir()} holds a {family}; exported are {known}")
@@ -262,7 +262,7 @@ def _filter() -> None:
 
 
 def _audit() -> None:
-    from dermgan_jax.synthesis.audit import audit
+    from dermgan_jax.evaluation.audit import audit
 
     audit(
         _required(_TRAIN),
@@ -280,8 +280,8 @@ def _audit() -> None:
 def _judge() -> None:
     import json
 
-    from dermgan_jax.classify.judging import judge_images
-    from dermgan_jax.train.workdir import write_atomically
+    from dermgan_jax.evaluation.judge import judge_images
+    from dermgan_jax.runs.workdir import write_atomically
 
     found = judge_images(
         _workdir(),
@@ -300,10 +300,10 @@ def _judge() -> None:
 def _evaluate() -> None:
     import json
 
-    from dermgan_jax import sides
-    from dermgan_jax.evaluate import evaluate
+    from dermgan_jax.evaluation import image_sources
+    from dermgan_jax.evaluation.evaluate import evaluate
     from dermgan_jax.report import evaluation_figure
-    from dermgan_jax.train.workdir import write_atomically
+    from dermgan_jax.runs.workdir import write_atomically
 
     found = evaluate(
         _required(_REAL),
@@ -317,7 +317,7 @@ def _evaluate() -> None:
     print(found.text())
     if _OUT.value:
         out = Path(_OUT.value)
-    elif sides.is_workdir(found.fake.name):
+    elif image_sources.is_workdir(found.fake.name):
         out = Path(found.fake.name) / "evaluation.json"
     else:
         print("--out=FILE.json keeps these values and draws a figure of them")
@@ -349,7 +349,7 @@ def _weights() -> None:
 
 
 def _doctor() -> None:
-    from dermgan_jax.doctor import examine
+    from dermgan_jax.commands.doctor import examine
 
     print(examine())
 

@@ -7,15 +7,15 @@ from typing import Any
 from dermgan_jax.errors import UserError
 
 REGISTRY = {
-    "gan": {
-        "pgan": "dermgan_jax.gans.pgan:ProgressiveGan",
-        "cyclegan": "dermgan_jax.gans.cyclegan:CycleGan",
-        "pix2pix": "dermgan_jax.gans.pix2pix:Pix2Pix",
-        "cut": "dermgan_jax.gans.cut:Cut",
-        "dcgan": "dermgan_jax.gans.dcgan:DeepConvolutionalGan",
-        "lapgan": "dermgan_jax.gans.lapgan:LaplacianGan",
-        "stylegan2": "dermgan_jax.gans.stylegan2:StyleGan2",
-        "classifier": "dermgan_jax.classify.classifier:Classifier",
+    "model": {
+        "pgan": "dermgan_jax.models.pgan:ProgressiveGan",
+        "cyclegan": "dermgan_jax.models.cyclegan:CycleGan",
+        "pix2pix": "dermgan_jax.models.pix2pix:Pix2Pix",
+        "cut": "dermgan_jax.models.cut:Cut",
+        "dcgan": "dermgan_jax.models.dcgan:DeepConvolutionalGan",
+        "lapgan": "dermgan_jax.models.lapgan:LaplacianGan",
+        "stylegan2": "dermgan_jax.models.stylegan2:StyleGan2",
+        "classifier": "dermgan_jax.models.classifier:Classifier",
     },
     "dataset": {
         "phantom": "dermgan_jax.data.datasets.phantom:load",
@@ -28,28 +28,28 @@ REGISTRY = {
         "phantom_pairs": "dermgan_jax.data.datasets.phantom_pairs:load",
     },
     "metric": {
-        "swd": "dermgan_jax.metrics.registered:SWD",
-        "fid": "dermgan_jax.metrics.registered:FID",
-        "fid:tf": "dermgan_jax.metrics.registered:FID_TF",
-        "fid:clean": "dermgan_jax.metrics.registered:FID_CLEAN",
-        "kid": "dermgan_jax.metrics.registered:KID",
-        "kid:tf": "dermgan_jax.metrics.registered:KID_TF",
-        "kid:clean": "dermgan_jax.metrics.registered:KID_CLEAN",
-        "inception_score": "dermgan_jax.metrics.registered:INCEPTION_SCORE",
-        "precision_recall": "dermgan_jax.metrics.registered:PRECISION_RECALL",
-        "density_coverage": "dermgan_jax.metrics.registered:DENSITY_COVERAGE",
-        "fd_lite0": "dermgan_jax.metrics.registered:FD_LITE0",
-        "kd_lite0": "dermgan_jax.metrics.registered:KD_LITE0",
-        "lpips": "dermgan_jax.metrics.registered:LPIPS",
-        "lpips_diversity": "dermgan_jax.metrics.registered:LPIPS_DIVERSITY",
-        "ssim": "dermgan_jax.metrics.registered:SSIM",
-        "psnr": "dermgan_jax.metrics.registered:PSNR",
+        "swd": "dermgan_jax.metrics.named_metrics:SWD",
+        "fid": "dermgan_jax.metrics.named_metrics:FID",
+        "fid:tf": "dermgan_jax.metrics.named_metrics:FID_TF",
+        "fid:clean": "dermgan_jax.metrics.named_metrics:FID_CLEAN",
+        "kid": "dermgan_jax.metrics.named_metrics:KID",
+        "kid:tf": "dermgan_jax.metrics.named_metrics:KID_TF",
+        "kid:clean": "dermgan_jax.metrics.named_metrics:KID_CLEAN",
+        "inception_score": "dermgan_jax.metrics.named_metrics:INCEPTION_SCORE",
+        "precision_recall": "dermgan_jax.metrics.named_metrics:PRECISION_RECALL",
+        "density_coverage": "dermgan_jax.metrics.named_metrics:DENSITY_COVERAGE",
+        "fd_lite0": "dermgan_jax.metrics.named_metrics:FD_LITE0",
+        "kd_lite0": "dermgan_jax.metrics.named_metrics:KD_LITE0",
+        "lpips": "dermgan_jax.metrics.named_metrics:LPIPS",
+        "lpips_diversity": "dermgan_jax.metrics.named_metrics:LPIPS_DIVERSITY",
+        "ssim": "dermgan_jax.metrics.named_metrics:SSIM",
+        "psnr": "dermgan_jax.metrics.named_metrics:PSNR",
     },
     "classifier_metric": {
-        "loss": "dermgan_jax.train.classifier_snapshot:loss",
-        "accuracy": "dermgan_jax.train.classifier_snapshot:accuracy",
-        "balanced_accuracy": "dermgan_jax.train.classifier_snapshot:balanced_accuracy",
-        "auc": "dermgan_jax.train.classifier_snapshot:auc",
+        "loss": "dermgan_jax.train.classifier_snapshots:loss",
+        "accuracy": "dermgan_jax.train.classifier_snapshots:accuracy",
+        "balanced_accuracy": "dermgan_jax.train.classifier_snapshots:balanced_accuracy",
+        "auc": "dermgan_jax.train.classifier_snapshots:auc",
     },
     "study": {
         "comparison": "dermgan_jax.studies.comparison:run",
@@ -61,23 +61,23 @@ REGISTRY = {
     },
     # From files of the PyTorch originals, and back.
     "importer": {
-        "cyclegan": "dermgan_jax.synthesis.import_translator:import_cyclegan",
-        "pix2pix": "dermgan_jax.synthesis.import_translator:import_pix2pix",
-        "cut": "dermgan_jax.synthesis.import_translator:import_cut",
-        "dcgan": "dermgan_jax.synthesis.import_dcgan:import_dcgan",
-        "stylegan2": "dermgan_jax.synthesis.import_stylegan2:import_stylegan2",
+        "cyclegan": "dermgan_jax.interop.import_translator:import_cyclegan",
+        "pix2pix": "dermgan_jax.interop.import_translator:import_pix2pix",
+        "cut": "dermgan_jax.interop.import_translator:import_cut",
+        "dcgan": "dermgan_jax.interop.import_dcgan:import_dcgan",
+        "stylegan2": "dermgan_jax.interop.import_stylegan2:import_stylegan2",
     },
     "exporter": {
-        "cyclegan": "dermgan_jax.synthesis.export_translator:export_translator",
-        "pix2pix": "dermgan_jax.synthesis.export_translator:export_translator",
-        "cut": "dermgan_jax.synthesis.export_translator:export_translator",
-        "stylegan2": "dermgan_jax.synthesis.import_stylegan2:export_stylegan2",
+        "cyclegan": "dermgan_jax.interop.export_translator:export_translator",
+        "pix2pix": "dermgan_jax.interop.export_translator:export_translator",
+        "cut": "dermgan_jax.interop.export_translator:export_translator",
+        "stylegan2": "dermgan_jax.interop.import_stylegan2:export_stylegan2",
     },
 }
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """Registered names of one kind, such as "gan", "dataset" or "metric"."""
+    """Registered names of one kind, such as "model", "dataset" or "metric"."""
     return tuple(REGISTRY[kind])
 
 

@@ -24,7 +24,7 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 SHARED = ("test_promises.py", "test_learning.py")
 
 
-class LoadFileOrGan(LoadScopeScheduling):
+class LoadFileOrModel(LoadScopeScheduling):
     """Workers take files in turn, and of the longest ones the tests of one GAN."""
 
     def _split_scope(self, nodeid: str) -> str:
@@ -32,7 +32,7 @@ class LoadFileOrGan(LoadScopeScheduling):
         if not path.endswith(SHARED):
             return path
         parameters = test.partition("[")[2].rstrip("]").split("-")
-        known = [name for name in parameters if name in (*registry.names("gan"), "toy")]
+        known = [name for name in parameters if name in (*registry.names("model"), "toy")]
         return f"{path}::{known[0] if known else test}"
 
 
@@ -45,4 +45,4 @@ def forget_compiled_programs():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    return LoadFileOrGan(config, log)
+    return LoadFileOrModel(config, log)

@@ -13,10 +13,10 @@ import tiny_configs
 from dermgan_jax import config as config_schema
 from dermgan_jax.data import pipeline
 from dermgan_jax.data.catalogue import catalogue
-from dermgan_jax.gans.base import Context
+from dermgan_jax.models.contract import Context
+from dermgan_jax.runs.checkpoint import Checkpoints, abstract
+from dermgan_jax.runs.state import init_state
 from dermgan_jax.train import loop, sharding, start
-from dermgan_jax.train.checkpoint import Checkpoints, abstract
-from dermgan_jax.train.state import init_state
 from dermgan_jax.train.step import Recipe, StageInputs, load_batches, phase_gradients
 
 # In the middle of a fade for GANs that have one.
@@ -33,14 +33,14 @@ def tiny(name, cache_dir, **fields):
 
 def recipe_of(config, num_devices):
     mesh = sharding.data_mesh(jax.devices()[:num_devices])
-    return Recipe(start.build_gan(config, catalogue(config.data)), mesh)
+    return Recipe(start.build_model(config, catalogue(config.data)), mesh)
 
 
 def last_state(config, workdir):
     with Checkpoints(workdir / "checkpoints", config, read_only=True) as checkpoints:
         recipe = recipe_of(config, 8)
         like = abstract(
-            jax.eval_shape(lambda: init_state(recipe.gan)), sharding.replicated(recipe.mesh)
+            jax.eval_shape(lambda: init_state(recipe.model)), sharding.replicated(recipe.mesh)
         )
         return jax.device_get(checkpoints.restore(like, checkpoints.steps()[-1]))
 
@@ -50,10 +50,10 @@ def first_call(recipe, config, images_seen=0):
     data = catalogue(config.data)
     host = {**config.to_dict(), "data": {**config.data.to_dict(), "cache": "host"}}
     host = config_schema.validate(config_schema.ConfigDict(host))
-    stage = recipe.gan.stage(images_seen)
+    stage = recipe.model.stage(images_seen)
     feed = pipeline.open_feed(host, data, recipe.mesh)
     batches = feed.take(images_seen, (1, recipe.repeats, stage.batch_size), stage.image_size)
-    seed = np.full(1, recipe.gan.config.seed, np.uint32)
+    seed = np.full(1, recipe.model.config.seed, np.uint32)
     inputs = StageInputs(loop.stack([stage.learning_rates]), loop.stack([stage.traced]), seed)
     return batches, inputs, stage
 
@@ -63,7 +63,7 @@ def gradients(recipe, phase, state, images_seen=0):
 
     Phases before it are run for what they hand on; none updates anything.
     """
-    config = recipe.gan.config
+    config = recipe.model.config
     batches, inputs, stage = first_call(recipe, config, images_seen)
     state = jax.device_put(state, sharding.replicated(recipe.mesh))
 
@@ -99,7 +99,7 @@ def all_gradients(config, num_devices):
     recipe = recipe_of(config, num_devices)
     arrays = {}
     for phase in recipe.phases:
-        grads, loss = gradients(recipe, phase, init_state(recipe.gan), IMAGES_SEEN)
+        grads, loss = gradients(recipe, phase, init_state(recipe.model), IMAGES_SEEN)
         arrays[f"{phase.name}/loss"] = loss
         arrays |= {f"{phase.name}/{i}": g for i, g in enumerate(jax.tree.leaves(grads))}
     return arrays

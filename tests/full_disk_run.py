@@ -8,7 +8,7 @@ import resource
 import sys
 
 from dermgan_jax import main
-from dermgan_jax.train.checkpoint import Checkpoints
+from dermgan_jax.runs.checkpoint import Checkpoints
 
 ROOM = 2_000  # bytes
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dermgan_jax.nets import stylegan2_names
+from dermgan_jax.interop import stylegan2_names
 
 COPIES = Path(__file__).parent / "golden" / "stylegan2"
 ORIGINALS = Path(__file__).parents[2] / "shared" / "golden" / "stylegan2"

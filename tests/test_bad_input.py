@@ -20,7 +20,7 @@ from engine_probe import tiny
 from PIL import Image
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.gans.pgan import ProgressiveGan
+from dermgan_jax.models.pgan import ProgressiveGan
 from dermgan_jax.train import loop
 
 
@@ -174,7 +174,7 @@ def test_label_for_an_unconditional_model(run, trained, tmp_path):
 
 
 def test_batch_that_devices_cannot_share(run, tmp_path):
-    code, error = run("--config.gan.batch_sizes=((4,12),(8,12))", f"--workdir={tmp_path}/run")
+    code, error = run("--config.model.batch_sizes=((4,12),(8,12))", f"--workdir={tmp_path}/run")
     assert code == 2
     assert "12 at 4x4" in error
 
@@ -268,9 +268,9 @@ def test_nan_loss_stops_the_run_and_names_everything(cache_dir, tmp_path, monkey
 
 def test_poisoned_gradient_is_named_by_its_tensor(cache_dir, tmp_path, monkeypatch):
     config = tiny("toy", cache_dir)
-    from toy_gan import ToyGan
+    from toy_model import ToyModel
 
-    g_loss = ToyGan.g_loss
+    g_loss = ToyModel.g_loss
 
     @jax.custom_jvp
     def fragile(x):
@@ -281,7 +281,7 @@ def test_poisoned_gradient_is_named_by_its_tensor(cache_dir, tmp_path, monkeypat
     def poisoned(self, trainable, *others):
         return g_loss(self, {"g": {"w": fragile(trainable["g"]["w"])}}, *others)
 
-    monkeypatch.setattr(ToyGan, "g_loss", poisoned)
+    monkeypatch.setattr(ToyModel, "g_loss", poisoned)
     with pytest.raises(UserError, match="gradient of g/w of phase 'g'"):
         loop.train(config, tmp_path / "run")
 

@@ -59,7 +59,7 @@ def test_experiment_of_an_unknown_gan_names_the_nearest():
 
 
 def test_family_sets_its_own_defaults(config):
-    assert config.gan.name == "pgan"
+    assert config.model.name == "pgan"
     assert config.train.schedule_interval == 4
     assert set(config.optimizers) == {"g", "d"}
 
@@ -75,7 +75,7 @@ def test_family_sets_its_own_defaults(config):
         ("data.mirror", 1, "data.mirror is 1, a int; expected a bool"),
         ("seed", True, "seed is True, a bool; expected a int"),
         ("eval.metrics", "swd", "eval.metrics is 'swd', a str; expected a tuple"),
-        ("gan.name", "pggan", "unknown gan 'pggan'; did you mean 'pgan'?"),
+        ("model.name", "pggan", "unknown model 'pggan'; did you mean 'pgan'?"),
         (
             "data.dataset",
             "phantm",
@@ -116,7 +116,7 @@ def test_all_faults_are_named_at_once(config):
 
 
 def test_configuration_without_a_gan_is_refused():
-    with pytest.raises(UserError, match=r"gan\.name is missing"):
+    with pytest.raises(UserError, match=r"model\.name is missing"):
         config_schema.validate(ConfigDict({"seed": 0}))
 
 
@@ -137,13 +137,13 @@ def test_flatten_names_fields_by_path():
 
 
 def test_json_round_trip_keeps_every_field(config):
-    config.gan.batch_sizes = ((4, 8), (8, 4))
+    config.model.batch_sizes = ((4, 8), (8, 4))
     config.data.classes = ("mel", "nv")
     frozen = config_schema.validate(config)
     restored = config_schema.from_json(config_schema.to_json(frozen))
     assert config_schema.flatten(restored) == config_schema.flatten(frozen)
     assert config_schema.differences(frozen, restored) == []
-    assert restored.gan.batch_sizes == ((4, 8), (8, 4))
+    assert restored.model.batch_sizes == ((4, 8), (8, 4))
 
 
 def test_fields_younger_than_the_json_take_their_defaults(config):

@@ -16,7 +16,7 @@ def test_progressive_gan_learns_the_phantoms(tmp_path):
     """The quick start at half its resolution and a third of its length, about a minute."""
     config = pgan.get_config("phantom")
     config.data.update({"resolution": 16, "prepared_dir": str(tmp_path / "prepared")})
-    config.gan.update({"stable_kimg": 5.0, "fade_kimg": 5.0})
+    config.model.update({"stable_kimg": 5.0, "fade_kimg": 5.0})
     config.train.total_kimg = 30.0
     config.eval.update({"every_kimg": 0.0, "snapshot_kimg": 10.0})
     config = config_schema.validate(config)
@@ -49,7 +49,7 @@ def test_translations_of_held_out_phantoms_are_nearer_to_the_truth(family, epoch
     config = family.get_config("phantom")
     config.data.prepared_dir = str(tmp_path / "prepared")
     config.train.total_epochs = float(epochs)
-    config.gan.update({"constant_epochs": epochs // 2, "decay_epochs": epochs // 2})
+    config.model.update({"constant_epochs": epochs // 2, "decay_epochs": epochs // 2})
     metric = "lpips" if weights.available("lpips_alex") else "psnr"
     config.eval.update({"every_epochs": 0.0, "snapshot_epochs": 0.0, "metrics": ("swd", metric)})
     config = config_schema.validate(config)
@@ -70,9 +70,11 @@ def signs_of_reals(augment, tmp_path):
     config = stylegan2_melanoma.get_config("phantom")
     config.data.update({"num_images": 60, "resolution": 16, "mirror": False})
     config.data.prepared_dir = str(tmp_path / "prepared")
-    config.gan.update({"channel_base": 256, "channel_max": 16, "latent_size": 16})
-    config.gan.update({"style_size": 16, "path_weight": 0.0, "r1_gamma": 0.0, "style_mixing": 0.0})
-    config.gan.update({"augment": augment, "augment_policy": "bgc", "ada_kimg": 4.0})
+    config.model.update({"channel_base": 256, "channel_max": 16, "latent_size": 16})
+    config.model.update(
+        {"style_size": 16, "path_weight": 0.0, "r1_gamma": 0.0, "style_mixing": 0.0}
+    )
+    config.model.update({"augment": augment, "augment_policy": "bgc", "ada_kimg": 4.0})
     config.optimizers.g.learning_rate, config.optimizers.d.learning_rate = 0.0005, 0.005
     config.train.update({"total_kimg": 6.4, "log_every_steps": 50})
     config.eval.update({"every_kimg": 0.0, "snapshot_kimg": 0.0, "num_images": 32})

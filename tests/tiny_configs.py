@@ -6,7 +6,7 @@ Also a configuration file: --config=tests/tiny_configs.py:NAME.
 from dermgan_jax import registry
 from dermgan_jax.config import experiment
 
-registry.REGISTRY["gan"]["toy"] = "toy_gan:ToyGan"
+registry.REGISTRY["model"]["toy"] = "toy_model:ToyModel"
 
 
 def _phantoms(config, resolution):
@@ -28,10 +28,10 @@ def pgan():
     """4x4, then 8x8, each 64 images faded in and 64 stable: 24 iterations."""
     config = _phantoms(experiment("pgan"), 8)
     config.train.total_kimg = 0.24
-    config.gan.update(
+    config.model.update(
         {"latent_size": 8, "fmap_base": 64, "fmap_max": 8, "stable_kimg": 0.064, "fade_kimg": 0.064}
     )
-    config.gan.batch_sizes = ((4, 8), (8, 8))
+    config.model.batch_sizes = ((4, 8), (8, 8))
     return config
 
 
@@ -49,7 +49,7 @@ def _translator(name):
     )
     config.eval.snapshot_kimg = 0.064
     config.train.update({"total_kimg": 0.096, "total_epochs": 0.0, "batch_size": 8})
-    config.gan.update({"width": 4, "discriminator_width": 4, "discriminator_layers": 1})
+    config.model.update({"width": 4, "discriminator_width": 4, "discriminator_layers": 1})
     config.eval.grid = (2, 1)
     config.checkpoint.best_metric = "AtoB/train/swd"
     return config
@@ -58,7 +58,7 @@ def _translator(name):
 def cyclegan():
     """Two residual blocks, pools that fill up and overflow."""
     config = _translator("cyclegan")
-    config.gan.update({"num_blocks": 2, "pool_size": 20})
+    config.model.update({"num_blocks": 2, "pool_size": 20})
     return config
 
 
@@ -66,14 +66,16 @@ def pix2pix():
     """A U-Net with dropout and batch normalisation, on pairs."""
     config = _translator("pix2pix")
     config.data.paired = True
-    config.gan.num_downs = 3
+    config.model.num_downs = 3
     return config
 
 
 def cut():
     """Antialiased, with features of three layers."""
     config = _translator("cut")
-    config.gan.update({"num_blocks": 1, "nce_layers": (0, 4, 8), "num_patches": 16, "embedding": 8})
+    config.model.update(
+        {"num_blocks": 1, "nce_layers": (0, 4, 8), "num_patches": 16, "embedding": 8}
+    )
     return config
 
 
@@ -82,7 +84,9 @@ def dcgan():
     config = _phantoms(experiment("dcgan"), 16)
     config.train.update({"total_kimg": 0.096, "batch_size": 8})
     config.eval.snapshot_kimg = 0.064
-    config.gan.update({"latent_size": 8, "width": 4, "discriminator_width": 4, "conditional": True})
+    config.model.update(
+        {"latent_size": 8, "width": 4, "discriminator_width": 4, "conditional": True}
+    )
     return config
 
 
@@ -91,9 +95,9 @@ def lapgan():
     config = _phantoms(experiment("lapgan"), 16)
     config.train.update({"total_kimg": 0.096, "batch_size": 8})
     config.eval.snapshot_kimg = 0.064
-    config.gan.update({"latent_size": 8, "width": 4, "discriminator_width": 4})
-    config.gan.update({"generator_units": 16, "discriminator_units": 16})
-    config.gan.update({"loss": "wgangp", "critic_updates": 2})
+    config.model.update({"latent_size": 8, "width": 4, "discriminator_width": 4})
+    config.model.update({"generator_units": 16, "discriminator_units": 16})
+    config.model.update({"loss": "wgangp", "critic_updates": 2})
     return config
 
 
@@ -102,11 +106,11 @@ def stylegan2():
     config = _phantoms(experiment("stylegan2"), 8)
     config.train.update({"total_kimg": 0.096, "batch_size": 8})
     config.eval.snapshot_kimg = 0.064
-    config.gan.update({"latent_size": 8, "style_size": 8, "mapping_layers": 2, "label_layers": 1})
-    config.gan.update({"channel_base": 64, "channel_max": 8, "conditional": True})
-    config.gan.update({"r1_interval": 4, "path_interval": 4})
-    config.gan.update({"augment": "ada", "augment_policy": "bg", "augment_p": 0.3})
-    config.gan.update({"ada_interval": 2, "ada_kimg": 0.5})
+    config.model.update({"latent_size": 8, "style_size": 8, "mapping_layers": 2, "label_layers": 1})
+    config.model.update({"channel_base": 64, "channel_max": 8, "conditional": True})
+    config.model.update({"r1_interval": 4, "path_interval": 4})
+    config.model.update({"augment": "ada", "augment_policy": "bg", "augment_p": 0.3})
+    config.model.update({"ada_interval": 2, "ada_kimg": 0.5})
     return config
 
 
@@ -117,9 +121,9 @@ def classifier():
     config.checkpoint.every_epochs = 0.0
     config.eval.update({"snapshot_epochs": 0.0, "snapshot_kimg": 0.064})
     config.eval.update({"every_epochs": 0.0, "every_kimg": 0.04})
-    config.gan.update({"network": "tiny", "pretrained": False, "image_size": 16})
-    config.gan.update({"trained_stages": 2, "hidden": (8,), "augment": "classical"})
-    config.gan.plateau_patience = 1
+    config.model.update({"network": "tiny", "pretrained": False, "image_size": 16})
+    config.model.update({"trained_stages": 2, "hidden": (8,), "augment": "classical"})
+    config.model.plateau_patience = 1
     return config
 
 

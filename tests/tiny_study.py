@@ -18,7 +18,9 @@ def get_config(prepared_dir="", **fields):
     classifier.data.update({"num_images": 160, "prepared_dir": str(prepared_dir)})
     classifier.train.total_kimg = 0.064
     classifier.eval.every_kimg = 0.032
-    classifier.gan.update({"stop_patience": 0, "trained_stages": 0, "views": 1, "augment": "none"})
+    classifier.model.update(
+        {"stop_patience": 0, "trained_stages": 0, "views": 1, "augment": "none"}
+    )
     generator.train.total_kimg = 0.032
     config = augmentation("Tiny", "mel", classifier, generator)
     config.arms = ARMS

@@ -19,8 +19,8 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.features import torch_layout, weights
 from dermgan_jax.features.alexnet import AlexNet
 from dermgan_jax.features.squeezenet import SqueezeNet
-from dermgan_jax.features.tensor_files import read_tensors
 from dermgan_jax.features.vgg16 import Vgg16
+from dermgan_jax.formats.tensor_files import read_tensors
 
 TRUNKS: dict[str, nn.Module] = {"alex": AlexNet(), "vgg": Vgg16(), "squeeze": SqueezeNet()}
 

@@ -6,7 +6,7 @@ import numpy as np
 from jax import Array, lax
 
 from dermgan_jax.data.image_sets import ImageSet
-from dermgan_jax.features.pixels import LEAST_CONTRAST, standardise
+from dermgan_jax.features.pixel_extractor import LEAST_CONTRAST, standardise
 from dermgan_jax.features.resize import resize
 from dermgan_jax.metrics.paired import check_pairs, of_pairs
 

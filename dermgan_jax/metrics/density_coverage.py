@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from dermgan_jax.metrics import intervals
 from dermgan_jax.metrics.feature_arrays import check
+from dermgan_jax.metrics.measurement import MetricValue
 from dermgan_jax.metrics.neighbours import centred, row_blocks, squared_distances, squared_radii
-from dermgan_jax.metrics.protocol import MetricValue
+from dermgan_jax.statistics import intervals
 
 K = 5
 

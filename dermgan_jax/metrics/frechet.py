@@ -19,9 +19,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from dermgan_jax.metrics import intervals
 from dermgan_jax.metrics.feature_arrays import check
-from dermgan_jax.metrics.protocol import MetricValue
+from dermgan_jax.metrics.measurement import MetricValue
+from dermgan_jax.statistics import intervals
 
 PROTOCOL = "frechet"
 

@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import log_softmax
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.metrics import intervals
 from dermgan_jax.metrics.feature_arrays import check_one
-from dermgan_jax.metrics.protocol import MetricValue
+from dermgan_jax.metrics.measurement import MetricValue
+from dermgan_jax.statistics import intervals
 
 SPLITS = 10
 

@@ -17,10 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from dermgan_jax.metrics import intervals
 from dermgan_jax.metrics.feature_arrays import check
+from dermgan_jax.metrics.measurement import MetricValue
 from dermgan_jax.metrics.neighbours import squared_distances
-from dermgan_jax.metrics.protocol import MetricValue
+from dermgan_jax.statistics import intervals
 
 SUBSETS = 100
 SUBSET_SIZE = 1000

@@ -16,8 +16,8 @@ import numpy as np
 from jax import Array
 from scipy import stats
 
-from dermgan_jax.metrics import intervals
 from dermgan_jax.metrics.neighbours import BLOCK, squared_distances
+from dermgan_jax.statistics import intervals
 
 NOMINAL = 0.01  # share of held-out images below the yardstick, where there are enough of them
 BOOTSTRAP = 1000  # resamples

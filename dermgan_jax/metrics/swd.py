@@ -17,7 +17,7 @@ from jax import Array, lax
 from dermgan_jax.data.image_sets import CHUNK, ImageSet, choose, mirror_at_random
 from dermgan_jax.errors import UserError
 from dermgan_jax.metrics.laplacian_pyramid import level_sizes, pyramid
-from dermgan_jax.metrics.protocol import MetricValue
+from dermgan_jax.metrics.measurement import MetricValue
 
 PATCH = 7
 PATCHES_PER_IMAGE = 128

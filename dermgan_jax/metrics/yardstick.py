@@ -13,7 +13,7 @@ import numpy as np
 
 from dermgan_jax.data.image_sets import ImageSet, View, mirror_at_random, select
 from dermgan_jax.errors import UserError
-from dermgan_jax.metrics.protocol import MetricValue
+from dermgan_jax.metrics.measurement import MetricValue
 
 T = TypeVar("T")
 

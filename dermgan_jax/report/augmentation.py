@@ -18,9 +18,9 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.report import augmentation_figures
 from dermgan_jax.report import augmentation_tables as tables
 from dermgan_jax.report.augmentation_tables import Result, arm_title
-from dermgan_jax.report.page import environment, picture
+from dermgan_jax.report.html import environment, picture
 from dermgan_jax.report.style import INK, STYLE, to_svg
-from dermgan_jax.train.workdir import write_atomically
+from dermgan_jax.runs.workdir import write_atomically
 
 RESULT_FILE, REPORT_FILE, FIGURES = "augmentation.json", "report.html", "figures"
 WIDTH = 1200  # pixels of a picture, at most

@@ -21,10 +21,10 @@ from dermgan_jax.report import (
     translation,
     translation_series,
 )
-from dermgan_jax.report.page import environment, picture
+from dermgan_jax.report.html import environment, picture
 from dermgan_jax.report.style import to_svg
-from dermgan_jax.train.workdir import WorkDir, write_atomically
-from dermgan_jax.train.writers import METRICS_FILE, parse_sample_sheet_name, read_rows
+from dermgan_jax.runs.metrics_log import METRICS_FILE, parse_sample_sheet_name, read_rows
+from dermgan_jax.runs.workdir import WorkDir, write_atomically
 
 REPORT_FILE = "report.html"
 MAX_EARLIER_SHEETS = 12
@@ -71,11 +71,11 @@ def page(workdir: Path) -> dict[str, Any]:
     sheets = _sheets(WorkDir(workdir).samples)
     epoch = translation_series.epoch_length(config, card)
     translated = translation_series.is_translator(config, rows)
-    classified = config["gan"]["name"] == "classifier"
+    classified = config["model"]["name"] == "classifier"
     metrics = [] if translated else [metric_table(rows, name) for name in metric_names(rows)]
     return {
         "title": config["title"] or workdir.resolve().name,
-        "gan": config["gan"]["name"],
+        "model": config["model"]["name"],
         "dataset": config["data"]["dataset"],
         "resolution": config["data"]["resolution"],
         "phantom": card.get("synthetic", config["data"]["dataset"] == "phantom"),

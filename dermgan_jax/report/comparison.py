@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from dermgan_jax.data.image_files import grid
-from dermgan_jax.evaluate import LOWER_BOUND, is_yardstick
+from dermgan_jax.evaluation.evaluate import LOWER_BOUND, is_yardstick
 from dermgan_jax.metrics import power_spectrum
 from dermgan_jax.report import metric_texts, metric_values
 from dermgan_jax.report.figures import new_figure
-from dermgan_jax.report.page import environment, picture
+from dermgan_jax.report.html import environment, picture
 from dermgan_jax.report.style import SERIES, STYLE, to_svg
-from dermgan_jax.train.workdir import write_atomically
+from dermgan_jax.runs.workdir import write_atomically
 
 ROWS, COLUMNS = 3, 8  # of a model's sheet
 WIDTH = 1200  # pixels of a picture, at most

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dermgan_jax import evaluate
+from dermgan_jax.evaluation import evaluate
 
 Value = Mapping[str, Any]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dermgan_jax import evaluate
 from dermgan_jax.data.image_files import GUTTER
+from dermgan_jax.evaluation import evaluate
 from dermgan_jax.report import figures, metric_texts, metric_values
 from dermgan_jax.report.metric_values import Value
 from dermgan_jax.report.style import to_svg

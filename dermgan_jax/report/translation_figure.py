@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dermgan_jax import evaluate
+from dermgan_jax.evaluation import evaluate
 from dermgan_jax.report import figures, metric_values
 from dermgan_jax.report.style import INK, SERIES, STYLE
 

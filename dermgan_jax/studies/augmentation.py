@@ -14,10 +14,11 @@ import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import config as config_schema
-from dermgan_jax.classify.predict import predict
 from dermgan_jax.data.image_sets import FolderImages, select
 from dermgan_jax.data.prepare import at_full_size, prepare
+from dermgan_jax.evaluation.predict import predict
 from dermgan_jax.report.build import build
+from dermgan_jax.runs.workdir import write_arrays, write_atomically
 from dermgan_jax.studies import synthetic_sets
 from dermgan_jax.studies.augmentation_config import (
     arm_names,
@@ -34,7 +35,6 @@ from dermgan_jax.studies.augmentation_part import (
 from dermgan_jax.studies.augmentation_result import analyse, table
 from dermgan_jax.studies.study_folder import adopt, key_of, read_json
 from dermgan_jax.train.loop import FINISHED, train
-from dermgan_jax.train.workdir import write_arrays, write_atomically
 
 RESULT_FILE, TABLE_FILE = "augmentation.json", "table.csv"
 # Between two runs of a study: none of these changes a classifier that is there already.

@@ -115,10 +115,10 @@ def classifier_experiment(
         "data.split_by": split_by,
         "data.synthetic": synthetic,
         "data.only_synthetic": arm == ONLY,
-        "gan.augment": "classical" if augmented else "none",
+        "model.augment": "classical" if augmented else "none",
     }
     if not augmented:  # views of an image that is not augmented are all the same
-        changes["gan.views"] = min(config["classifier"]["gan"]["views"], 1)
+        changes["model.views"] = min(config["classifier"]["model"]["views"], 1)
     return completed(config["classifier"], config, changes)
 
 
@@ -166,8 +166,8 @@ def _own_faults(config: Mapping[str, Any]) -> list[str]:
         "but take equally many optimiser steps",
     )
     require(
-        not config["classifier"]["gan"]["stop_patience"],
-        "classifier.gan.stop_patience must be 0, so that all arms take equally many steps",
+        not config["classifier"]["model"]["stop_patience"],
+        "classifier.model.stop_patience must be 0, so that all arms take equally many steps",
     )
     require(
         synthesis["rule"] in RULES,

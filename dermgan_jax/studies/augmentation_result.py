@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from dermgan_jax.classify import compare
-from dermgan_jax.classify.judge import judge
 from dermgan_jax.data.image_files import write_pngs
 from dermgan_jax.data.image_sets import FolderImages
 from dermgan_jax.data.prepare import at_full_size, prepare
+from dermgan_jax.runs import provenance
+from dermgan_jax.runs.metrics_log import METRICS_FILE, read_rows
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.statistics import comparison
+from dermgan_jax.statistics.identification import judge
 from dermgan_jax.studies import augmentation_texts, synthetic_sets
 from dermgan_jax.studies.augmentation_config import FILTERED, ONLY, UNFILTERED, arm_names
 from dermgan_jax.studies.augmentation_part import Part
@@ -19,9 +22,6 @@ from dermgan_jax.studies.held_out import LEAD, OVERALL, HeldOut
 from dermgan_jax.studies.leakage import leakage
 from dermgan_jax.studies.population import by_subgroup
 from dermgan_jax.studies.study_folder import read_json
-from dermgan_jax.train import provenance
-from dermgan_jax.train.workdir import WorkDir
-from dermgan_jax.train.writers import METRICS_FILE, read_rows
 
 EXAMPLES = 8  # images of each class that the report shows
 
@@ -41,7 +41,7 @@ def analyse(parts: Sequence[Part]) -> dict[str, Any]:
     best = max(found["versus"], key=lambda arm: found["versus"][arm][LEAD]["difference"])
     added = {arm: found["versus"][arm] for arm in arms if arm in part.sets and arm != ONLY}
     verdicts = [
-        compare.verdict(added or found["versus"], score, lesions=test.num_lesions)
+        comparison.verdict(added or found["versus"], score, lesions=test.num_lesions)
         for score in (LEAD, f"recall/{config.target}")
     ]
     classifier = config.classifier.to_dict()
@@ -56,7 +56,7 @@ def analyse(parts: Sequence[Part]) -> dict[str, Any]:
         "data": config.data.to_dict(),
         "seeds": list(config.seeds),
         **_length(one),
-        "classifier": classifier["gan"],
+        "classifier": classifier["model"],
         "generator": _generator(part),
         "split_hash": data.split_hash,
         "test": test.size(),
@@ -142,7 +142,7 @@ def _generator(part: Part) -> dict[str, Any] | None:
     made = read_json(part.folder / "synthetic" / synthetic_sets.MADE)
     own = WorkDir(part.generator).read_config()
     return {
-        "name": own.gan.name,
+        "name": own.model.name,
         "title": own.title,
         "workdir": os.path.relpath(part.generator, part.folder),
         "step": made["step"],

@@ -16,14 +16,14 @@ ADDED = {
 def method(part: Part) -> list[str]:
     """What was done, a sentence each."""
     config, seeds = part.config, len(part.config.seeds)
-    gan = config.classifier.gan
-    start = "pretrained on ImageNet" if gan.pretrained else "from random weights"
+    model = config.classifier.model
+    start = "pretrained on ImageNet" if model.pretrained else "from random weights"
     which = {0: "only its head was trained", -1: "all of it was trained"}.get(
-        gan.trained_stages, f"its last {gan.trained_stages} stages and its head were trained"
+        model.trained_stages, f"its last {model.trained_stages} stages and its head were trained"
     )
     found = [
         SPLITS[part.split_by],
-        f"Each arm trained {seeds} classifiers ({gan.network}, {start}; {which}) that differ in "
+        f"Each arm trained {seeds} classifiers ({model.network}, {start}; {which}) that differ in "
         "their seed, all for equally many optimiser steps, and all were tested on the same images.",
         f"Of each classifier the {config.checkpoint} checkpoint was used; validation images alone "
         "decided which that is.",

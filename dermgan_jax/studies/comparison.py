@@ -18,15 +18,15 @@ from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_files import write_npz
 from dermgan_jax.data.image_sets import ImageSet, choose, select
 from dermgan_jax.data.prepare import at_full_size, prepare
-from dermgan_jax.evaluate import LOWER_BOUND, evaluate_arrays, is_yardstick, warnings
+from dermgan_jax.evaluation.evaluate import LOWER_BOUND, evaluate_arrays, is_yardstick, warnings
 from dermgan_jax.metrics import power_spectrum
 from dermgan_jax.report.build import build
+from dermgan_jax.runs.workdir import write_atomically
 from dermgan_jax.studies.comparison_config import experiments
 from dermgan_jax.studies.study_folder import adopt, kept, key_of
 from dermgan_jax.synthesis.generate import sample_workdir
 from dermgan_jax.synthesis.interpolate import interpolate
 from dermgan_jax.train.loop import FINISHED, train
-from dermgan_jax.train.workdir import write_atomically
 
 RESULT_FILE, TABLE_FILE = "comparison.json", "table.csv"
 OF_MODEL = "comparison.json"  # in the model's own work directory

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from dermgan_jax.classify import compare, scores
-from dermgan_jax.metrics import calibration
-from dermgan_jax.metrics.classification import confusion_matrix
+from dermgan_jax.statistics import calibration, classifier_scores, comparison
+from dermgan_jax.statistics.classification import confusion_matrix
 from dermgan_jax.studies.augmentation_part import Part
 
 LEAD = "balanced_accuracy"
@@ -46,12 +45,12 @@ class HeldOut:
         """
         return {
             "scores": {
-                arm: scores.score_table(
+                arm: classifier_scores.score_table(
                     self.labels, self.groups, said, self.classes, **self.resampling
                 )
                 for arm, said in arms.items()
             },
-            "versus": compare.compare_arms(
+            "versus": comparison.compare_arms(
                 self.labels,
                 self.groups,
                 arms,

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from dermgan_jax.classify import subgroups
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, select
 from dermgan_jax.data.prepare import at_full_size, decode_mask, prepare
 from dermgan_jax.features import weights as pretrained
+from dermgan_jax.features.feature_spaces import open_space
 from dermgan_jax.metrics import skin_tone
+from dermgan_jax.statistics import subgroups
 from dermgan_jax.studies.augmentation_config import FILTERED, UNFILTERED
 from dermgan_jax.studies.augmentation_part import Part
 from dermgan_jax.studies.held_out import LEAD, HeldOut
-from dermgan_jax.synthesis.feature_spaces import open_space
 
 BLOCK = 256  # images whose distances are in memory at a time
 

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.errors import UserError
-from dermgan_jax.train.workdir import write_atomically
+from dermgan_jax.runs.workdir import write_atomically
 
 STUDY_FILE = "study.json"
 

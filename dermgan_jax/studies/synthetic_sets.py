@@ -13,6 +13,9 @@ from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.image_files import to_uint8, write_pngs
 from dermgan_jax.errors import UserError
 from dermgan_jax.registry import did_you_mean
+from dermgan_jax.runs import provenance
+from dermgan_jax.runs.restore import latest_facts
+from dermgan_jax.runs.workdir import WorkDir, write_atomically
 from dermgan_jax.studies.augmentation_config import (
     FILTERED,
     ONLY,
@@ -25,9 +28,6 @@ from dermgan_jax.studies.augmentation_config import (
 from dermgan_jax.studies.study_folder import key_of, read_json
 from dermgan_jax.synthesis.filter import filter_images
 from dermgan_jax.synthesis.generate import Generator
-from dermgan_jax.synthesis.restored import latest_facts
-from dermgan_jax.train import provenance
-from dermgan_jax.train.workdir import WorkDir, write_atomically
 
 POOL = "pool"
 MADE = "made.json"
@@ -178,10 +178,10 @@ def _require_classes(
                 f"{generator} does not know the class {name!r}{did_you_mean(name, known)}: name "
                 f"others in synthesis.classes{alone}"
             )
-    if len(known) > 1 and not own.gan.get("conditional", False):
+    if len(known) > 1 and not own.model.get("conditional", False):
         raise UserError(
             f"{generator} learned from {len(known)} classes without telling them apart: set "
-            "gan.conditional, or train it on one class (data.classes)"
+            "model.conditional, or train it on one class (data.classes)"
         )
 
 
@@ -199,7 +199,7 @@ def _draw(
         if not num:
             continue
         seed = config.synthesis.seed + index
-        label = name if source.gan.conditional else None
+        label = name if source.model.conditional else None
         labels = source.draw_labels(num, seed, label)
         done = 0
         for images in source.drawn(labels, seed):

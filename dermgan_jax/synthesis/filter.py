@@ -15,14 +15,14 @@ from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.image_files import save_image, write_npz, write_pngs
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_floats, open_images
 from dermgan_jax.errors import UserError
-from dermgan_jax.gans.base import Sampler
+from dermgan_jax.features.feature_spaces import open_space
+from dermgan_jax.models.contract import Sampler
 from dermgan_jax.registry import did_you_mean
+from dermgan_jax.runs.restore import Restored, restore
+from dermgan_jax.runs.training_data import TrainingData
+from dermgan_jax.runs.workdir import WorkDir, write_atomically
 from dermgan_jax.synthesis import quality_rules
-from dermgan_jax.synthesis.feature_spaces import open_space
 from dermgan_jax.synthesis.quality_rules import Rule
-from dermgan_jax.synthesis.restored import Restored, restore
-from dermgan_jax.synthesis.training_data import TrainingData
-from dermgan_jax.train.workdir import WorkDir, write_atomically
 
 RULES = ("discriminator", "realism", "confidence")
 KEEP = 0.3  # of the StyleGAN2 melanoma study
@@ -95,10 +95,10 @@ def filter_images(
     _check_arguments(rule, keep, threshold)
     _require_new(out)
     restored = restore(workdir, checkpoint)
-    if not isinstance(restored.gan, Sampler):
+    if not isinstance(restored.model, Sampler):
         raise UserError(f"{workdir} holds a translator: only images made from noise are filtered")
     candidates = read_candidates(source, restored)
-    if rule == "confidence" and restored.gan.conditional and "" in candidates.classes:
+    if rule == "confidence" and restored.model.conditional and "" in candidates.classes:
         raise UserError(
             f"--rule=confidence needs the classes of {source}, as the model is conditional: a "
             "subfolder per class, or `labels` in the .npz, as --mode=generate writes them"
@@ -125,7 +125,7 @@ def read_candidates(source: Path, restored: Restored) -> Candidates:
     Raises:
       UserError: if there are none, they are not of the model's size, or labels are at fault.
     """
-    data = restored.gan.data
+    data = restored.model.data
     images = open_images(source, data.channels)
     if images.shape[1:3] != (data.height, data.width):
         raise UserError(
@@ -138,7 +138,7 @@ def read_candidates(source: Path, restored: Restored) -> Candidates:
     paths = [path.relative_to(source) for path in images.paths]
     folders = ["" if len(path.parts) == 1 else path.parent.name for path in paths]
     strange = sorted(set(folders) - set(restored.classes) - {""})
-    if restored.gan.conditional and strange:
+    if restored.model.conditional and strange:
         hint = did_you_mean(strange[0], restored.classes)
         raise UserError(f"{source}: the folder {strange[0]!r} is no class of the model{hint}")
     return Candidates(source, images, tuple(path.as_posix() for path in paths), tuple(folders))

@@ -9,10 +9,10 @@ from dermgan_jax import registry
 from dermgan_jax.data.image_files import to_uint8, write_npz, write_pngs
 from dermgan_jax.data.image_sets import spool
 from dermgan_jax.errors import UserError
-from dermgan_jax.gans import sampling
-from dermgan_jax.gans.base import Sampler, StyleSampler
+from dermgan_jax.models import sampling
+from dermgan_jax.models.contract import Sampler, StyleSampler
 from dermgan_jax.progress_bar import progress_bar
-from dermgan_jax.synthesis.restored import restore
+from dermgan_jax.runs.restore import restore
 
 BATCH = 256  # images in memory at a time
 
@@ -39,12 +39,12 @@ class Generator:
         noise: str = "const",
     ):
         restored = restore(workdir, checkpoint)
-        if not isinstance(restored.gan, Sampler):
+        if not isinstance(restored.model, Sampler):
             raise UserError(
-                f"{workdir} holds a {restored.gan.config.gan.name}, which makes no images from "
+                f"{workdir} holds a {restored.model.config.model.name}, which makes no images from "
                 "noise: use --mode=translate for one that translates, --mode=judge for a classifier"
             )
-        self.gan: Sampler = restored.gan
+        self.model: Sampler = restored.model
         self.variables, self.stage = restored.variables, restored.stage
         self.classes = restored.classes
         self.truncation, self.noise = truncation, noise
@@ -60,9 +60,9 @@ class Generator:
                 f"--noise is {self.noise!r}; expected one of {', '.join(sampling.NOISES)}"
             )
         asked = self.truncation != 1 or self.noise != "const"
-        if asked and not isinstance(self.gan, StyleSampler):
+        if asked and not isinstance(self.model, StyleSampler):
             raise UserError(
-                f"{workdir} holds a {self.gan.config.gan.name}, which has no styles: leave "
+                f"{workdir} holds a {self.model.config.model.name}, which has no styles: leave "
                 "--truncation and --noise out"
             )
 
@@ -72,12 +72,12 @@ class Generator:
         Raises:
           UserError: if `label` is no class of the model, or the model has no classes.
         """
-        return sampling.draw_latents(self.gan, seed, num), self.draw_labels(num, seed, label)
+        return sampling.draw_latents(self.model, seed, num), self.draw_labels(num, seed, label)
 
     def draw_labels(self, num: int, seed: int, label: str | None = None) -> np.ndarray:
         """Labels int32 (num,): all of one class, or with the frequencies of the training data."""
         if label is None:
-            return sampling.draw_labels(self.gan, seed, num)
+            return sampling.draw_labels(self.model, seed, num)
         return np.full(num, self._label_index(label), np.int32)
 
     def batches(
@@ -101,16 +101,16 @@ class Generator:
         with progress_bar(len(labels), "sampling") as bar:
             for first in range(0, len(labels), BATCH):
                 part = labels[first : first + BATCH]
-                latents = sampling.draw_latents(self.gan, seed, len(part), first)
+                latents = sampling.draw_latents(self.model, seed, len(part), first)
                 yield self._images(latents, part, seed, first)
                 bar.update(len(part))
 
     def _images(self, latents: np.ndarray, labels: np.ndarray, seed: int, first: int) -> np.ndarray:
-        gan, variables = self.gan, self.variables
-        if not isinstance(gan, StyleSampler):
-            return sampling.sample(gan, variables, self.stage, latents, labels)
-        styles = sampling.styles(gan, variables, latents, labels, self.truncation)
-        return sampling.synthesize(gan, variables, styles, self.noise, seed, first)
+        model, variables = self.model, self.variables
+        if not isinstance(model, StyleSampler):
+            return sampling.sample(model, variables, self.stage, latents, labels)
+        styles = sampling.styles(model, variables, latents, labels, self.truncation)
+        return sampling.synthesize(model, variables, styles, self.noise, seed, first)
 
     def sample(self, num: int, seed: int, label: str | None = None) -> tuple[np.ndarray, ...]:
         """Images float32 (num, H, W, C) in about [-1, 1], all at once, and labels int32 (num,)."""
@@ -118,7 +118,7 @@ class Generator:
         return np.concatenate(list(self.drawn(labels, seed))), labels
 
     def _label_index(self, label: str) -> int:
-        if not self.gan.conditional:
+        if not self.model.conditional:
             raise UserError("this model was trained without labels: leave --label out")
         if label not in self.classes:
             raise UserError(f"unknown class {label!r}{registry.did_you_mean(label, self.classes)}")
@@ -166,7 +166,7 @@ def generate(
         given = _read_latents(latents, generator)
         labels = generator.draw_labels(len(given), seed, label)
         batches = generator.batches(given, labels, seed)
-    conditional = generator.gan.conditional
+    conditional = generator.model.conditional
     if out.suffix == ".npz":
         named = {"labels": labels} if conditional else {}
         write_npz(np.concatenate(list(batches)), out, **named)
@@ -185,7 +185,7 @@ def _read_latents(path: Path, generator: Generator) -> np.ndarray:
             latents = arrays["z"]
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path} is not an .npz file with the key 'z': {error}") from error
-    expected = sampling.draw_latents(generator.gan, 0, 1).shape[1]
+    expected = sampling.draw_latents(generator.model, 0, 1).shape[1]
     if latents.ndim != 2 or latents.shape[1] != expected:
         raise UserError(f"latents in {path} are {latents.shape}; expected (num, {expected})")
     return latents.astype(np.float32)

@@ -11,8 +11,8 @@ from PIL import Image
 
 from dermgan_jax.data.image_files import grid, save_image, to_uint8, write_pngs
 from dermgan_jax.errors import UserError
-from dermgan_jax.gans import sampling
-from dermgan_jax.gans.base import StyleSampler
+from dermgan_jax.models import sampling
+from dermgan_jax.models.contract import StyleSampler
 from dermgan_jax.synthesis.generate import Generator
 
 SPACES = ("z", "w")
@@ -95,16 +95,17 @@ def interpolate(
     if space not in SPACES:
         raise UserError(f"--space is {space!r}; expected z or w")
     generator = Generator(workdir, checkpoint, truncation)
-    gan, variables = generator.gan, generator.variables
+    model, variables = generator.model, generator.variables
     latents, labels = generator.draw(num, seed, label)
     labels = np.full(num * steps, labels[0], np.int32)
     if space == "w":
-        if not isinstance(gan, StyleSampler):
+        if not isinstance(model, StyleSampler):
             raise UserError(
-                f"{workdir} holds a {gan.config.gan.name}, which has no styles: walk in --space=z"
+                f"{workdir} holds a {model.config.model.name}, which has no styles: walk in "
+                "--space=z"
             )
-        anchors = sampling.styles(gan, variables, latents, labels[:num], truncation)
-        images = sampling.synthesize(gan, variables, walk_styles(anchors, steps))
+        anchors = sampling.styles(model, variables, latents, labels[:num], truncation)
+        images = sampling.synthesize(model, variables, walk_styles(anchors, steps))
     else:
         walk = walk_latents(latents, steps)
         images = np.concatenate(list(generator.batches(walk, labels)))

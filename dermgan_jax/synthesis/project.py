@@ -21,9 +21,9 @@ from dermgan_jax.data.image_files import grid, save_image, to_uint8, write_npz
 from dermgan_jax.data.image_sets import open_images
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import lpips_net
-from dermgan_jax.gans import sampling
-from dermgan_jax.gans.base import Sampler, Stage, StyleSampler, Variables
 from dermgan_jax.metrics import lpips
+from dermgan_jax.models import sampling
+from dermgan_jax.models.contract import Sampler, Stage, StyleSampler, Variables
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.synthesis.generate import Generator
 
@@ -56,12 +56,12 @@ class Projector:
         self, generator: Generator, lpips_weights: Path | None = None, label: str | None = None
     ):
         self.generator = generator
-        self.gan: Sampler = generator.gan
+        self.model: Sampler = generator.model
         smallest = lpips_net.TRUNKS["alex"].smallest_side
-        if min(self.gan.data.height, self.gan.data.width) < smallest:
+        if min(self.model.data.height, self.model.data.width) < smallest:
             raise UserError(
-                f"the model makes images of {self.gan.data.width}x{self.gan.data.height} pixels; "
-                f"LPIPS needs sides of at least {smallest}"
+                f"the model makes images of {self.model.data.width}x{self.model.data.height} "
+                f"pixels; LPIPS needs sides of at least {smallest}"
             )
         self.params = jax.device_put(lpips_net.load("alex", lpips_weights))
         self.labels = generator.draw_labels(1, 0, label)
@@ -69,12 +69,12 @@ class Projector:
 
     def _start(self) -> tuple[np.ndarray, float]:
         """Where every search starts, (1, D), and how far latents spread around it."""
-        gan, variables = self.gan, self.generator.variables
-        if not isinstance(gan, StyleSampler):
-            return sampling.draw_latents(gan, 0, 1), 1.0
-        latents = sampling.draw_latents(gan, 0, SPREAD_OF)
+        model, variables = self.model, self.generator.variables
+        if not isinstance(model, StyleSampler):
+            return sampling.draw_latents(model, 0, 1), 1.0
+        latents = sampling.draw_latents(model, 0, SPREAD_OF)
         labels = np.repeat(self.labels, SPREAD_OF)
-        styles = sampling.styles(gan, variables, latents, labels)[:, 0]
+        styles = sampling.styles(model, variables, latents, labels)[:, 0]
         mean = styles.mean(axis=0, keepdims=True)
         return mean, float(np.sqrt(np.square(styles - mean).sum() / SPREAD_OF))
 
@@ -98,20 +98,20 @@ class Projector:
             part = step / steps
             fade = max(0.0, 1.0 - part / NOISE_PART) ** 2
             latent, moments = _step(
-                *(self.gan, stage.image_size, *arguments, self.labels, latent, moments),
+                *(self.model, stage.image_size, *arguments, self.labels, latent, moments),
                 np.uint32(step),
                 np.float32(self.spread * EXTRA_NOISE * fade),
                 np.float32(LEARNING_RATE * learning_rate(part)),
             )
         image = _image(
-            *(self.gan, stage.image_size, self.generator.variables, traced, self.labels, latent)
+            *(self.model, stage.image_size, self.generator.variables, traced, self.labels, latent)
         )
         distance = lpips.per_image("alex", self.params, image, arguments[-1])
         return np.asarray(latent[0]), np.asarray(image[0]), float(distance[0])
 
 
 def _image(
-    gan: Sampler,
+    model: Sampler,
     image_size: tuple[int, int],
     variables: Variables,
     traced: dict[str, jax.Array],
@@ -119,23 +119,34 @@ def _image(
     latent: jax.Array,
 ) -> jax.Array:
     """The image (1, H, W, C) of a latent or of a style for all layers, (1, D)."""
-    if not isinstance(gan, StyleSampler):
-        return gan.sample(variables, latent, labels, Stage(image_size, 1, {}, traced))
+    if not isinstance(model, StyleSampler):
+        return model.sample(variables, latent, labels, Stage(image_size, 1, {}, traced))
     layers = jax.eval_shape(
-        gan.styles, variables, jax.eval_shape(lambda: gan.latents(jax.random.key(0), 1)), labels
+        model.styles, variables, jax.eval_shape(lambda: model.latents(jax.random.key(0), 1)), labels
     ).shape[1]
-    return gan.synthesize(variables, jnp.repeat(latent[:, None], layers, axis=1))
+    return model.synthesize(variables, jnp.repeat(latent[:, None], layers, axis=1))
 
 
-@functools.partial(jax.jit, static_argnames=("gan", "image_size"))
+@functools.partial(jax.jit, static_argnames=("model", "image_size"))
 def _step(
-    gan, image_size, variables, params, traced, target, labels, latent, moments, step, spread, rate
+    model,
+    image_size,
+    variables,
+    params,
+    traced,
+    target,
+    labels,
+    latent,
+    moments,
+    step,
+    spread,
+    rate,
 ):
     """One step of Adam on one latent."""
     noise = spread * jax.random.normal(jax.random.key(step), latent.shape)
 
     def distance(latent: jax.Array) -> jax.Array:
-        image = _image(gan, image_size, variables, traced, labels, latent + noise)
+        image = _image(model, image_size, variables, traced, labels, latent + noise)
         return lpips.per_image("alex", params, image, target).sum()
 
     update, moments = optax.scale_by_adam(b1=0.9, b2=0.999).update(
@@ -174,7 +185,7 @@ def project(
     if steps < 1:
         raise UserError(f"--steps is {steps}: at least 1")
     generator = Generator(workdir, checkpoint)
-    names, images = _targets(source, generator.gan)
+    names, images = _targets(source, generator.model)
     projector = Projector(generator, weights, label)
     found = []
     with progress_bar(len(images), "projecting") as bar:
@@ -185,7 +196,7 @@ def project(
     out.mkdir(parents=True, exist_ok=True)
     sheet = np.stack([images, to_uint8(np.stack(made))], axis=1)
     save_image(grid(sheet.reshape(-1, *images.shape[1:]), len(images), 2), out / "sheet.png")
-    key = "w" if isinstance(generator.gan, StyleSampler) else "z"
+    key = "w" if isinstance(generator.model, StyleSampler) else "z"
     write_npz(np.stack(made), out / "latents.npz", **{key: np.stack(latents)})
     with (out / "distances.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -193,10 +204,10 @@ def project(
     print(f"{len(images)} images projected, LPIPS {np.mean(distances):.4f} on average: {out}")
 
 
-def _targets(source: Path, gan: Sampler) -> tuple[list[str], np.ndarray]:
+def _targets(source: Path, model: Sampler) -> tuple[list[str], np.ndarray]:
     """Names, and images uint8 (N, H, W, C) of the model's size."""
-    size = (gan.data.height, gan.data.width)
-    channels = gan.data.channels
+    size = (model.data.height, model.data.width)
+    channels = model.data.channels
     if source.suffix == ".npz":
         images = np.asarray(open_images(source, channels)[:])
         if images.shape[1:3] != size:
@@ -210,7 +221,7 @@ def _targets(source: Path, gan: Sampler) -> tuple[list[str], np.ndarray]:
         paths = sorted(p for p in source.rglob("*") if p.suffix.lower() in decode.SUFFIXES)
     if not paths or not paths[0].exists():
         raise UserError(f"{source} holds no images ({', '.join(sorted(decode.SUFFIXES))})")
-    crop = gan.config.data.fit == "crop"
+    crop = model.config.data.fit == "crop"
     fit = decode.to_square if crop else decode.stretch_to_square
     images = [fit(decode.read_image(path, channels), size[0]) for path in paths]
     return [path.name for path in paths], np.stack(images)

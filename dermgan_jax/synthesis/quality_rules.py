@@ -13,14 +13,14 @@ from jax import Array
 
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import UserError
-from dermgan_jax.gans.base import Sampler, Stage, Variables
+from dermgan_jax.features.feature_spaces import FeatureSpace
 from dermgan_jax.metrics import precision_recall
 from dermgan_jax.metrics.feature_arrays import check_one
+from dermgan_jax.models.contract import Sampler, Stage, Variables
 from dermgan_jax.progress_bar import progress_bar
+from dermgan_jax.runs.restore import Restored
+from dermgan_jax.runs.training_data import RealImages, TrainingData
 from dermgan_jax.synthesis import linear_probe
-from dermgan_jax.synthesis.feature_spaces import FeatureSpace
-from dermgan_jax.synthesis.restored import Restored
-from dermgan_jax.synthesis.training_data import RealImages, TrainingData
 
 BATCH = 32  # images that the discriminator sees together
 ROUNDS = 4  # companies in which it judges each image
@@ -52,8 +52,8 @@ def discriminator(restored: Restored, workdir: Path) -> Rule:
     Raises:
       UserError: if the model has none.
     """
-    gan = restored.gan
-    if type(gan).score is Sampler.score or "d" in restored.untrained:
+    model = restored.model
+    if type(model).score is Sampler.score or "d" in restored.untrained:
         raise UserError(
             f"{workdir} has no trained discriminator: use --rule=realism or --rule=confidence"
         )
@@ -67,7 +67,7 @@ def discriminator(restored: Restored, workdir: Path) -> Rule:
                 break  # its company does not matter to an image
         return np.mean(rounds, axis=0)
 
-    return Rule(f"discriminator:{gan.config.gan.name}", score)
+    return Rule(f"discriminator:{model.config.model.name}", score)
 
 
 def _judge(restored: Restored, images: ImageSet, seed: int) -> np.ndarray:
@@ -80,22 +80,24 @@ def _judge(restored: Restored, images: ImageSet, seed: int) -> np.ndarray:
     with progress_bar(len(filled), "scoring") as bar:
         for first in range(0, len(filled), BATCH):
             rows = filled[first : first + BATCH]
-            found = _score(restored.gan, restored.variables, images[rows], traced, stage.image_size)
+            found = _score(
+                restored.model, restored.variables, images[rows], traced, stage.image_size
+            )
             scores[rows] = np.asarray(found, np.float64)
             bar.update(BATCH)
     return scores
 
 
-@functools.partial(jax.jit, static_argnames=("gan", "image_size"))
+@functools.partial(jax.jit, static_argnames=("model", "image_size"))
 def _score(
-    gan: Sampler,
+    model: Sampler,
     variables: Variables,
     images: Array,
     traced: Mapping[str, Array],
     image_size: tuple[int, int],
 ) -> Array:
     stage = Stage(image_size, len(images), {}, traced)
-    return gan.score(variables, images.astype(jnp.float32) / 127.5 - 1, stage)
+    return model.score(variables, images.astype(jnp.float32) / 127.5 - 1, stage)
 
 
 def realism(data: TrainingData, space: FeatureSpace) -> Rule:

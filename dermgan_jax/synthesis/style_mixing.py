@@ -10,8 +10,8 @@ import numpy as np
 
 from dermgan_jax.data.image_files import grid, save_image, to_uint8
 from dermgan_jax.errors import UserError
-from dermgan_jax.gans import sampling
-from dermgan_jax.gans.base import StyleSampler
+from dermgan_jax.models import sampling
+from dermgan_jax.models.contract import StyleSampler
 from dermgan_jax.synthesis.generate import Generator
 
 
@@ -55,18 +55,18 @@ def mix_styles(
       UserError: if the model has no styles or not so many layers.
     """
     generator = Generator(workdir, checkpoint, truncation)
-    gan, variables = generator.gan, generator.variables
-    if not isinstance(gan, StyleSampler):
-        raise UserError(f"{workdir} holds a {gan.config.gan.name}, which has no styles to mix")
+    model, variables = generator.model, generator.variables
+    if not isinstance(model, StyleSampler):
+        raise UserError(f"{workdir} holds a {model.config.model.name}, which has no styles to mix")
     latents, labels = generator.draw(2 * num, seed, label)
-    styles = sampling.styles(gan, variables, latents, labels, truncation)
+    styles = sampling.styles(model, variables, latents, labels, truncation)
     layers = styles.shape[1]
     crossover = layers // 2 if crossover is None else crossover
     if not 0 < crossover < layers:
         raise UserError(f"--crossover is {crossover}; expected 1 to {layers - 1}")
     left, top = styles[:num], styles[num:]
     between = mixed(left, top, crossover).reshape(num * num, *styles.shape[1:])
-    images = sampling.synthesize(gan, variables, np.concatenate([styles, between]))
+    images = sampling.synthesize(model, variables, np.concatenate([styles, between]))
     save_image(_sheet(to_uint8(images), num), out)
     print(f"synthetic images in {out}: the first {crossover} of {layers} layers from the left")
 

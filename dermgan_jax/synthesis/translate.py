@@ -11,12 +11,12 @@ from dermgan_jax.data.decode import SUFFIXES, read_image
 from dermgan_jax.data.image_files import save_image, to_uint8, write_npz
 from dermgan_jax.data.image_sets import open_floats
 from dermgan_jax.errors import UserError
-from dermgan_jax.gans import translation
-from dermgan_jax.gans.base import Translator, Variables
+from dermgan_jax.interop import original_nets
+from dermgan_jax.models import translation
+from dermgan_jax.models.contract import Translator, Variables
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.registry import did_you_mean
-from dermgan_jax.synthesis import original_nets
-from dermgan_jax.synthesis.restored import Restored, restore
+from dermgan_jax.runs.restore import Restored, restore
 
 BATCH = 16  # files read at a time
 LARGEST = 1024  # pixels; longer sides are translated in tiles
@@ -59,9 +59,9 @@ def translate(
 def _directions(
     restored: Restored, workdir: Path, direction: str, reconstruct: bool
 ) -> tuple[str, ...]:
-    if not isinstance(restored.gan, Translator):
+    if not isinstance(restored.model, Translator):
         raise UserError(f"{workdir} holds a model that makes images from noise: --mode=generate")
-    known = restored.gan.directions
+    known = restored.model.directions
     if direction not in known:
         raise UserError(f"{workdir} cannot translate {direction!r}{did_you_mean(direction, known)}")
     back = translation.opposite(direction)
@@ -75,18 +75,18 @@ def _directions(
 
 def _require_trained(restored: Restored, workdir: Path, direction: str) -> None:
     for net in {"g", f"g_{direction}"} & set(restored.untrained):
-        original = original_nets.original_name(restored.gan.config.gan.name, net)
+        original = original_nets.original_name(restored.model.config.model.name, net)
         raise UserError(
             f"{workdir} was imported without {original}: it cannot translate {direction}"
         )
 
 
 def _translate_npz(restored: Restored, source: Path, out: Path, directions: Sequence[str]) -> None:
-    images = open_floats(source, restored.gan.data.channels)
+    images = open_floats(source, restored.model.data.channels)
     keys = ("images", "reconstructed")
     found = {}
     for key, direction in zip(keys, directions, strict=False):
-        images = any_size(restored.gan, restored.variables, images, direction)
+        images = any_size(restored.model, restored.variables, images, direction)
         found[key] = images
     write_npz(found.pop("images"), out, **found)
     print(f"{len(images)} translated images in {out}")
@@ -95,17 +95,17 @@ def _translate_npz(restored: Restored, source: Path, out: Path, directions: Sequ
 def _translate_folder(
     restored: Restored, source: Path, out: Path, directions: Sequence[str]
 ) -> None:
-    gan = restored.gan
+    model = restored.model
     paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
     folders = (out, out / "reconstructed")
     with progress_bar(len(paths), "translating") as bar:
-        for alike in _alike(paths, gan.data.channels):
+        for alike in _alike(paths, model.data.channels):
             images = np.stack([image for _, image in alike]).astype(np.float32) / 127.5 - 1
-            _require_size(gan, alike[0][0], images)
+            _require_size(model, alike[0][0], images)
             for folder, direction in zip(folders, directions, strict=False):
-                images = any_size(gan, restored.variables, images, direction)
+                images = any_size(model, restored.variables, images, direction)
                 for (path, _), image in zip(alike, to_uint8(images), strict=True):
                     target = folder / path.relative_to(source)
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -126,17 +126,17 @@ def _alike(paths: Sequence[Path], channels: int) -> Iterator[list[tuple[Path, np
             yield from sizes.values()
 
 
-def _require_size(gan: Translator, path: Path, images: np.ndarray) -> None:
+def _require_size(model: Translator, path: Path, images: np.ndarray) -> None:
     height, width = images.shape[1:3]
-    if min(height, width) < gan.smallest:
+    if min(height, width) < model.smallest:
         raise UserError(
             f"{path} is {width}x{height} pixels, which is less than this model can see at once: "
-            f"it needs sides of at least {gan.smallest}"
+            f"it needs sides of at least {model.smallest}"
         )
 
 
 def any_size(
-    gan: Translator, variables: Variables, images: np.ndarray, direction: str
+    model: Translator, variables: Variables, images: np.ndarray, direction: str
 ) -> np.ndarray:
     """Translates images of any one size: float32 (N, H, W, C) in [-1, 1] to the same.
 
@@ -144,13 +144,13 @@ def any_size(
     over 1024 pixels are translated in tiles of 512 that overlap by 128 and are blended there.
     """
     height, width = images.shape[1:3]
-    run = functools.partial(translation.translate, gan, variables, direction=direction)
+    run = functools.partial(translation.translate, model, variables, direction=direction)
     if max(height, width) <= LARGEST:
         filled = _fill(
-            images, [-(-side // gan.multiple) * gan.multiple for side in (height, width)]
+            images, [-(-side // model.multiple) * model.multiple for side in (height, width)]
         )
         return run(filled)[:, :height, :width]
-    tile = -(-TILE // gan.multiple) * gan.multiple
+    tile = -(-TILE // model.multiple) * model.multiple
     filled = _fill(images, [max(side, tile) for side in (height, width)])
     total = np.zeros_like(filled)
     weights = np.zeros((*filled.shape[1:3], 1), np.float32)

@@ -21,20 +21,23 @@ from dermgan_jax.data import pipeline
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.check import cautions, checked_catalogue
 from dermgan_jax.errors import UserError
-from dermgan_jax.evaluate import LOWER_BOUND, is_yardstick
-from dermgan_jax.gans.base import Stage
-from dermgan_jax.train import provenance, schedule, sharding
-from dermgan_jax.train.checkpoint import Checkpoints
+from dermgan_jax.evaluation.evaluate import LOWER_BOUND, is_yardstick
+from dermgan_jax.models.contract import Stage
+from dermgan_jax.runs import provenance
+from dermgan_jax.runs.checkpoint import Checkpoints
+from dermgan_jax.runs.metrics_log import MetricsWriter
+from dermgan_jax.runs.state import Clock, TrainState
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.train import schedule, sharding
 from dermgan_jax.train.preemption import Preemption
 from dermgan_jax.train.progress import Progress
 from dermgan_jax.train.start import (
     AnySnapshots,
-    build_gan,
+    build_model,
     first_state,
     open_snapshots,
     require_divisible,
 )
-from dermgan_jax.train.state import Clock, TrainState
 from dermgan_jax.train.step import (
     Recipe,
     StageInputs,
@@ -42,8 +45,6 @@ from dermgan_jax.train.step import (
     compile_steps,
     tensor_names,
 )
-from dermgan_jax.train.workdir import WorkDir
-from dermgan_jax.train.writers import MetricsWriter
 
 FINISHED, PREEMPTED = "finished", "preempted"
 
@@ -64,9 +65,9 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
         a loss or gradient is no longer finite.
     """
     data = checked_catalogue(config)
-    gan = build_gan(config, data)
+    model = build_model(config, data)
     mesh = sharding.data_mesh(devices)
-    require_divisible(gan, mesh.size)
+    require_divisible(model, mesh.size)
     workdir = WorkDir(path)
     main_process = jax.process_index() == 0
     with contextlib.ExitStack() as stack:
@@ -75,7 +76,7 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
             workdir.adopt(config)
         preemption = stack.enter_context(Preemption())
         checkpoints = stack.enter_context(Checkpoints(workdir.checkpoints, config))
-        recipe = Recipe(gan, mesh)
+        recipe = Recipe(model, mesh)
         state, resumed = first_state(recipe, checkpoints, data)
         clock = Clock(*map(int, jax.device_get(state.clock)))
         if main_process:
@@ -83,7 +84,7 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
         loop = Loop(
             recipe=recipe,
             data=data,
-            feed=gan.open_feed(data, mesh, state.variables),
+            feed=model.open_feed(data, mesh, state.variables),
             checkpoints=checkpoints,
             preemption=preemption,
             writer=stack.enter_context(
@@ -91,12 +92,12 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
             ),
             progress=stack.enter_context(
                 Progress(
-                    total_images=schedule.total_images(gan),
+                    total_images=schedule.total_images(model),
                     initial_images=clock.images_seen,
                     active=main_process,
                 )
             ),
-            snapshots=open_snapshots(gan, data, workdir),
+            snapshots=open_snapshots(model, data, workdir),
             state=state,
             clock=clock,
         )
@@ -125,8 +126,8 @@ class Loop:
     clock: Clock
 
     def __post_init__(self) -> None:
-        self.config = self.recipe.gan.config
-        self.end = schedule.total_images(self.recipe.gan)
+        self.config = self.recipe.model.config
+        self.end = schedule.total_images(self.recipe.model)
         self.run_steps = compile_steps(self.recipe)
         self.reset_moments = compile_moment_reset(self.recipe)
         self.tensor_names = tensor_names(self.recipe, self.state.variables)
@@ -136,38 +137,38 @@ class Loop:
         self.last_log = (time.monotonic(), self.clock)
         self.last_sheet = self.clock.step
         self.seconds = {"train": 0.0, "eval": 0.0}
-        self.done = self.recipe.gan.done(self.state.extra)
+        self.done = self.recipe.model.done(self.state.extra)
         self.evaluation_due = False
         self.last_values: tuple[int, dict[str, float]] = (-1, {})
 
     def begin(self) -> None:
         """Draws and measures the untrained generator, which later values are held against."""
-        stage = self.recipe.gan.stage(0)
+        stage = self.recipe.model.stage(0)
         self.record("started")
         self.draw_sheet(stage)
         self.evaluate(stage)
 
     def run(self) -> str:
         """Trains to the end or until asked to stop. Returns "finished" or "preempted"."""
-        gan = self.recipe.gan
+        model = self.recipe.model
         while not self.done:
-            stages, after = schedule.plan_call(gan, self.clock, self.recipe.repeats)
+            stages, after = schedule.plan_call(model, self.clock, self.recipe.repeats)
             if not stages:
                 break
             before, began = self.clock, time.monotonic()
             with jax.transfer_guard("disallow"):
                 self.call(stages, after)
-            upcoming = gan.stage(self.clock.scheduled_at)
+            upcoming = model.stage(self.clock.scheduled_at)
             if upcoming.moments != stages[-1].moments:
                 self.state = self.reset_moments(self.state)
             self.seconds["train"] += time.monotonic() - began
             shown = (before.images_seen, self.clock.images_seen)
-            self.evaluation_due = schedule.crossed(gan, *shown, "eval")
+            self.evaluation_due = schedule.crossed(model, *shown, "eval")
             if self.clock.images_seen < self.end:
                 self.between_calls(before, stages[-1], upcoming)
             if self.preemption.requested(self.clock.step):
                 return self.finish(PREEMPTED, stages[-1])
-        return self.finish(FINISHED, gan.stage(self.clock.scheduled_at))
+        return self.finish(FINISHED, model.stage(self.clock.scheduled_at))
 
     def call(self, stages: list[Stage], after: Clock) -> None:
         """Dispatches the iterations of one call, then reads the reports of the one before."""
@@ -264,12 +265,12 @@ class Loop:
 
     def between_calls(self, before: Clock, stage: Stage, upcoming: Stage) -> None:
         """Whatever is due after the calls up to now: sheet, evaluation, checkpoint."""
-        gan, images = self.recipe.gan, (before.images_seen, self.clock.images_seen)
+        model, images = self.recipe.model, (before.images_seen, self.clock.images_seen)
         evaluation = self.config.eval
         evaluate = self.evaluation_due and self.within_budget()
-        checkpoint = schedule.crossed(gan, *images, "checkpoint")
+        checkpoint = schedule.crossed(model, *images, "checkpoint")
         own_pace = evaluation.snapshot_kimg or evaluation.snapshot_epochs
-        sheet = schedule.crossed(gan, *images, "eval", "snapshot" if own_pace else "every")
+        sheet = schedule.crossed(model, *images, "eval", "snapshot" if own_pace else "every")
         since_sheet = self.clock.step - self.last_sheet
         stage_ends = stage.static != upcoming.static
         if sheet or (stage_ends and since_sheet > self.config.train.schedule_interval):
@@ -334,12 +335,12 @@ class Loop:
 
     def observe(self, values: dict[str, float]) -> None:
         """Lets the GAN change its own state after an evaluation, and end training."""
-        gan, before = self.recipe.gan, self.state.extra
-        after = gan.observe(before, values)
+        model, before = self.recipe.model, self.state.extra
+        after = model.observe(before, values)
         if after is not before:
             everywhere = sharding.replicated(self.recipe.mesh)
             self.state = self.state.replace(extra=jax.device_put(after, everywhere))
-            self.done = gan.done(after)
+            self.done = model.done(after)
 
     def save(self, stage: Stage, metrics: dict[str, float]) -> None:
         """Starts to write a checkpoint of a state that is known to be finite.
@@ -349,7 +350,7 @@ class Loop:
         self.catch_up()
         if self.unlogged:
             self.log(self.clock, stage)
-        facts = provenance.checkpoint_facts(self.recipe.gan, self.data)
+        facts = provenance.checkpoint_facts(self.recipe.model, self.data)
         self.checkpoints.save(self.state, self.clock.step, facts, metrics)
 
     def finish(self, outcome: str, stage: Stage) -> str:

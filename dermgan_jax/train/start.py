@@ -8,33 +8,36 @@ import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
-from dermgan_jax.classify.classifier import Classifier
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.errors import UserError
-from dermgan_jax.gans.base import Gan, Translator
-from dermgan_jax.train import provenance, schedule, sharding
-from dermgan_jax.train.checkpoint import Checkpoints, abstract
-from dermgan_jax.train.classifier_snapshot import ClassifierSnapshots
-from dermgan_jax.train.snapshot import Snapshots
-from dermgan_jax.train.state import TrainState, init_state
+from dermgan_jax.models.classifier import Classifier
+from dermgan_jax.models.contract import Model, Translator
+from dermgan_jax.runs import provenance
+from dermgan_jax.runs.checkpoint import Checkpoints, abstract
+from dermgan_jax.runs.state import TrainState, init_state
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.train import schedule, sharding
+from dermgan_jax.train.classifier_snapshots import ClassifierSnapshots
+from dermgan_jax.train.sampler_snapshots import Snapshots
 from dermgan_jax.train.step import Recipe
-from dermgan_jax.train.translation_snapshot import TranslationSnapshots
-from dermgan_jax.train.workdir import WorkDir
+from dermgan_jax.train.translator_snapshots import TranslationSnapshots
 
 AnySnapshots = Snapshots | TranslationSnapshots | ClassifierSnapshots
 
 
-def build_gan(config: FrozenConfigDict, data: Catalogue) -> Gan:
+def build_model(config: FrozenConfigDict, data: Catalogue) -> Model:
     """The configured GAN for a data set.
 
     Raises:
       UserError: naming every reason why the two do not go together.
     """
-    gan = registry.load("gan", config.gan.name)(config, data.spec(config.data.split, config.data))
-    found = gan.faults()
-    if isinstance(gan, Classifier):
-        found += ClassifierSnapshots.faults(gan, data)
-    metrics = {name: registry.load(gan.metric_kind, name) for name in config.eval.metrics}
+    model = registry.load("model", config.model.name)(
+        config, data.spec(config.data.split, config.data)
+    )
+    found = model.faults()
+    if isinstance(model, Classifier):
+        found += ClassifierSnapshots.faults(model, data)
+    metrics = {name: registry.load(model.metric_kind, name) for name in config.eval.metrics}
     paired = [name for name, metric in metrics.items() if getattr(metric, "paired", False)]
     if paired and not len(data.pairs(config.data.split)[0]):
         found.append(
@@ -43,24 +46,24 @@ def build_gan(config: FrozenConfigDict, data: Catalogue) -> Gan:
         )
     if found:
         raise UserError("the GAN and the data do not fit:\n" + "\n".join(f"  {f}" for f in found))
-    return gan
+    return model
 
 
-def open_snapshots(gan: Gan, data: Catalogue, workdir: WorkDir) -> AnySnapshots:
+def open_snapshots(model: Model, data: Catalogue, workdir: WorkDir) -> AnySnapshots:
     """What draws and measures a GAN of this kind."""
-    if isinstance(gan, Classifier):
-        return ClassifierSnapshots(gan, data, workdir)
-    kind = TranslationSnapshots if isinstance(gan, Translator) else Snapshots
-    return kind(gan, data, workdir)
+    if isinstance(model, Classifier):
+        return ClassifierSnapshots(model, data, workdir)
+    kind = TranslationSnapshots if isinstance(model, Translator) else Snapshots
+    return kind(model, data, workdir)
 
 
-def require_divisible(gan: Gan, num_devices: int) -> None:
+def require_divisible(model: Model, num_devices: int) -> None:
     """Checks that every stage's batch can be split evenly.
 
     Raises:
       UserError: naming the stages at fault.
     """
-    uneven = [s for s in schedule.all_stages(gan) if s.batch_size % num_devices]
+    uneven = [s for s in schedule.all_stages(model) if s.batch_size % num_devices]
     if uneven:
         sizes = ", ".join(f"{stage.batch_size} at {stage}" for stage in uneven)
         raise UserError(
@@ -79,15 +82,15 @@ def first_state(
         that training starts from are not there.
     """
     everywhere = sharding.replicated(recipe.mesh)
-    seed = np.uint32(recipe.gan.config.seed)
-    init = jax.jit(functools.partial(init_state, recipe.gan), out_shardings=everywhere)
+    seed = np.uint32(recipe.model.config.seed)
+    init = jax.jit(functools.partial(init_state, recipe.model), out_shardings=everywhere)
     steps = checkpoints.steps()
     if not steps:
         state = init(seed)
-        variables = recipe.gan.pretrained(state.variables)
+        variables = recipe.model.pretrained(state.variables)
         if variables is not state.variables:
             variables = jax.device_put(variables, everywhere)
-            ema = {net: jax.tree.map(jnp.copy, variables[net]) for net in recipe.gan.averaged}
+            ema = {net: jax.tree.map(jnp.copy, variables[net]) for net in recipe.model.averaged}
             state = state.replace(variables=variables, ema=ema)
         return state, False
     facts = checkpoints.facts(steps[-1])

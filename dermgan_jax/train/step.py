@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from dermgan_jax.gans.base import Aux, Batch, Context, Gan, Phase, Variables
+from dermgan_jax.models.contract import Aux, Batch, Context, Model, Phase, Variables
+from dermgan_jax.runs.state import TrainState, init_moments, optimizers
 from dermgan_jax.train.sharding import replicated, split_by_batch
-from dermgan_jax.train.state import TrainState, init_moments, optimizers
 
 
 class PhaseReport(NamedTuple):
@@ -52,16 +52,16 @@ class StageInputs(NamedTuple):
 class Recipe:
     """What a compiled step is made from: constants of a run."""
 
-    gan: Gan
+    model: Model
     mesh: Mesh
 
     @functools.cached_property
     def phases(self) -> tuple[Phase, ...]:
-        return self.gan.phases()
+        return self.model.phases()
 
     @functools.cached_property
     def optimizers(self) -> dict[str, optax.GradientTransformation]:
-        return optimizers(self.gan)
+        return optimizers(self.model)
 
     @property
     def repeats(self) -> int:
@@ -98,7 +98,7 @@ def compile_moment_reset(recipe: Recipe) -> Callable[[TrainState], TrainState]:
     """A jitted function that starts all optimisers anew, as PGAN does around every fade."""
 
     def reset(state: TrainState) -> TrainState:
-        return state.replace(opt_state=init_moments(recipe.gan, state.variables))
+        return state.replace(opt_state=init_moments(recipe.model, state.variables))
 
     return jax.jit(reset, donate_argnums=0, out_shardings=replicated(recipe.mesh))
 
@@ -166,12 +166,12 @@ def run_iteration(
 
     Args and returns as in `run_steps`, without the leading axis K.
     """
-    config = recipe.gan.config
+    config = recipe.model.config
     rng = jax.random.fold_in(jax.random.key(inputs.seed), state.clock.step)
     load_rng = jax.random.fold_in(rng, len(recipe.phases))
     batches = load_batches(recipe, batches, resident, load_rng, image_size)
     context = Context(image_size, inputs.traced, state.clock.images_seen, {}, state.extra)
-    scale = recipe.gan.learning_rate_scale(state.extra)
+    scale = recipe.model.learning_rate_scale(state.extra)
     learning_rates = {net: scale * rate for net, rate in inputs.learning_rates.items()}
     reports = {}
     for index, phase in enumerate(recipe.phases):
@@ -220,7 +220,7 @@ def load_batches(
       "image" float32 (R, B, h, w, C) in [-1, 1] and "label" int32 (R, B), or "a" and "b", split
       over the mesh by B.
     """
-    data = recipe.gan.config.data
+    data = recipe.model.config.data
     batches = {
         name: resident[name][array] if name in resident else array
         for name, array in batches.items()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine_probe import all_gradients, last_state, recipe_of, relative_difference, tiny
-from test_promises import GANS, assert_same, cache_dir, train_rows, whole_run
+from test_promises import MODELS, assert_same, cache_dir, train_rows, whole_run
 
 REPOSITORY = Path(__file__).parents[2]
 # The toy is not known to a process of its own; its promises are proven in-process.
@@ -21,14 +21,14 @@ REPOSITORY = Path(__file__).parents[2]
 QUICK = ("pgan",)
 REGISTERED = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-    for name in GANS
+    for name in MODELS
     if name != "toy"
 ]
 __all__ = ["cache_dir", "whole_run"]  # fixtures
 
 
 def command(config, workdir):
-    name = config.gan.name
+    name = config.model.name
     return [
         sys.executable, "-m", "dermgan_jax.main", f"--config=tests/tiny_configs.py:{name}",
         f"--workdir={workdir}", f"--config.data.prepared_dir={config.data.prepared_dir}",

@@ -10,20 +10,20 @@ from engine_probe import first_call, gradients, last_state, recipe_of, relative_
 
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
-from dermgan_jax.classify.classifier import Classifier, probabilities
 from dermgan_jax.data import pipeline
 from dermgan_jax.data.records import DataSpec
-from dermgan_jax.gans import translation
-from dermgan_jax.gans.base import Sampler, Translator
+from dermgan_jax.models import translation
+from dermgan_jax.models.classifier import Classifier, probabilities
+from dermgan_jax.models.contract import Sampler, Translator
+from dermgan_jax.runs.restore import restore
+from dermgan_jax.runs.state import Clock, init_state
 from dermgan_jax.synthesis.generate import Generator
-from dermgan_jax.synthesis.restored import restore
 from dermgan_jax.train import loop, schedule, sharding
-from dermgan_jax.train.state import Clock, init_state
 from dermgan_jax.train.step import compile_steps, ema_decay
 
-GANS = registry.names("gan")
-SAMPLERS = [name for name in GANS if issubclass(registry.load("gan", name), Sampler)]
-TRANSLATORS = [name for name in GANS if issubclass(registry.load("gan", name), Translator)]
+MODELS = registry.names("model")
+SAMPLERS = [name for name in MODELS if issubclass(registry.load("model", name), Sampler)]
+TRANSLATORS = [name for name in MODELS if issubclass(registry.load("model", name), Translator)]
 
 
 def assert_same(left, right):
@@ -35,7 +35,7 @@ def cache_dir(tmp_path_factory):
     return tmp_path_factory.mktemp("prepared")
 
 
-@pytest.fixture(scope="session", params=GANS)
+@pytest.fixture(scope="session", params=MODELS)
 def whole_run(request, cache_dir, tmp_path_factory):
     """(config, work directory) of a run from beginning to end without interruption."""
     config = tiny(request.param, cache_dir)
@@ -45,15 +45,15 @@ def whole_run(request, cache_dir, tmp_path_factory):
 
 
 def test_every_registered_gan_has_a_tiny_config():
-    assert set(registry.names("gan")) == set(tiny_configs.TINY)
+    assert set(registry.names("model")) == set(tiny_configs.TINY)
 
 
-@pytest.mark.parametrize("name", GANS)
+@pytest.mark.parametrize("name", MODELS)
 def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
     config = tiny(name, cache_dir)
     recipe = recipe_of(config, 1)
-    gan, mesh = recipe.gan, recipe.mesh
-    state = jax.jit(lambda: init_state(gan), out_shardings=sharding.replicated(mesh))()
+    model, mesh = recipe.model, recipe.mesh
+    state = jax.jit(lambda: init_state(model), out_shardings=sharding.replicated(mesh))()
     before = jax.device_get(state)
     batches, inputs, stage = first_call(recipe, config)
     state, reports = compile_steps(recipe)(
@@ -65,7 +65,7 @@ def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
     for phase, report in reports.items():
         assert not np.any(report.nonfinite), phase
         assert all(np.isfinite(value).all() for value in report.metrics.values()), phase
-    trained = {net for phase in gan.phases() for net in phase.trains}
+    trained = {net for phase in model.phases() for net in phase.trains}
     for net, variables in after.variables.items():
         moved = [
             not np.array_equal(a, b)
@@ -77,7 +77,7 @@ def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
         ]
         assert any(moved) == (net in trained), net
     decay = ema_decay(config.ema, stage.batch_size * recipe.repeats, 0)
-    for net in gan.averaged:
+    for net in model.averaged:
         expected = jax.tree.map(
             lambda old, new: old + (1 - decay) * (new - old),
             before.ema[net]["params"],
@@ -91,23 +91,23 @@ def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
     assert (after.clock.step, after.clock.images_seen) == (1, stage.batch_size * recipe.repeats)
 
 
-@pytest.mark.parametrize("name", GANS)
+@pytest.mark.parametrize("name", MODELS)
 def test_gradients_are_of_the_phase_nets_only(name, cache_dir):
     recipe = recipe_of(tiny(name, cache_dir), 1)
-    state = init_state(recipe.gan)
+    state = init_state(recipe.model)
     for phase in recipe.phases:
         grads, _ = gradients(recipe, phase, state)
         assert set(grads) == set(phase.trains)
 
 
-@pytest.mark.parametrize("name", GANS)
+@pytest.mark.parametrize("name", MODELS)
 def test_one_device_and_eight_give_the_same_gradients(name, cache_dir):
     config = tiny(name, cache_dir)
     for phase_index in range(len(recipe_of(config, 1).phases)):
         results = []
         for num_devices in (1, 8):
             recipe = recipe_of(config, num_devices)
-            state = jax.device_get(init_state(recipe.gan))
+            state = jax.device_get(init_state(recipe.model))
             results.append(gradients(recipe, recipe.phases[phase_index], state, images_seen=100))
         (one, one_loss), (eight, eight_loss) = results
         np.testing.assert_allclose(one_loss, eight_loss, rtol=1e-5)
@@ -116,7 +116,7 @@ def test_one_device_and_eight_give_the_same_gradients(name, cache_dir):
 
 def test_resumed_run_equals_whole_run(whole_run, cache_dir, tmp_path):
     config, whole = whole_run
-    name = config.gan.name
+    name = config.model.name
     half = tiny(name, cache_dir, **{"train.total_kimg": config.train.total_kimg / 2})
     assert loop.train(half, tmp_path / "run") == loop.FINISHED
     assert loop.train(config, tmp_path / "run") == loop.FINISHED
@@ -132,7 +132,7 @@ def train_rows(workdir):
 @pytest.mark.parametrize("cache", ["none", "host"])
 def test_data_cache_changes_nothing(whole_run, cache, cache_dir, tmp_path):
     config, whole = whole_run
-    other = tiny(config.gan.name, cache_dir, **{"data.cache": cache})
+    other = tiny(config.model.name, cache_dir, **{"data.cache": cache})
     loop.train(other, tmp_path / "run")
     assert_same(last_state(config, whole), last_state(config, tmp_path / "run"))
 
@@ -140,35 +140,35 @@ def test_data_cache_changes_nothing(whole_run, cache, cache_dir, tmp_path):
 def made(workdir):
     """Some images of a trained model, from noise or from images; or what it says of images."""
     restored = restore(workdir)
-    gan = restored.gan
-    if isinstance(gan, Sampler):
+    model = restored.model
+    if isinstance(model, Sampler):
         return Generator(workdir).sample(4, seed=5)[0]
-    shape = (4, gan.data.height, gan.data.width, gan.data.channels)
-    if isinstance(gan, Classifier):
+    shape = (4, model.data.height, model.data.width, model.data.channels)
+    if isinstance(model, Classifier):
         pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-        return probabilities(gan, restored.variables, pixels)
+        return probabilities(model, restored.variables, pixels)
     images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
-    return translation.translate(gan, restored.variables, images, gan.directions[-1])
+    return translation.translate(model, restored.variables, images, model.directions[-1])
 
 
 def test_steps_per_call_changes_nothing(whole_run, cache_dir, tmp_path):
     """Up to rounding, which Adam turns into steps where a gradient is nothing but rounding."""
     config, whole = whole_run
-    other = tiny(config.gan.name, cache_dir, **{"train.steps_per_call": 5})
+    other = tiny(config.model.name, cache_dir, **{"train.steps_per_call": 5})
     loop.train(other, tmp_path / "run")
     np.testing.assert_allclose(made(whole), made(tmp_path / "run"), atol=2e-3)
 
 
-@pytest.mark.parametrize("name", GANS)
+@pytest.mark.parametrize("name", MODELS)
 def test_one_trace_per_stage_and_set_of_due_phases(name, cache_dir, tmp_path, monkeypatch):
     config = tiny(name, cache_dir)
     recipe, clock = recipe_of(config, 8), Clock(0, 0, 0)
     compiled = {}
-    while stages := schedule.plan_call(recipe.gan, clock, recipe.repeats)[0]:
+    while stages := schedule.plan_call(recipe.model, clock, recipe.repeats)[0]:
         compiled[stages[0].static, recipe.due(clock.step)] = stages[0].image_size
-        clock = schedule.plan_call(recipe.gan, clock, recipe.repeats)[1]
+        clock = schedule.plan_call(recipe.model, clock, recipe.repeats)[1]
     traces = []
-    phases = registry.load("gan", name).phases
+    phases = registry.load("model", name).phases
 
     def counted(self):
         first, *others = phases(self)
@@ -179,12 +179,12 @@ def test_one_trace_per_stage_and_set_of_due_phases(name, cache_dir, tmp_path, mo
 
         return (type(first)(first.name, first.trains, loss, first.every, first.repeat), *others)
 
-    monkeypatch.setattr(registry.load("gan", name), "phases", counted)
+    monkeypatch.setattr(registry.load("model", name), "phases", counted)
     loop.train(config, tmp_path / "run")
     assert traces == list(compiled.values())
 
 
-@pytest.mark.parametrize("name", GANS)
+@pytest.mark.parametrize("name", MODELS)
 def test_implicit_transfer_in_the_loop_is_an_error(name, cache_dir, tmp_path, monkeypatch):
     """The guard holds: were the inputs handed over as NumPy arrays, the run would stop."""
     monkeypatch.setattr(pipeline, "to_devices", lambda arrays, sharding: arrays)
@@ -192,13 +192,13 @@ def test_implicit_transfer_in_the_loop_is_an_error(name, cache_dir, tmp_path, mo
         loop.train(tiny(name, cache_dir), tmp_path / "run")
 
 
-@pytest.mark.parametrize("name", GANS)
+@pytest.mark.parametrize("name", MODELS)
 def test_state_is_donated(name, cache_dir):
     recipe = recipe_of(tiny(name, cache_dir), 8)
     state = jax.jit(
-        lambda: init_state(recipe.gan), out_shardings=sharding.replicated(recipe.mesh)
+        lambda: init_state(recipe.model), out_shardings=sharding.replicated(recipe.mesh)
     )()
-    batches, inputs, stage = first_call(recipe, recipe.gan.config)
+    batches, inputs, stage = first_call(recipe, recipe.model.config)
     compile_steps(recipe)(
         *(state, batches, {}, inputs, np.ones(1, bool)),
         image_size=stage.image_size,
@@ -207,33 +207,33 @@ def test_state_is_donated(name, cache_dir):
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.opt_state))
 
 
-@pytest.mark.parametrize("name", GANS)
+@pytest.mark.parametrize("name", MODELS)
 def test_bfloat16_switch(name, cache_dir):
     """Parameters and gradients stay float32; the loss is close to that in float32."""
     losses = {}
     for precision in ("float32", "bfloat16"):
         recipe = recipe_of(tiny(name, cache_dir, precision=precision), 1)
         phase = recipe.phases[0]
-        grads, losses[precision] = gradients(recipe, phase, init_state(recipe.gan))
+        grads, losses[precision] = gradients(recipe, phase, init_state(recipe.model))
         assert {leaf.dtype for leaf in jax.tree.leaves(grads)} == {np.dtype(np.float32)}
     np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.05)
     assert name == "toy" or losses["bfloat16"] != losses["float32"]
 
 
-@pytest.mark.parametrize("name", GANS)
+@pytest.mark.parametrize("name", MODELS)
 def test_height_unlike_width_works_or_is_refused_before_step_0(name, cache_dir):
     config = tiny(name, cache_dir)
     spec = DataSpec(height=16, width=24, channels=1, class_counts=(), num_examples=8)
-    gan = registry.load("gan", name)(config, spec)
-    if gan.faults():
-        assert "24" in " ".join(gan.faults())
+    model = registry.load("model", name)(config, spec)
+    if model.faults():
+        assert "24" in " ".join(model.faults())
         return
-    variables = jax.jit(gan.init)(jax.random.key(0))
-    if isinstance(gan, Translator):
-        images = translation.translate(gan, variables, np.zeros((2, 16, 24, 1), np.uint8), "AtoB")
+    variables = jax.jit(model.init)(jax.random.key(0))
+    if isinstance(model, Translator):
+        images = translation.translate(model, variables, np.zeros((2, 16, 24, 1), np.uint8), "AtoB")
     else:
-        latents = gan.latents(jax.random.key(1), 2)
-        images = gan.sample(variables, latents, np.zeros(2, np.int32), gan.stage(0))
+        latents = model.latents(jax.random.key(1), 2)
+        images = model.sample(variables, latents, np.zeros(2, np.int32), model.stage(0))
     assert images.shape == (2, 16, 24, 1)
 
 
@@ -253,9 +253,9 @@ def test_translations_are_reproducible_and_independent_of_how_many(whole_run):
     _, workdir = whole_run
     restored = restore(workdir)
     images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)
-    for direction in restored.gan.directions:
+    for direction in restored.model.directions:
         run = [
-            translation.translate(restored.gan, restored.variables, some, direction)
+            translation.translate(restored.model, restored.variables, some, direction)
             for some in (images, images, images[:3], images[::-1])
         ]
         np.testing.assert_array_equal(run[0], run[1])
@@ -270,7 +270,7 @@ def test_discriminator_scores_samples(whole_run):
     _, workdir = whole_run
     generator = Generator(workdir)
     images, _ = generator.sample(4, seed=5)
-    scores = generator.gan.score(generator.variables, images, generator.stage)
+    scores = generator.model.score(generator.variables, images, generator.stage)
     assert scores.shape == (4,)
     assert len(np.unique(scores)) > 1
 
@@ -289,7 +289,7 @@ def test_work_directory_holds_what_a_run_leaves(whole_run):
     assert len(list((workdir / "checkpoints").glob("[0-9]*"))) >= config.checkpoint.keep_last
 
 
-@pytest.mark.parametrize("name", GANS)
+@pytest.mark.parametrize("name", MODELS)
 def test_one_channel(name, cache_dir, tmp_path):
     config = tiny(name, cache_dir, **{"data.channels": 1, "train.total_kimg": 0.032})
     assert loop.train(config, tmp_path / "run") == loop.FINISHED

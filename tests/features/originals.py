@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dermgan_jax.features.tensor_files import read_tensors
+from dermgan_jax.formats.tensor_files import read_tensors
 
 COPIES = Path(__file__).parents[1] / "golden"
 ORIGINALS = Path(__file__).parents[3] / "shared" / "golden"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.features import base
+from dermgan_jax.features import extractor
 
 VARIABLES = {"weight": np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)}
 IMAGES = np.random.default_rng(1).integers(0, 256, (21, 6, 10, 3), dtype=np.uint8)
@@ -27,7 +27,7 @@ def expected(images: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("batch_size", [1, 8, 9, 64])
 @pytest.mark.parametrize("n", [1, 8, 21])
 def test_one_row_per_image_in_order_for_any_number_of_images(batch_size, n):
-    extract = base.batched(preprocess, network, VARIABLES, batch_size)
+    extract = extractor.batched(preprocess, network, VARIABLES, batch_size)
     features = extract(IMAGES[:n])
     assert features["pooled"].dtype == np.float32
     np.testing.assert_allclose(features["pooled"], expected(IMAGES[:n]), rtol=1e-4, atol=1e-6)
@@ -35,7 +35,7 @@ def test_one_row_per_image_in_order_for_any_number_of_images(batch_size, n):
 
 
 def test_grey_images_are_three_equal_channels():
-    extract = base.batched(preprocess, network, VARIABLES)
+    extract = extractor.batched(preprocess, network, VARIABLES)
     grey = IMAGES[..., :1]
     found, same = extract(grey), extract(np.repeat(grey, 3, axis=-1))
     np.testing.assert_array_equal(found["pooled"], same["pooled"])
@@ -43,8 +43,8 @@ def test_grey_images_are_three_equal_channels():
 
 def test_one_device_and_eight_give_the_same():
     assert jax.local_device_count() == 8
-    on_eight = base.batched(preprocess, network, VARIABLES, 16)(IMAGES)
-    on_one = base.batched(preprocess, network, VARIABLES, 16, jax.local_devices()[:1])(IMAGES)
+    on_eight = extractor.batched(preprocess, network, VARIABLES, 16)(IMAGES)
+    on_one = extractor.batched(preprocess, network, VARIABLES, 16, jax.local_devices()[:1])(IMAGES)
     np.testing.assert_allclose(on_eight["pooled"], on_one["pooled"], rtol=1e-4, atol=1e-6)
 
 
@@ -55,21 +55,21 @@ def test_the_network_is_compiled_once_whatever_the_size_of_images():
         traces.append(means.shape)
         return network(variables, means)
 
-    extract = base.batched(preprocess, traced, VARIABLES, 8)
+    extract = extractor.batched(preprocess, traced, VARIABLES, 8)
     for images in (IMAGES, IMAGES[:3], IMAGES[:, :4], IMAGES[:, :, :5, :1]):
         extract(images)
     assert traces == [(8, 3)]
 
 
 def test_batches_of_large_images_are_smaller(monkeypatch):
-    monkeypatch.setattr(base, "PIXELS_AT_ONCE", 16 * 60)
+    monkeypatch.setattr(extractor, "PIXELS_AT_ONCE", 16 * 60)
     sizes = []
 
     def traced(images):
         sizes.append(len(images))
         return preprocess(images)
 
-    extract = base.batched(traced, network, VARIABLES, 64)
+    extract = extractor.batched(traced, network, VARIABLES, 64)
     extract(IMAGES)
     extract(np.repeat(IMAGES, 100, axis=1))
     assert sizes == [16, 8]  # never below one image per device
@@ -86,4 +86,4 @@ def test_batches_of_large_images_are_smaller(monkeypatch):
 )
 def test_what_is_no_set_of_images_is_refused(images):
     with pytest.raises(UserError, match="images"):
-        base.batched(preprocess, network, VARIABLES)(images)
+        extractor.batched(preprocess, network, VARIABLES)(images)

@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.features import base, fid, inception, inception_weights, torch_layout
+from dermgan_jax.features import (
+    extractor,
+    inception,
+    inception_extractor,
+    inception_weights,
+    torch_layout,
+)
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "inception"
 BLOCKS = {
@@ -146,7 +152,7 @@ def test_features_of_one_device_and_of_eight_are_the_same():
     preprocess = functools.partial(inception.preprocess, protocol="fid")
     images = np.random.RandomState(0).randint(0, 256, (9, 40, 50, 3)).astype(np.uint8)
     on_eight, on_one = (
-        base.batched(preprocess, network.apply, variables, 8, devices)(images)
+        extractor.batched(preprocess, network.apply, variables, 8, devices)(images)
         for devices in (None, jax.local_devices()[:1])
     )
     assert on_eight.keys() == on_one.keys() == {"pool3", "logits"}
@@ -185,4 +191,4 @@ def test_other_weights_are_refused():
 
 def test_unknown_protocols_are_refused():
     with pytest.raises(UserError, match="did you mean 'fid:clean'"):
-        fid.load("fid:cleam")
+        inception_extractor.load("fid:cleam")

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import torch_vectors
 
+from dermgan_jax.interop import torch_names
 from dermgan_jax.losses import adversarial
-from dermgan_jax.nets import torch_names
 from dermgan_jax.nets.patch_discriminator import PatchDiscriminator
 from dermgan_jax.nets.resnet_generator import ResnetGenerator
 

@@ -7,7 +7,7 @@ import pytest
 import torch_vectors
 
 from dermgan_jax import losses
-from dermgan_jax.nets import torch_names
+from dermgan_jax.interop import torch_names
 from dermgan_jax.nets.patch_discriminator import PatchDiscriminator, PixelDiscriminator
 
 PATCH = {

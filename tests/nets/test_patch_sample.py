@@ -6,7 +6,7 @@ import numpy as np
 import torch_vectors
 
 from dermgan_jax import losses
-from dermgan_jax.nets import torch_names
+from dermgan_jax.interop import torch_names
 from dermgan_jax.nets.patch_sample import PatchSample, patch_ids
 from dermgan_jax.nets.resnet_generator import ResnetGenerator
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch_vectors
 
-from dermgan_jax.nets import resnet_generator, torch_names
+from dermgan_jax.interop import torch_names
+from dermgan_jax.nets import resnet_generator
 from dermgan_jax.nets.resnet_generator import ResnetGenerator
 
 INSTANCE = {

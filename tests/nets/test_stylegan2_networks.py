@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import stylegan2_vectors as vectors
 
-from dermgan_jax.features.tensor_files import read_tensors
-from dermgan_jax.nets import stylegan2_names
+from dermgan_jax.formats.tensor_files import read_tensors
+from dermgan_jax.interop import stylegan2_names
 from dermgan_jax.nets.stylegan2_discriminator import Discriminator
 from dermgan_jax.nets.stylegan2_generator import Generator, Mapping, Synthesis
 

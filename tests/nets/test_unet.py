@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch_vectors
 
-from dermgan_jax.nets import torch_names
+from dermgan_jax.interop import torch_names
 from dermgan_jax.nets.unet import UnetGenerator
 
 CASES = {

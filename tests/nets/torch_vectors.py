@@ -10,7 +10,7 @@ from pathlib import Path
 import flax
 import numpy as np
 
-from dermgan_jax.nets.torch_names import AXES, TensorName
+from dermgan_jax.interop.torch_names import AXES, TensorName
 
 COPIES = Path(__file__).parents[1] / "golden" / "cyclegan"
 ORIGINALS = Path(__file__).parents[3] / "shared" / "golden" / "cyclegan"

@@ -8,7 +8,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.evaluate import warnings
+from dermgan_jax.evaluation.evaluate import warnings
 from dermgan_jax.report import evaluation_figure, metric_texts
 from dermgan_jax.report.evaluation_figure import draw, shorten, side_name
 

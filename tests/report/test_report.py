@@ -9,7 +9,7 @@ from PIL import Image
 from dermgan_jax.errors import UserError
 from dermgan_jax.report import build as report
 from dermgan_jax.report import figures
-from dermgan_jax.train.writers import METRICS_FILE, sample_sheet_name
+from dermgan_jax.runs.metrics_log import METRICS_FILE, sample_sheet_name
 
 
 def train_row(step, stage="8x8", alpha=1.0, **metrics):
@@ -71,7 +71,7 @@ def make_workdir(path, rows=(), sheets=(), synthetic=None, title="A <test> run")
     (path / "samples").mkdir(parents=True)
     config = {
         "title": title,
-        "gan": {"name": "pgan"},
+        "model": {"name": "pgan"},
         "data": {"dataset": "ham10000", "resolution": 16},
         "train": {"total_kimg": 2.0},
     }

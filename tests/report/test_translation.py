@@ -11,14 +11,14 @@ from test_report import build, event_row, make_workdir, train_row
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.report import build as report
 from dermgan_jax.report import translation, translation_figure, translation_series
-from dermgan_jax.train import provenance
-from dermgan_jax.train.writers import sample_sheet_name
+from dermgan_jax.runs import provenance
+from dermgan_jax.runs.metrics_log import sample_sheet_name
 
 EPOCH = 100  # images
 SPLITS = {"train": 60, "test": 40}
 CONFIG = {
     "title": "A translator",
-    "gan": {"name": "cyclegan"},
+    "model": {"name": "cyclegan"},
     "data": {
         "dataset": "derm7pt",
         "resolution": 16,

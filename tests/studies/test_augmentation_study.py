@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from tiny_study import get_config as study
 
-from dermgan_jax.classify.judging import judge_images
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_files import write_npz, write_pngs
 from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation.judge import judge_images
+from dermgan_jax.runs.workdir import write_arrays
 from dermgan_jax.studies import augmentation, synthetic_sets
 from dermgan_jax.studies.augmentation_config import (
     arm_names,
@@ -23,7 +24,6 @@ from dermgan_jax.studies.augmentation_part import PREDICTIONS, open_part, requir
 from dermgan_jax.studies.held_out import HeldOut
 from dermgan_jax.studies.leakage import leakage
 from dermgan_jax.train import loop
-from dermgan_jax.train.workdir import write_arrays
 
 
 @pytest.fixture(scope="module")
@@ -166,14 +166,16 @@ def test_arms_differ_in_their_training_images_only(cache_dir):
         classifier_experiment(config, arm, 3, "group", folder)
         for arm, folder in (("real", ""), ("classical", ""), ("synthetic_only", "made"))
     )
-    assert (real.gan.augment, classical.gan.augment) == ("none", "classical")
+    assert (real.model.augment, classical.model.augment) == ("none", "classical")
     assert (real.data.only_synthetic, only.data.only_synthetic) == (False, True)
     assert real.seed == only.seed == 3
     assert only.data.synthetic == "made"
     assert real.train == classical.train == only.train
     config.base = "classical"
-    assert classifier_experiment(config, "filtered", 0, "group", "made").gan.augment == "classical"
-    assert classifier_experiment(config, "real", 0, "group", "").gan.augment == "none"
+    assert (
+        classifier_experiment(config, "filtered", 0, "group", "made").model.augment == "classical"
+    )
+    assert classifier_experiment(config, "real", 0, "group", "").model.augment == "none"
 
 
 def test_generator_learns_from_the_data_of_the_study(cache_dir):
@@ -184,7 +186,7 @@ def test_generator_learns_from_the_data_of_the_study(cache_dir):
     assert found.data.split_seed == 4
     assert found.data.split_by == "image"
     assert found.data.classes == ("mel",)
-    assert found.gan.name == "dcgan"
+    assert found.model.name == "dcgan"
 
 
 def test_every_fault_of_the_configuration_is_named(cache_dir):

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from dermgan_jax.config import experiment, validate
 from dermgan_jax.data.records import DataSpec
-from dermgan_jax.gans.base import Stage, StyleSampler
+from dermgan_jax.models.contract import Stage, StyleSampler
+from dermgan_jax.runs.restore import Restored
 from dermgan_jax.synthesis import generate
-from dermgan_jax.synthesis.restored import Restored
 
 LAYERS, SIDE = 4, 32
 STAGE = Stage((SIDE, SIDE), 1, {})

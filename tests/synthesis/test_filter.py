@@ -10,16 +10,17 @@ import pytest
 import tiny_configs
 from PIL import Image
 from scipy.spatial.distance import cdist
-from toy_gan import ToyGan
+from toy_model import ToyModel
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.data.image_files import write_npz, write_pngs
 from dermgan_jax.data.image_sets import open_images
 from dermgan_jax.errors import UserError
+from dermgan_jax.runs import training_data
+from dermgan_jax.runs.restore import restore
 from dermgan_jax.synthesis import filter as filtering
-from dermgan_jax.synthesis import quality_rules, training_data
+from dermgan_jax.synthesis import quality_rules
 from dermgan_jax.synthesis.filter import filter_images, keep_best
-from dermgan_jax.synthesis.restored import restore
 from dermgan_jax.train import loop
 
 CLASSES = ("across", "down")
@@ -169,7 +170,7 @@ def test_discriminator_scores_what_the_model_scores(workdir, half_noisy, tmp_pat
     result = filter_images(workdir, half_noisy, out)
     images = open_images(half_noisy)[:]
     restored = restore(workdir)
-    expected = restored.gan.score(restored.variables, images / np.float32(127.5) - 1, None)
+    expected = restored.model.score(restored.variables, images / np.float32(127.5) - 1, None)
     _, scores = scores_of(out)
     np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
     assert (result["kept"], result["n"]) == (12, 40)
@@ -182,13 +183,13 @@ def test_images_are_judged_in_several_companies(workdir):
     """A score that is the mean of the batch evens out when batches are put together anew."""
 
     @dataclasses.dataclass(frozen=True)
-    class Companionable(ToyGan):
+    class Companionable(ToyModel):
         def score(self, variables, images, stage):
             return images.mean() + 0 * images[:, 0, 0, 0]
 
     restored = restore(workdir)
-    gan = Companionable(restored.gan.config, restored.gan.data)
-    rule = quality_rules.discriminator(dataclasses.replace(restored, gan=gan), workdir)
+    model = Companionable(restored.model.config, restored.model.data)
+    rule = quality_rules.discriminator(dataclasses.replace(restored, model=model), workdir)
     images = np.zeros((64, 16, 16, 3), np.uint8)
     images[32:] = 255
     scores = rule.score(images, ("",) * 64)
@@ -308,12 +309,12 @@ def test_bad_arguments_are_named(arguments, message, workdir, tmp_path):
 
 
 def test_a_conditional_model_needs_classes(workdir, tmp_path, monkeypatch):
-    class Conditional(ToyGan):
+    class Conditional(ToyModel):
         conditional = True
 
     restored = restore(workdir)
-    gan = Conditional(restored.gan.config, restored.gan.data)
-    monkeypatch.setattr(filtering, "restore", lambda *_: dataclasses.replace(restored, gan=gan))
+    model = Conditional(restored.model.config, restored.model.data)
+    monkeypatch.setattr(filtering, "restore", lambda *_: dataclasses.replace(restored, model=model))
     images, labels = ramps(4, 0)
     write_pngs(images, tmp_path / "plain")
     with pytest.raises(UserError, match=r"needs the classes of .*plain"):

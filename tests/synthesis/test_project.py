@@ -56,7 +56,7 @@ def test_known_colours_are_found(tmp_path):
 
 def test_images_of_another_size_are_fitted_from_files_and_refused_from_arrays(tmp_path):
     write_pngs(np.zeros((1, 70, 64, 3), np.uint8), tmp_path / "in")
-    names, images = projecting._targets(tmp_path / "in", projecting.Generator(tmp_path).gan)
+    names, images = projecting._targets(tmp_path / "in", projecting.Generator(tmp_path).model)
     assert (names, images.shape) == (["000000.png"], (1, SIDE, SIDE, 3))
     np.savez(tmp_path / "in.npz", images=np.zeros((1, 70, 64, 3), np.uint8))
     with pytest.raises(UserError, match="64x70 pixels; the model makes 32x32"):

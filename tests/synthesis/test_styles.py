@@ -6,7 +6,7 @@ from PIL import Image
 from style_painter import LAYERS, SIDE, holds_a_painter, painter
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.gans import sampling
+from dermgan_jax.models import sampling
 from dermgan_jax.synthesis import interpolate as walking
 from dermgan_jax.synthesis.generate import Generator
 from dermgan_jax.synthesis.interpolate import interpolate, slerp, walk_latents, walk_styles

@@ -11,9 +11,9 @@ from dermgan_jax.data.image_files import save_image, write_npz, write_pngs
 from dermgan_jax.data.image_sets import open_images
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.errors import UserError
-from dermgan_jax.gans.base import Stage, Translator
+from dermgan_jax.models.contract import Stage, Translator
+from dermgan_jax.runs.restore import Restored
 from dermgan_jax.synthesis import translate as translating
-from dermgan_jax.synthesis.restored import Restored
 from dermgan_jax.synthesis.translate import any_size, translate
 
 
@@ -47,15 +47,15 @@ class Negative(Translator):
 
 
 @pytest.fixture
-def gan():
+def model():
     config = experiment("cyclegan")
     return Negative(validate(config), DataSpec(16, 16, 3, (), num_examples=4))
 
 
 @pytest.fixture
-def trained(gan, monkeypatch):
+def trained(model, monkeypatch):
     """Whatever the work directory, it holds the negative."""
-    restored = Restored(gan, {}, Stage((16, 16), 1, {}), ())
+    restored = Restored(model, {}, Stage((16, 16), 1, {}), ())
     monkeypatch.setattr(translating, "restore", lambda workdir, checkpoint: restored)
 
 
@@ -65,18 +65,18 @@ def images():
 
 
 @pytest.mark.parametrize("size", [(8, 8), (13, 18), (5, 40), (70, 33)])
-def test_any_size_comes_back_in_its_own_size(gan, size):
+def test_any_size_comes_back_in_its_own_size(model, size):
     images = np.random.default_rng(1).uniform(-1, 1, (3, *size, 3)).astype(np.float32)
-    np.testing.assert_allclose(any_size(gan, {}, images, "AtoB"), -images, atol=1e-6)
+    np.testing.assert_allclose(any_size(model, {}, images, "AtoB"), -images, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(100, 41), (64, 33), (32, 47), (20, 90)])
-def test_tiles_are_blended_without_a_seam(gan, size, monkeypatch):
+def test_tiles_are_blended_without_a_seam(model, size, monkeypatch):
     monkeypatch.setattr(translating, "LARGEST", 30)
     monkeypatch.setattr(translating, "TILE", 32)
     monkeypatch.setattr(translating, "OVERLAP", 8)
     images = np.random.default_rng(1).uniform(-1, 1, (2, *size, 1)).astype(np.float32)
-    np.testing.assert_allclose(any_size(gan, {}, images, "AtoB"), -images, atol=1e-6)
+    np.testing.assert_allclose(any_size(model, {}, images, "AtoB"), -images, atol=1e-6)
 
 
 def test_tiles_overlap_and_cover_everything(monkeypatch):

@@ -15,8 +15,8 @@ SIDE, CROP = 12, 8
 
 def recipe(paired, mirror=True):
     data = types.SimpleNamespace(paired=paired, mirror=mirror)
-    gan = types.SimpleNamespace(config=types.SimpleNamespace(data=data))
-    return types.SimpleNamespace(gan=gan, mesh=data_mesh(jax.devices()[:1]))
+    model = types.SimpleNamespace(config=types.SimpleNamespace(data=data))
+    return types.SimpleNamespace(model=model, mesh=data_mesh(jax.devices()[:1]))
 
 
 def places():

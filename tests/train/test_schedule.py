@@ -2,9 +2,9 @@ import pytest
 
 from dermgan_jax.config import experiment
 from dermgan_jax.data.records import DataSpec
-from dermgan_jax.gans.base import Stage
+from dermgan_jax.models.contract import Stage
+from dermgan_jax.runs.state import Clock
 from dermgan_jax.train.schedule import all_stages, crossed, plan_call, total_images
-from dermgan_jax.train.state import Clock
 
 START = Clock(0, 0, 0)
 
@@ -29,25 +29,25 @@ class Curriculum:
         return Stage((side, side), batch_size, {}, moments=moments)
 
 
-def calls(gan, repeats=1, clock=START):
+def calls(model, repeats=1, clock=START):
     """(sides of the stages, images seen afterwards) of every call of a run."""
     found = []
     while True:
-        stages, clock = plan_call(gan, clock, repeats)
+        stages, clock = plan_call(model, clock, repeats)
         if not stages:
             return found
         found.append(([stage.image_size[0] for stage in stages], clock.images_seen))
 
 
 def test_call_holds_steps_per_call_iterations_and_the_last_what_is_left():
-    gan = Curriculum([(0, 4, 8, 0)], total_kimg=0.040, steps_per_call=2)
-    assert calls(gan) == [([4, 4], 16), ([4, 4], 32), ([4], 40)]
+    model = Curriculum([(0, 4, 8, 0)], total_kimg=0.040, steps_per_call=2)
+    assert calls(model) == [([4, 4], 16), ([4, 4], 32), ([4], 40)]
 
 
 def test_run_ends_with_the_iteration_that_reaches_the_total():
-    gan = Curriculum([(0, 4, 8, 0)], total_kimg=0.020)
-    assert calls(gan)[-1] == ([4], 24)
-    assert plan_call(gan, Clock(3, 24, 24), 1) == ([], Clock(3, 24, 24))
+    model = Curriculum([(0, 4, 8, 0)], total_kimg=0.020)
+    assert calls(model)[-1] == ([4], 24)
+    assert plan_call(model, Clock(3, 24, 24), 1) == ([], Clock(3, 24, 24))
 
 
 @pytest.mark.parametrize(
@@ -56,33 +56,33 @@ def test_run_ends_with_the_iteration_that_reaches_the_total():
     ids=["image size", "batch size", "moments"],
 )
 def test_call_ends_where_the_program_or_the_moments_change(second):
-    gan = Curriculum([(0, 4, 8, 0), second], total_kimg=0.032, steps_per_call=3)
-    (first, images), *_ = calls(gan)
+    model = Curriculum([(0, 4, 8, 0), second], total_kimg=0.032, steps_per_call=3)
+    (first, images), *_ = calls(model)
     assert (len(first), images) == (2, 16)
 
 
 def test_call_goes_on_while_only_traced_values_change():
-    gan = Curriculum([(0, 4, 8, 0)], total_kimg=0.032, steps_per_call=4)
-    fading = gan.stage(0)
-    gan.stage = lambda images: Stage(fading.image_size, 8, {}, {"alpha": images / 32})
-    stages, _ = plan_call(gan, START, 1)
+    model = Curriculum([(0, 4, 8, 0)], total_kimg=0.032, steps_per_call=4)
+    fading = model.stage(0)
+    model.stage = lambda images: Stage(fading.image_size, 8, {}, {"alpha": images / 32})
+    stages, _ = plan_call(model, START, 1)
     assert [stage.traced["alpha"] for stage in stages] == [0, 0.25, 0.5, 0.75]
 
 
 def test_curriculum_is_looked_at_every_schedule_interval():
-    gan = Curriculum([(0, 4, 8, 0), (8, 8, 8, 0)], total_kimg=0.048, schedule_interval=4)
-    assert [sides for sides, _ in calls(gan)] == [[4]] * 4 + [[8]] * 2
+    model = Curriculum([(0, 4, 8, 0), (8, 8, 8, 0)], total_kimg=0.048, schedule_interval=4)
+    assert [sides for sides, _ in calls(model)] == [[4]] * 4 + [[8]] * 2
 
 
 def test_continued_run_plans_the_same_calls():
-    gan = Curriculum([(0, 4, 8, 0), (24, 8, 4, 0)], total_kimg=0.060, schedule_interval=2)
-    _, clock = plan_call(gan, START, 1)
-    assert calls(gan, clock=clock) == calls(gan)[1:]
+    model = Curriculum([(0, 4, 8, 0), (24, 8, 4, 0)], total_kimg=0.060, schedule_interval=2)
+    _, clock = plan_call(model, START, 1)
+    assert calls(model, clock=clock) == calls(model)[1:]
 
 
 def test_every_repeat_shows_images_of_its_own():
-    gan = Curriculum([(0, 4, 8, 0)], total_kimg=0.040)
-    assert calls(gan, repeats=2) == [([4], 16), ([4], 32), ([4], 48)]
+    model = Curriculum([(0, 4, 8, 0)], total_kimg=0.040)
+    assert calls(model, repeats=2) == [([4], 16), ([4], 32), ([4], 48)]
 
 
 @pytest.mark.parametrize(
@@ -100,19 +100,19 @@ def test_every_repeat_shows_images_of_its_own():
     ],
 )
 def test_crossed(before, after, every_kimg, expected):
-    gan = Curriculum([], total_kimg=1.0)
-    gan.config.eval.every_kimg = every_kimg
-    assert crossed(gan, before, after, "eval") is expected
+    model = Curriculum([], total_kimg=1.0)
+    model.config.eval.every_kimg = every_kimg
+    assert crossed(model, before, after, "eval") is expected
 
 
 def test_epochs_take_the_place_of_thousands_of_images():
-    gan = Curriculum([], total_kimg=1.0)
-    assert total_images(gan) == 1000
-    gan.config.train.total_epochs = 2.5
-    assert total_images(gan) == 125
-    gan.config.eval.update({"snapshot_kimg": 0.01, "snapshot_epochs": 2.0})
-    assert not crossed(gan, 0, 99, "eval", "snapshot")
-    assert crossed(gan, 99, 100, "eval", "snapshot")
+    model = Curriculum([], total_kimg=1.0)
+    assert total_images(model) == 1000
+    model.config.train.total_epochs = 2.5
+    assert total_images(model) == 125
+    model.config.eval.update({"snapshot_kimg": 0.01, "snapshot_epochs": 2.0})
+    assert not crossed(model, 0, 99, "eval", "snapshot")
+    assert crossed(model, 99, 100, "eval", "snapshot")
 
 
 def test_all_stages_are_one_of_each_in_order():

@@ -1,0 +1,96 @@
+"""A trained classifier as the judge of synthetic images: of real ones first, as its yardstick."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_images
+from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation.predict import predict, predict_split
+from dermgan_jax.registry import did_you_mean
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.statistics.identification import judge
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """What a classifier says of real test images and of synthetic ones: JSON values."""
+
+    result: dict[str, Any]
+
+    def text(self) -> str:
+        """A table: a class per row, real images and synthetic ones side by side."""
+        threshold = self.result["threshold"]
+        lines = [
+            f"identified: the intended class has a probability above {threshold:g}",
+            f"{'':12}{'real test images':>36}{'synthetic images':>36}",
+            f"{'class':12}" + f"{'n':>8}{'identified':>12}{'mean':>8}{'right':>8}" * 2,
+        ]
+        sides = self.result["real"], self.result["synthetic"]
+        for name in self.result["classes"]:
+            lines.append(f"{name:12}" + "".join(_cells(side["classes"][name]) for side in sides))
+        return "\n".join([*lines, f"{'all':12}" + "".join(_cells(s["overall"]) for s in sides)])
+
+
+def _cells(row: dict[str, Any]) -> str:
+    if not row["n"]:
+        return f"{0:>8}{'–':>12}{'–':>8}{'–':>8}"
+    shares = f"{row['mean_probability']:>8.3f}{row['consistent']['value']:>8.1%}"
+    return f"{row['n']:>8}{row['identified']['value']:>12.1%}{shares}"
+
+
+def judge_images(
+    workdir: Path, fake: str, threshold: float = 0.98, checkpoint: str = "latest"
+) -> Judgement:
+    """How many images a classifier identifies as what they are meant to show.
+
+    Args:
+      workdir: of a classifier.
+      fake: a folder with a subfolder per class, or an .npz with `labels`, of synthetic images.
+      threshold: from which probability an image counts as identified (0.98 in the CycleGAN
+        pneumonia study).
+      checkpoint: "latest", "best" or a step.
+
+    Raises:
+      UserError: if the images have no classes, other ones, or are of another size.
+    """
+    if not 0 < threshold < 1:
+        raise UserError(f"--probability is {threshold:g}; expected a number between 0 and 1")
+    real, said = predict_split(workdir, "test", checkpoint)
+    config = WorkDir(workdir).read_config()
+    images = open_images(Path(fake), config.data.channels)
+    side = config.data.resolution
+    if images.shape[1:3] != (side, side):
+        raise UserError(
+            f"the images of {fake} are {images.shape[2]}x{images.shape[1]} pixels, the classifier "
+            f"learned from {side}x{side}: judge images of that size"
+        )
+    labels = _labels(images, Path(fake), real.classes)
+    return Judgement(
+        {
+            "threshold": threshold,
+            "classes": list(real.classes),
+            "real": judge(said, real.labels, real.classes, threshold),
+            "synthetic": judge(
+                predict(workdir, images, checkpoint), labels, real.classes, threshold
+            ),
+        }
+    )
+
+
+def _labels(images: ImageSet, source: Path, classes: tuple[str, ...]) -> np.ndarray:
+    if isinstance(images, FolderImages):
+        names, positions = images.classes()
+        for name in names:
+            if name not in classes:
+                raise UserError(
+                    f"{source} has images in a folder {name!r}, which is no class"
+                    f"{did_you_mean(name, classes)}: sort them into a folder per class"
+                )
+        return np.array([classes.index(name) for name in names])[positions]
+    with np.load(source) as arrays:
+        if "labels" not in arrays:
+            raise UserError(f"{source} has no key 'labels': which class should each image show?")
+        return arrays["labels"]

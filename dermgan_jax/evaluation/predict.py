@@ -1,0 +1,77 @@
+"""What a trained classifier says of images."""
+
+from pathlib import Path
+
+import numpy as np
+
+from dermgan_jax.data.image_sets import ImageSet
+from dermgan_jax.errors import UserError
+from dermgan_jax.models.classifier import Classifier, probabilities
+from dermgan_jax.runs.restore import Restored, restore
+from dermgan_jax.runs.training_data import RealImages, TrainingData, split_images
+
+
+def predict(workdir: Path, images: ImageSet, checkpoint: str = "latest") -> np.ndarray:
+    """Probabilities float32 (N, K) of the classes, in the order of `restored.classes`.
+
+    Args:
+      workdir: of a classifier with at least one checkpoint.
+      images: uint8 (N, H, W, C), prepared as the training images were; any H and W are resized.
+      checkpoint: "latest", "best" (by `checkpoint.best_metric`) or a step.
+
+    Raises:
+      UserError: if there is no such checkpoint, it is of no classifier, or channels differ.
+    """
+    return of_restored(restored(workdir, checkpoint), images)
+
+
+def predict_split(
+    workdir: Path, split: str, checkpoint: str = "latest"
+) -> tuple[RealImages, np.ndarray]:
+    """The labelled images of a split of the classifier's own data, and their probabilities.
+
+    Args:
+      workdir: of a classifier with at least one checkpoint, whose data set is there.
+      split: "train", "val" or "test".
+      checkpoint: see `predict`.
+
+    Returns:
+      The images with labels, ids and groups, and float32 (N, K) in the same order.
+
+    Raises:
+      UserError: as `predict`; if the data now give another split, or the split is empty.
+    """
+    classifier = restored(workdir, checkpoint)
+    data = TrainingData(workdir)
+    rows = split_images(data.catalogue, data.config, split)
+    if not len(rows.images):
+        raise UserError(f"the split {split!r} has no images: see data.split_fractions")
+    return rows, of_restored(classifier, rows.images)
+
+
+def restored(workdir: Path, checkpoint: str = "latest") -> Restored:
+    """A classifier as its checkpoint holds it.
+
+    Raises:
+      UserError: if there is no such checkpoint, or it is of no classifier.
+    """
+    found = restore(workdir, checkpoint)
+    if not isinstance(found.model, Classifier):
+        raise UserError(
+            f"{workdir} holds a {found.model.config.model.name}, which makes images: give the "
+            "--workdir of a classifier"
+        )
+    return found
+
+
+def of_restored(classifier: Restored, images: ImageSet) -> np.ndarray:
+    """As `predict`, of a classifier that is already in memory."""
+    channels = classifier.model.data.channels
+    if images.shape[-1] != channels:
+        raise UserError(
+            f"the classifier learned from images of {channels} channels, these have "
+            f"{images.shape[-1]}: convert them"
+        )
+    if not len(images):
+        raise UserError("there are no images to classify")
+    return probabilities(classifier.model, classifier.variables, images)

@@ -1,0 +1,59 @@
+"""The feature spaces that images are filtered and audited in, by the name on the command line."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from dermgan_jax.data.image_sets import ImageSet
+from dermgan_jax.errors import UserError
+from dermgan_jax.features import inception_extractor, lite0_extractor, pixel_extractor
+from dermgan_jax.features.extractor import Extractor
+from dermgan_jax.features.feature_cache import features_of
+from dermgan_jax.registry import did_you_mean
+
+Load = Callable[[Path | None], Extractor]
+
+# name -> (how to load the extractor, which of its outputs)
+SPACES: dict[str, tuple[Load, str]] = {
+    "lite0": (lite0_extractor.load, "pooled"),
+    "inception": (lambda folder: inception_extractor.load("fid", folder), "pool3"),
+    "pixels": (pixel_extractor.load, "pixels"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSpace:
+    """An extractor and the one of its outputs that distances are taken of."""
+
+    extractor: Extractor
+    layer: str
+
+    @property
+    def protocol(self) -> str:
+        """What distances are comparable by."""
+        return f"{self.extractor.name}:{self.extractor.weights_id}"
+
+    def features(self, images: ImageSet, title: str, *, keep: bool = False) -> np.ndarray:
+        """Features float32 (N, D); see `features.kept.features_of`."""
+        return features_of(self.extractor, images, keep=keep, title=title)[self.layer]
+
+
+def open_space(name: str, weights: Path | None = None) -> FeatureSpace:
+    """The space of that name.
+
+    Args:
+      name: a key of `SPACES`.
+      weights: folder where pretrained weights are looked for first.
+
+    Raises:
+      UserError: if there is no such space, or its weights are not found or not the right ones.
+    """
+    if name not in SPACES:
+        raise UserError(f"unknown features {name!r}{did_you_mean(name, tuple(SPACES))}")
+    load, layer = SPACES[name]
+    try:
+        return FeatureSpace(load(weights), layer)
+    except UserError as error:
+        raise UserError(f"{error}; or choose --features=pixels, which needs none") from error

@@ -1,0 +1,141 @@
+"""The metrics that `--metrics` and `eval.metrics` name.
+
+A metric compares two sets of images, or of features that an extractor makes of them. Feature
+metrics never see mirrored images. Several may share an extractor; its work is then done once.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dermgan_jax.features import inception_extractor, lite0_extractor, lpips_net
+from dermgan_jax.features.extractor import Extractor
+from dermgan_jax.metrics import (
+    density_coverage,
+    frechet,
+    inception_score,
+    kid,
+    lpips,
+    precision_recall,
+    psnr,
+    ssim,
+    swd,
+)
+from dermgan_jax.metrics.measurement import MetricValue
+from dermgan_jax.metrics.paired import Summary
+
+Values = tuple[MetricValue, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """A registered metric.
+
+    Attributes:
+      compute: (real, fake, *, seed, mirror, weights) -> values, of images uint8 (N, H, W, C) or of
+        features (N, D). `weights` is the folder that pretrained weights are looked for in first.
+      load_extractor: folder of weights -> extractor, or None where images are compared.
+      layer: which of the extractor's outputs.
+      names: the arithmetic's name of a value -> its published name.
+      yardstick: whether real against real says what can be reached.
+      paired: whether image i of one side is compared with image i of the other.
+    """
+
+    compute: Callable[..., Values]
+    load_extractor: Callable[[Path | None], Extractor] | None = None
+    layer: str = ""
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    yardstick: bool = True
+    paired: bool = False
+
+
+def _swd(real, fake, *, seed, mirror, weights) -> Values:
+    del weights
+    return (swd.compute(real, fake, seed=seed, mirror=mirror),)
+
+
+def _of_features(arithmetic: Callable[..., Values]) -> Callable[..., Values]:
+    def compute(real, fake, *, seed, mirror, weights) -> Values:
+        del mirror, weights
+        return arithmetic(real, fake, seed=seed)
+
+    return compute
+
+
+def _of_pairs(name: str, protocol: str, measure: Callable[..., Summary], better: str):
+    def compute(real, fake, *, seed, mirror, weights) -> Values:
+        del seed, mirror, weights
+        return (of_summary(name, protocol, measure(real, fake), better),)
+
+    return compute
+
+
+def _lpips(real, fake, *, seed, mirror, weights) -> Values:
+    del seed, mirror
+    summary = lpips.paired(real, fake, "alex", lpips_net.load("alex", weights))
+    return (of_summary("lpips", lpips.protocol("alex"), summary, "lower"),)
+
+
+def _lpips_diversity(real, fake, *, seed, mirror, weights) -> Values:
+    """Of the fake images; that of the real ones stands beside it."""
+    del mirror
+    params = lpips_net.load("alex", weights)
+    of_fake, of_real = (
+        lpips.diversity(images, "alex", params, seed=seed) for images in (fake, real)
+    )
+    value = of_summary("lpips_diversity", f"{lpips.protocol('alex')}:pairs", of_fake, "higher")
+    return (dataclasses.replace(value, n=len(fake), details={"of real images": of_real.mean}),)
+
+
+def of_summary(name: str, protocol: str, summary: Summary, better: str) -> MetricValue:
+    """A metric's value from those of many pairs or images."""
+    infinite = {"infinite pairs": summary.num_infinite} if summary.num_infinite else {}
+    return MetricValue(
+        name=name,
+        value=summary.mean,
+        protocol=protocol,
+        n=len(summary.values),
+        details=infinite,
+        better=better,
+        std=summary.std,
+        interval=summary.interval,
+    )
+
+
+@functools.cache
+def _inception(protocol: str, logits: bool, folder: Path | None) -> Extractor:
+    return inception_extractor.load(protocol, folder, logits=logits)
+
+
+@functools.cache
+def _lite0(folder: Path | None) -> Extractor:
+    return lite0_extractor.load(folder)
+
+
+def _on_inception(arithmetic: Callable, protocol: str, **names: str) -> Metric:
+    load = functools.partial(_inception, protocol, False)
+    return Metric(_of_features(arithmetic), load, "pool3", names)
+
+
+SWD = Metric(_swd)
+FID = _on_inception(frechet.compute, "fid", frechet="fid")
+FID_TF = _on_inception(frechet.compute, "fid:tf", frechet="fid:tf")
+FID_CLEAN = _on_inception(frechet.compute, "fid:clean", frechet="fid:clean")
+KID = _on_inception(kid.compute, "fid", kid="kid")
+KID_TF = _on_inception(kid.compute, "fid:tf", kid="kid:tf")
+KID_CLEAN = _on_inception(kid.compute, "fid:clean", kid="kid:clean")
+PRECISION_RECALL = _on_inception(precision_recall.compute, "fid")
+DENSITY_COVERAGE = _on_inception(density_coverage.compute, "fid")
+INCEPTION_SCORE = Metric(
+    _of_features(inception_score.compute),
+    functools.partial(_inception, "fid:tf", True),
+    "logits",
+    yardstick=False,
+)
+FD_LITE0 = Metric(_of_features(frechet.compute), _lite0, "pooled", {"frechet": "fd_lite0"})
+KD_LITE0 = Metric(_of_features(kid.compute), _lite0, "pooled", {"kid": "kd_lite0"})
+LPIPS = Metric(_lpips, yardstick=False, paired=True)
+LPIPS_DIVERSITY = Metric(_lpips_diversity, yardstick=False)
+SSIM = Metric(_of_pairs("ssim", ssim.PROTOCOL, ssim.paired, "higher"), yardstick=False, paired=True)
+PSNR = Metric(_of_pairs("psnr", psnr.PROTOCOL, psnr.paired, "higher"), yardstick=False, paired=True)

@@ -1,0 +1,100 @@
+"""pix2pix (Isola et al., CVPR 2017, arXiv:1611.07004): translation learnt from pairs.
+
+Follows pytorch-CycleGAN-and-pix2pix: the discriminator sees input and output together and is
+updated first; dropout is the generator's only noise. Translating, dropout is off and batch
+normalisation uses its running statistics (the original's `--eval`), so that a result depends on its
+input alone.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from dermgan_jax import losses
+from dermgan_jax.models.contract import Aux, Phase, Variables, bind
+from dermgan_jax.models.patchgan_translator import (
+    ADAM,
+    PatchGanTranslator,
+    default_fields,
+    mean_metrics,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pix2Pix(PatchGanTranslator):
+    """One generator, A to B, and a discriminator of pairs."""
+
+    @staticmethod
+    def default_config() -> ConfigDict:
+        fields = {
+            **default_fields(),
+            "generator": "unet",
+            "norm": "batch",
+            "dropout": True,
+            "loss": "vanilla",
+            "l1": 100.0,  # weight of |G(a) − b|
+        }
+        adam = ADAM
+        return ConfigDict(
+            {
+                "model": fields,
+                "optimizers": {"g": dict(adam), "d": dict(adam)},
+                "train": {"batch_size": 1, "total_epochs": 200.0},
+            }
+        )
+
+    def faults(self) -> list[str]:
+        found = super().faults()
+        if not self.config.data.paired:
+            found.append("data.paired is False: pix2pix learns from pairs")
+        return found
+
+    def init(self, rng: jax.Array) -> Variables:
+        g_rng, d_rng = jax.random.split(rng)
+        image = jnp.zeros((1, *self.image_shape))
+        pair = jnp.concatenate([image, image], -1)
+        return {
+            "g": dict(self.generator.init(g_rng, image, train=False)),
+            "d": dict(self.discriminator.init(d_rng, pair, train=False)),
+        }
+
+    def translate(self, variables: Variables, images: jax.Array, direction: str) -> jax.Array:
+        del direction
+        return self.generator.apply(variables["g"], images, train=False)
+
+    def phases(self) -> tuple[Phase, ...]:
+        return (Phase("d", ("d",), self._d_phase), Phase("g", ("g",), self._g_phase))
+
+    def _fake(self, variables, images, context):
+        """(fakes, changed collections), the same in both phases of an iteration."""
+        key = jax.random.fold_in(jax.random.key(self.config.seed), context.images_seen)
+        return self.generator.apply(
+            variables, images, train=True, rngs={"dropout": key}, mutable=["batch_stats"]
+        )
+
+    def _d_phase(self, trainable, frozen, batch, rng, context):
+        fake, _ = self._fake(bind(trainable, frozen, "g"), batch["a"], context)
+        loss, metrics = self.discriminator_loss(
+            bind(trainable, frozen, "d"),
+            jnp.concatenate([batch["a"], batch["b"]], -1),
+            jnp.concatenate([batch["a"], fake], -1),
+            rng,
+        )
+        return loss, Aux(metrics)
+
+    def _g_phase(self, trainable, frozen, batch, rng, context):
+        del rng
+        fields = self.config.model
+        fake, changed = self._fake(bind(trainable, frozen, "g"), batch["a"], context)
+        scores = self.discriminator.apply(
+            bind(trainable, frozen, "d"), jnp.concatenate([batch["a"], fake], -1), train=True
+        )
+        terms = {
+            "adversarial": losses.adversarial(fields.loss, scores, True),
+            "l1": fields.l1 * losses.absolute_error(fake, batch["b"]),
+        }
+        return sum(terms.values()).mean(), Aux(
+            mean_metrics(terms), collections={"g": changed} if changed else {}
+        )

@@ -1,0 +1,133 @@
+"""What a run writes down about itself: its data, its environment, its parameters."""
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from clu import parameter_overview
+
+from dermgan_jax import __version__
+from dermgan_jax import config as config_schema
+from dermgan_jax.data.catalogue import Catalogue
+from dermgan_jax.errors import UserError
+from dermgan_jax.models.contract import Model, Variables
+from dermgan_jax.runs.workdir import WorkDir, write_atomically
+
+IMPORTED = "imported"  # in place of the split of networks that were trained elsewhere
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
+
+
+def checkpoint_facts(model: Model, data: Catalogue) -> dict[str, Any]:
+    """What every checkpoint carries beside the state, as JSON values."""
+    return _facts(model, data.split_hash, data.synthetic_hash, data.classes)
+
+
+def imported_facts(model: Model, classes: Sequence[str] = ()) -> dict[str, Any]:
+    """`checkpoint_facts` of networks whose training data are not known."""
+    return _facts(model, IMPORTED, "", classes)
+
+
+def _facts(
+    model: Model, split_hash: str, synthetic_hash: str, classes: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "config": json.loads(config_schema.to_json(model.config)),
+        "split_hash": split_hash,
+        "synthetic_hash": synthetic_hash,
+        "classes": list(classes),
+        "data_spec": dataclasses.asdict(model.data),
+        "dermgan_jax": __version__,
+    }
+
+
+def require_same_data(facts: Mapping[str, Any], data: Catalogue, workdir: Path) -> None:
+    """Checks that the data are still those that a checkpoint was trained on.
+
+    Raises:
+      UserError: if records or synthetic images were added, removed or moved since.
+    """
+    trained_on = facts["split_hash"]
+    if trained_on != data.split_hash:
+        raise UserError(
+            f"{workdir} was trained on split {trained_on[:12]}, but the data now give split "
+            f"{data.split_hash[:12]}: records were added, removed or moved. Restore the data set, "
+            "or start a new work directory."
+        )
+    if facts.get("synthetic_hash", data.synthetic_hash) != data.synthetic_hash:
+        raise UserError(
+            f"{workdir} was trained with other synthetic images than data.synthetic now has: "
+            "restore them, or start a new work directory."
+        )
+
+
+def data_card(data: Catalogue) -> dict[str, Any]:
+    """Data set, licence, and images per class and split, as JSON values.
+
+    "num_examples" is SPLIT -> {"unpaired", "paired"}: images in an epoch, by `data.paired`.
+    """
+    counts = {
+        name: {
+            split: int(np.sum((data.labels == label) & (data.splits == split)))
+            for split in ("train", "val", "test")
+        }
+        for label, name in enumerate(data.classes)
+    }
+    num_examples = {
+        split: {
+            "unpaired": max(data.domain_counts(split), default=len(data.indices(split))),
+            "paired": len(data.pairs(split)[0]),
+        }
+        for split in ("train", "val", "test", "all")
+    }
+    return {
+        "dataset": data.dataset.name,
+        "licence": data.dataset.licence,
+        "synthetic": data.dataset.synthetic,
+        "synthetic_images": sum(record.synthetic for record in data.records),
+        "classes": counts,
+        "num_examples": num_examples,
+        "split_hash": data.split_hash,
+        "num_groups": len({record.group for record in data.records}),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Versions and devices, as JSON values."""
+    return {
+        "dermgan_jax": __version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in PACKAGES},
+        "platform": jax.default_backend(),
+        "devices": f"{jax.device_count()} × {jax.devices()[0].device_kind}",
+        "processes": jax.process_count(),
+    }
+
+
+def parameter_counts(variables: Variables) -> str:
+    """One line: how many parameters each net has."""
+    counts = {
+        net: sum(leaf.size for leaf in jax.tree.leaves(nets["params"]))
+        for net, nets in variables.items()
+    }
+    return ", ".join(f"{net} has {count:,} parameters" for net, count in counts.items())
+
+
+def parameters(variables: Variables) -> str:
+    """A table of all parameters, net by net."""
+    return "\n\n".join(
+        f"{net}\n{parameter_overview.get_parameter_overview(nets['params'])}"
+        for net, nets in variables.items()
+    )
+
+
+def write(workdir: WorkDir, data: Catalogue, variables: Variables) -> None:
+    """Writes data_card.json, environment.json and parameters.txt."""
+    write_atomically(workdir.path / "data_card.json", json.dumps(data_card(data), indent=2))
+    write_atomically(workdir.path / "environment.json", json.dumps(environment(), indent=2))
+    write_atomically(workdir.path / "parameters.txt", parameters(variables))

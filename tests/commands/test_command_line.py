@@ -1,0 +1,280 @@
+"""Every mode of the command line, from end to end on the tiny PGAN."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import call
+from PIL import Image
+
+from dermgan_jax import main
+from dermgan_jax.data.image_files import to_uint8
+from dermgan_jax.errors import GateError, UserError
+from dermgan_jax.models import sampling
+from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.train.preemption import Preemption
+
+TINY_PGAN = f"--config={Path(__file__).with_name('tiny_configs.py')}:pgan"
+NUM_EVALUATED = 16  # eval.num_images of the tiny configurations
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory):
+    """Arguments that say what is trained: an evaluation at every other checkpoint."""
+    return [
+        TINY_PGAN,
+        f"--config.data.prepared_dir={tmp_path_factory.mktemp('prepared')}",
+        "--config.eval.every_kimg=0.064",
+        "--config.eval.budget_fraction=1.0",
+    ]
+
+
+@pytest.fixture(scope="module")
+def workdir(experiment, tmp_path_factory):
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("runs") / "pgan"
+    assert call(*experiment, f"--workdir={folder}") == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def conditional(experiment, tmp_path_factory):
+    """A conditional run of a few steps."""
+    folder = tmp_path_factory.mktemp("runs") / "conditional"
+    fields = ["--config.model.conditional=True", "--config.train.total_kimg=0.032"]
+    assert call(*experiment, *fields, f"--workdir={folder}") == 0
+    return folder
+
+
+def rows(workdir, kind):
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [row for row in map(json.loads, lines) if row["kind"] == kind]
+
+
+def checkpoint_steps(workdir):
+    return sorted(int(path.name) for path in (workdir / "checkpoints").glob("[0-9]*"))
+
+
+def generate(workdir, out, *arguments):
+    return call("--mode=generate", f"--workdir={workdir}", f"--out={out}", *arguments)
+
+
+def generated(workdir, tmp_path, *arguments):
+    """The arrays of a generated .npz."""
+    out = tmp_path / "generated.npz"
+    assert generate(workdir, out, *arguments) == 0
+    with np.load(out) as arrays:
+        return dict(arrays)
+
+
+def evaluate(tmp_path, real, fake, *arguments):
+    """The written result of --mode=evaluate."""
+    out = tmp_path / "result.json"
+    sides = [f"--real={real}", f"--fake={fake}", f"--out={out}"]
+    assert call("--mode=evaluate", *sides, *arguments) == 0
+    return json.loads(out.read_text())
+
+
+def test_train_ends_with_a_report(workdir):
+    assert "<html" in (workdir / "report.html").read_text()
+    assert [row["event"] for row in rows(workdir, "event")] == ["started", "finished"]
+
+
+def test_npz_is_float32_and_unquantised(workdir, tmp_path):
+    images = generated(workdir, tmp_path, "--num=5")["images"]
+    assert images.shape == (5, 8, 8, 3)
+    assert images.dtype == np.float32
+    levels = images * 127.5 + 127.5
+    assert np.abs(levels - np.rint(levels)).max() > 0.1
+
+
+def test_seed_decides_what_is_generated(workdir, tmp_path):
+    first = generated(workdir, tmp_path, "--num=5", "--seed=3")["images"]
+    again = generated(workdir, tmp_path, "--num=5", "--seed=3")["images"]
+    other = generated(workdir, tmp_path, "--num=5", "--seed=4")["images"]
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_png_files_are_the_npz_quantised(workdir, tmp_path):
+    assert generate(workdir, tmp_path / "png", "--num=5") == 0
+    files = sorted((tmp_path / "png").iterdir())
+    assert [file.name for file in files] == [f"{i:06d}.png" for i in range(5)]
+    pixels = np.stack([np.asarray(Image.open(file)) for file in files])
+    np.testing.assert_array_equal(
+        pixels, to_uint8(generated(workdir, tmp_path, "--num=5")["images"])
+    )
+
+
+def test_given_latents_replace_the_seed(workdir, tmp_path):
+    latents = sampling.draw_latents(Generator(workdir).model, 9, 6)
+    np.savez(tmp_path / "z.npz", z=latents[::-1])
+    from_latents = generated(workdir, tmp_path, f"--latents={tmp_path / 'z.npz'}")["images"]
+    from_seed = generated(workdir, tmp_path, "--seed=9", "--num=6")["images"]
+    np.testing.assert_allclose(from_latents, from_seed[::-1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "named"),
+    [({"z": np.zeros((2, 5), np.float32)}, "(num, 8)"), ({"x": np.zeros((2, 8))}, "'z'")],
+)
+def test_unfit_latents_are_refused(workdir, tmp_path, capsys, arrays, named):
+    np.savez(tmp_path / "z.npz", **arrays)
+    assert generate(workdir, tmp_path / "o.npz", f"--latents={tmp_path / 'z.npz'}") == 2
+    assert named in capsys.readouterr().err
+
+
+def test_checkpoint_is_chosen_by_step_or_by_its_evaluation(workdir, tmp_path):
+    steps = checkpoint_steps(workdir)
+    swd = {row["step"]: row["metrics"]["swd"]["value"] for row in rows(workdir, "eval")}
+    best = min((step for step in steps if step in swd), key=swd.get)
+    images = {
+        name: generated(workdir, tmp_path, "--num=2", f"--checkpoint={name}")["images"]
+        for name in ("latest", "best", *steps)
+    }
+    np.testing.assert_array_equal(images["latest"], images[steps[-1]])
+    np.testing.assert_array_equal(images["best"], images[best])
+    assert not np.array_equal(images[steps[0]], images[steps[-1]])
+
+
+def test_unknown_checkpoint_names_the_known(workdir, tmp_path, capsys):
+    assert generate(workdir, tmp_path / "o.npz", "--checkpoint=7777") == 2
+    error = capsys.readouterr().err
+    assert "7777" in error
+    assert all(str(step) in error for step in checkpoint_steps(workdir))
+
+
+def test_label_names_the_class(conditional, tmp_path):
+    classes = Generator(conditional).classes
+    melanoma = generated(conditional, tmp_path, "--num=3", f"--label={classes[0]}")
+    assert melanoma["labels"].tolist() == [0, 0, 0]
+    other = generated(conditional, tmp_path, "--num=3", f"--label={classes[1]}")
+    assert not np.array_equal(melanoma["images"], other["images"])
+    assert generate(conditional, tmp_path / "png", "--num=3", f"--label={classes[1]}") == 0
+    assert [folder.name for folder in (tmp_path / "png").iterdir()] == [classes[1]]
+
+
+def test_unknown_label_is_answered_with_the_nearest(conditional, tmp_path, capsys):
+    assert generate(conditional, tmp_path / "o.npz", "--label=mell") == 2
+    assert "did you mean 'mel'" in capsys.readouterr().err
+
+
+def test_labels_are_as_frequent_as_in_training(conditional, tmp_path):
+    labels = generated(conditional, tmp_path, "--num=400")["labels"]
+    card = json.loads((conditional / "data_card.json").read_text())
+    counts = np.array([splits["train"] for splits in card["classes"].values()])
+    frequencies = np.bincount(labels, minlength=len(counts)) / len(labels)
+    assert np.ptp(counts / counts.sum()) > 0.2  # else equal frequencies would pass too
+    np.testing.assert_allclose(frequencies, counts / counts.sum(), atol=0.05)
+
+
+def test_evaluation_afterwards_equals_that_in_training(workdir, tmp_path):
+    in_training = rows(workdir, "eval")[-1]["metrics"]
+    arguments = (tmp_path, "phantom:train", workdir, f"--num={NUM_EVALUATED}")
+    assert evaluate(*arguments, "--seed=0")["metrics"] == in_training
+    assert evaluate(*arguments, "--seed=1")["metrics"] != in_training
+
+
+def test_folder_is_evaluated_against_npz(workdir, tmp_path, capsys):
+    real, fake = tmp_path / "real", tmp_path / "fake.npz"
+    assert generate(workdir, real, "--num=20") == 0
+    assert generate(workdir, fake, "--num=12", "--seed=1") == 0
+    result = evaluate(tmp_path, real, fake)
+    assert (result["real"], result["fake"]) == (str(real), str(fake))
+    assert result["metrics"]["swd"]["n"] == 12
+    assert np.isfinite(result["metrics"]["swd"]["value"])
+    assert f"{result['metrics']['swd']['value']:.4g}" in capsys.readouterr().out
+
+
+def test_unknown_metric_is_answered_with_the_nearest(workdir, capsys):
+    assert call("--mode=evaluate", "--real=a", "--fake=b", "--metrics=swdd") == 2
+    assert "did you mean 'swd'" in capsys.readouterr().err
+
+
+def test_check_prints_what_the_data_hold(experiment, capsys):
+    assert call("--mode=check", *experiment) == 0
+    printed = capsys.readouterr().out
+    assert "phantom: 96 images" in printed
+    assert "no faults found" in printed
+
+
+def test_prepare_leaves_the_images(tmp_path, capsys):
+    prepared = tmp_path / "prepared"
+    assert call("--mode=prepare", TINY_PGAN, f"--config.data.prepared_dir={prepared}") == 0
+    assert "96 images" in capsys.readouterr().out
+    assert any(prepared.iterdir())
+
+
+def test_doctor_prints_devices(capsys):
+    assert call("--mode=doctor") == 0
+    printed = capsys.readouterr().out
+    assert "device 7: cpu" in printed
+    assert "one compiled step: finite" in printed
+
+
+def test_report_is_rebuilt(workdir, capsys):
+    (workdir / "report.html").unlink()
+    assert call("--mode=report", f"--workdir={workdir}") == 0
+    assert str(workdir / "report.html") in capsys.readouterr().out
+    assert (workdir / "report.html").exists()
+
+
+def test_training_a_finished_run_again_changes_nothing(workdir, experiment, tmp_path):
+    images = generated(workdir, tmp_path)["images"]
+    training, evaluation = rows(workdir, "train"), rows(workdir, "eval")[-1]["metrics"]
+    steps = checkpoint_steps(workdir)
+    assert call(*experiment, f"--workdir={workdir}") == 0
+    assert checkpoint_steps(workdir) == steps
+    assert rows(workdir, "train") == training
+    assert rows(workdir, "eval")[-1]["metrics"] == evaluation
+    np.testing.assert_array_equal(generated(workdir, tmp_path)["images"], images)
+
+
+@pytest.mark.parametrize(("arguments", "code"), [([], 0), (["--exit_code_if_stopped=75"], 75)])
+def test_stopped_run_goes_on_without_config(
+    workdir, experiment, tmp_path, capsys, monkeypatch, arguments, code
+):
+    run = f"--workdir={tmp_path / 'run'}"
+    with monkeypatch.context() as patch:
+        patch.setattr(Preemption, "requested", lambda self, step: step >= 10)
+        assert call(*experiment, run, *arguments) == code
+    assert "stopped and saved" in capsys.readouterr().out
+    assert not (tmp_path / "run" / "report.html").exists()
+    assert call(run) == 0
+    assert rows(tmp_path / "run", "event")[-1]["event"] == "finished"
+    np.testing.assert_array_equal(
+        generated(tmp_path / "run", tmp_path)["images"], generated(workdir, tmp_path)["images"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "printed"),
+    [
+        (UserError("move the file"), 2, "error: move the file"),
+        (GateError("3 copies found"), 3, "no: 3 copies found"),
+    ],
+)
+def test_exit_code_tells_the_kind_of_error(monkeypatch, capsys, error, code, printed):
+    def fail():
+        raise error
+
+    monkeypatch.setitem(main.MODES, "doctor", fail)
+    assert call("--mode=doctor") == code
+    assert capsys.readouterr().err == f"{printed}\n"
+
+
+@pytest.mark.parametrize(
+    ("argument", "named"),
+    [("--mode=trian", "trian"), ("--confg=x.py", "confg"), ("doctor", "doctor")],
+)
+def test_unknown_argument_is_named(argument, named, capsys):
+    assert call(argument) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_help_lists_modes_and_flags(capsys):
+    assert call("--help") == 0
+    printed = capsys.readouterr().out
+    assert all(mode in printed for mode in main.MODES)
+    assert "--workdir" in printed

@@ -1,0 +1,90 @@
+"""What a trained classifier says, of images and of the splits of its data."""
+
+import jax
+import numpy as np
+import pytest
+import tiny_configs
+from engine_probe import last_state
+
+from dermgan_jax import config as config_schema
+from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation.predict import predict, predict_split
+from dermgan_jax.runs.metrics_log import METRICS_FILE, read_rows
+from dermgan_jax.runs.restore import restore
+from dermgan_jax.train import loop
+
+
+@pytest.fixture(scope="module", params=[0, 2], ids=["images", "views"])
+def trained(request, tmp_path_factory):
+    """(config, work directory) of a classifier, trained on images or on kept activations."""
+    folder = tmp_path_factory.mktemp("classifier")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DERMGAN_CACHE", str(folder / "cache"))
+        config = tiny_configs.classifier()
+        config.model.views = request.param
+        config.data.prepared_dir = str(folder / "prepared")
+        config = config_schema.validate(config)
+        assert loop.train(config, folder / "run") == loop.FINISHED
+        yield config, folder / "run"
+
+
+def test_predictions_are_the_networks(trained):
+    config, workdir = trained
+    model, state = restore(workdir).model, last_state(config, workdir)
+    images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
+    activations = model.trunk.apply(state.variables["trunk"], images.astype(np.float32) / 127.5 - 1)
+    if model.views:
+        activations = np.asarray(activations).astype(np.float16).astype(np.float32)
+    expected = jax.nn.softmax(model.tail.apply(state.variables["tail"], activations))
+    found = predict(workdir, images)
+    assert (found.dtype, found.shape) == (np.float32, (5, 7))
+    np.testing.assert_allclose(found, expected, atol=2e-4 if model.views else 1e-5)
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+
+
+def test_predictions_do_not_depend_on_the_batch(trained):
+    _, workdir = trained
+    images = np.random.default_rng(1).integers(0, 256, (70, 16, 16, 3), np.uint8)
+    found = predict(workdir, images)
+    np.testing.assert_allclose(predict(workdir, images[::-1])[::-1], found, atol=1e-5)
+    np.testing.assert_allclose(predict(workdir, images[:1]), found[:1], atol=1e-5)
+
+
+def test_splits_come_with_their_rows(trained):
+    _, workdir = trained
+    rows, found = predict_split(workdir, "test")
+    assert len(rows.labels) == len(rows.ids) == len(found) > 0
+    np.testing.assert_array_equal(found, predict(workdir, rows.images))
+    others, _ = predict_split(workdir, "val")
+    assert not set(rows.groups) & set(others.groups)
+
+
+def test_the_best_checkpoint_is_that_of_the_best_evaluation(trained):
+    _, workdir = trained
+    rows, found = predict_split(workdir, "val", "best")
+    right = found.argmax(1) == rows.labels
+    recall = np.mean([right[rows.labels == label].mean() for label in np.unique(rows.labels)])
+    scores = [
+        row["metrics"]["balanced_accuracy"]["value"]
+        for row in evaluations(workdir)
+        if row["step"] > 0
+    ]
+    assert recall == pytest.approx(max(scores))
+
+
+def evaluations(workdir):
+    return [row for row in read_rows(workdir / METRICS_FILE) if row["kind"] == "eval"]
+
+
+def test_images_of_other_channels_are_refused(trained):
+    _, workdir = trained
+    with pytest.raises(UserError, match="3 channels, these have 1"):
+        predict(workdir, np.zeros((2, 16, 16, 1), np.uint8))
+
+
+def test_untrained_work_directory_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text(
+        config_schema.to_json(config_schema.validate(tiny_configs.classifier()))
+    )
+    with pytest.raises(UserError, match="has no checkpoint yet"):
+        predict(tmp_path, np.zeros((2, 16, 16, 3), np.uint8))

@@ -1,0 +1,72 @@
+"""Kappas against statsmodels and scikit-learn."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dermgan_jax.errors import UserError
+from dermgan_jax.statistics import agreement
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "statistics" / "fleiss_kappa.npz"
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, np.ndarray]:
+    return dict(np.load(GOLDEN))
+
+
+@pytest.mark.parametrize(("categories", "suffix"), [(4, ""), (5, "_ncat")])
+def test_equals_statsmodels(golden, categories, suffix):
+    table = agreement.count_ratings(golden["in:ratings"], categories)
+    np.testing.assert_array_equal(table, golden[f"out:table{suffix}"])
+    kappa = agreement.fleiss_kappa(table).kappa
+    assert kappa == pytest.approx(float(golden[f"out:kappa_fleiss{suffix}"]), abs=1e-12)
+    randolph = agreement.randolph_kappa(table)
+    assert randolph == pytest.approx(float(golden[f"out:kappa_randolph{suffix}"]), abs=1e-12)
+
+
+def test_categories_without_a_number_are_those_chosen(golden):
+    np.testing.assert_array_equal(np.unique(golden["in:ratings"]), golden["out:categories"])
+
+
+def test_ready_table(golden):
+    kappa = agreement.fleiss_kappa(golden["in:table2"]).kappa
+    assert kappa == pytest.approx(float(golden["out:kappa_fleiss_table2"]), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("weights", "key"),
+    [
+        ("none", "sklearn"),
+        ("none", "statsmodels"),
+        ("linear", "linear"),
+        ("quadratic", "quadratic"),
+    ],
+)
+def test_cohen(golden, weights, key):
+    first, second = golden["in:ratings"][:, 0], golden["in:ratings"][:, 1]
+    kappa = agreement.cohen_kappa(first, second, 4, weights)
+    assert kappa == pytest.approx(float(golden[f"out:cohen_01_{key}"]), abs=1e-12)
+
+
+def test_fact_sheet():
+    """Fleiss's own example, with category kappas and standard errors (FACTS section 10)."""
+    rows = "00004 02642 00356 03920 22811 77000 32630 25322 65210 02237"
+    table = np.array([[int(digit) for digit in row] for row in rows.split()])
+    table[0, 4] = 14
+    found = agreement.fleiss_kappa(table)
+    assert found.kappa == pytest.approx(0.209931, abs=1e-6)
+    assert found.standard_error == pytest.approx(0.016965, abs=1e-6)
+    expected = [0.201282, 0.079670, 0.171598, 0.030381, 0.507657]
+    np.testing.assert_allclose(found.per_category, expected, rtol=0, atol=1e-6)
+    assert found.per_category_standard_error == pytest.approx(0.033150, abs=1e-6)
+
+
+def test_one_category_only_is_undefined():
+    assert np.isnan(agreement.fleiss_kappa(np.array([[3, 0], [3, 0]])).kappa)
+
+
+def test_different_numbers_of_raters():
+    with pytest.raises(UserError, match="subjects have 2 to 3 ratings"):
+        agreement.fleiss_kappa(np.array([[3, 0], [1, 1]]))
