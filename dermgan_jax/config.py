@@ -1,7 +1,7 @@
 """The schema of an experiment's configuration, and what a valid one is.
 
-A file in `configs/` calls `experiment(gan_name)`, sets fields and returns the result. Every field
-exists here or in the GAN's `default_config()`, with its default; nothing else may be set.
+A file in `configs/` calls `experiment(FAMILY)`, sets fields and returns the result. Every field
+exists here or in the family's `default_config()`, with its default; nothing else may be set.
 """
 
 import functools
@@ -12,6 +12,7 @@ from typing import Any
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import registry
+from dermgan_jax.data.splits import ALL, SPLITS
 from dermgan_jax.errors import UserError
 
 # Fields that change how a run is carried out but not what it computes, so that a work directory
@@ -31,17 +32,22 @@ RUNTIME_FIELDS = frozenset(
         "checkpoint.every_epochs",
         "checkpoint.keep_last",
         "checkpoint.keep_best",
+        "checkpoint.best_metric",
         "eval.budget_fraction",
     }
 )
 
 CACHE_MODES = ("none", "host", "device")
 FITS = ("crop", "stretch")
+SPLIT_RULES = ("group", "image")
 PRECISIONS = ("float32", "bfloat16")
+
+# Groups of fields by the names that stored configurations may have for them -> today's.
+RENAMED_GROUPS = {"gan": "model"}  # since version 0.2
 
 
 def experiment(model: str) -> ConfigDict:
-    """The complete default configuration of an experiment with one GAN family, locked.
+    """The complete default configuration of an experiment with one family of models, locked.
 
     Raises:
       UserError: if no such family is registered.
@@ -65,10 +71,10 @@ def experiment(model: str) -> ConfigDict:
                 "domain_b": (),
                 "paired": False,  # every image has its partner in the other domain
                 "num_images": 0,  # phantom*: how many to draw; others: at most so many; 0 = all
-                "split": "train",  # the split the GAN learns from
+                "split": "train",  # the split the model learns from
                 "split_fractions": (0.7, 0.15, 0.15),  # train, val, test; by group
                 "split_seed": 0,
-                "split_by": "group",  # group | image: lesions leak into the test split, to show it
+                "split_by": "group",  # group | image: groups leak into the test split, to show it
                 "synthetic": "",  # DIR/CLASS/*.png, images that join the training split
                 "only_synthetic": False,  # ... and replace it
                 "balance": False,  # classes are shown equally often, rare ones repeated
@@ -97,7 +103,9 @@ def experiment(model: str) -> ConfigDict:
                 "every_epochs": 0.0,  # instead, if not 0; so everywhere
                 "keep_last": 2,
                 "keep_best": 1,
-                "best_metric": "swd",
+                # Key of a measured value, such as "kid" or "AtoB/test/kid"; empty: the first of
+                # eval.metrics, of translations from A to B, of held-out images if there are any.
+                "best_metric": "",
             },
             "eval": {
                 "every_kimg": 0.0,  # 0: only at the end
@@ -166,15 +174,15 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
         )
 
     require_name("dataset", data["dataset"], "data.dataset")
+    metric_kind = registry.load("model", config["model"]["name"]).metric_kind
     for metric in evaluation["metrics"]:
-        kind = registry.load("model", config["model"]["name"]).metric_kind
-        require_name(kind, metric, "eval.metrics")
+        require_name(metric_kind, metric, "eval.metrics")
     for key, value, known in (
         ("data.cache", data["cache"], CACHE_MODES),
         ("data.fit", data["fit"], FITS),
         ("precision", config["precision"], PRECISIONS),
-        ("data.split", data["split"], ("train", "val", "test", "all")),
-        ("data.split_by", data["split_by"], ("group", "image")),
+        ("data.split", data["split"], (*SPLITS, ALL)),
+        ("data.split_by", data["split_by"], SPLIT_RULES),
     ):
         require(value in known, f"{key} is {value!r}; expected one of {', '.join(known)}")
     require(0 <= config["seed"] < 2**32, f"seed is {config['seed']}; from 0 to 4294967295")
@@ -201,17 +209,12 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
     )
     for key in ("batch_size", "steps_per_call", "schedule_interval", "log_every_steps"):
         require(train[key] >= 1, f"train.{key} is {train[key]}; at least 1")
-    checkpoint, metrics = config["checkpoint"], evaluation["metrics"]
+    checkpoint = config["checkpoint"]
     require(
         checkpoint["every_kimg"] > 0 or checkpoint["every_epochs"] > 0,
         "checkpoint.every_kimg or checkpoint.every_epochs must be above 0",
     )
     require(checkpoint["keep_last"] >= 1, "checkpoint.keep_last must be at least 1")
-    require(
-        # Those of a translator are called DIRECTION/SPLIT/METRIC.
-        not metrics or checkpoint["best_metric"].rpartition("/")[2] in metrics,
-        f"checkpoint.best_metric is {checkpoint['best_metric']!r}; expected one of eval.metrics",
-    )
     return found
 
 
@@ -275,17 +278,37 @@ def to_json(config: Mapping[str, Any]) -> str:
     return json.dumps(plain, indent=2, sort_keys=True) + "\n"
 
 
+def plain_from_json(text: str) -> dict[str, Any]:
+    """A stored configuration as it is but for groups that were renamed since; not validated.
+
+    Raises:
+      UserError: if the text is not a JSON object.
+    """
+    try:
+        plain = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"the stored configuration is not readable: {error}") from error
+    if not isinstance(plain, dict):
+        raise UserError(f"the stored configuration is not readable: {text[:40]!r} is no object")
+    return _with_todays_names(plain)
+
+
+def _with_todays_names(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        RENAMED_GROUPS.get(key, key): _with_todays_names(value)
+        if isinstance(value, Mapping)
+        else value
+        for key, value in group.items()
+    }
+
+
 def from_json(text: str) -> FrozenConfigDict:
     """The inverse of `to_json`, validated. Fields younger than the text take their defaults.
 
     Raises:
       UserError: if the text is not a valid configuration.
     """
-    try:
-        plain = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"the stored configuration is not readable: {error}") from error
-    stored = flatten(plain)
+    stored = flatten(plain_from_json(text))
     if stored.get("model.name") in registry.names("model"):
         stored = flatten(experiment(stored["model.name"])) | stored
     return validate(unflatten(stored))

@@ -4,13 +4,12 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from dermgan_jax import registry
-from dermgan_jax.data import domains, splits
+from dermgan_jax import files, registry
+from dermgan_jax.data import domains, file_digests, splits
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.image_sets import FolderImages
 from dermgan_jax.data.records import UNLABELLED, Dataset, DataSpec, Record, load_resolution
@@ -50,7 +49,7 @@ class Catalogue:
         digest = hashlib.sha256()
         for record in sorted(made, key=lambda record: record.id):
             digest.update(f"{record.id}\0".encode())
-            digest.update(hashlib.sha256(record.image.read_bytes()).digest())
+            digest.update(bytes.fromhex(file_digests.digest(record.image)))
         return digest.hexdigest() if made else ""
 
     def indices(self, split: str, domain: str = "") -> np.ndarray:
@@ -82,6 +81,16 @@ class Catalogue:
         """Images of domains A and B in a split; empty without two domains."""
         counts = tuple(len(self.indices(split, domain)) for domain in domains.DOMAINS)
         return counts if self.domains.any() else ()
+
+    def part(self, rows: np.ndarray) -> "Catalogue":
+        """The images at positions `rows`, in their order, as a catalogue of their own."""
+        return dataclasses.replace(
+            self,
+            records=tuple(self.records[row] for row in rows),
+            labels=self.labels[rows],
+            splits=self.splits[rows],
+            domains=self.domains[rows],
+        )
 
     def spec(self, split: str, data_config: DataConfig) -> DataSpec:
         """What networks need to know about the images of a split."""
@@ -209,7 +218,7 @@ def with_synthetic(real: Catalogue, data_config: DataConfig) -> Catalogue:
       DataError: naming every subfolder that is no class, and images that are not of the size that
         real ones are prepared at.
     """
-    folder = Path(data_config.synthetic).expanduser()
+    folder = files.to_path(data_config.synthetic)
     if not folder.is_dir():
         raise DataError([Fault("synthetic images", f"data.synthetic={folder} is not a folder")])
     images = FolderImages(folder, data_config.channels)
@@ -229,13 +238,13 @@ def with_synthetic(real: Catalogue, data_config: DataConfig) -> Catalogue:
     ]
     labels = np.array([real.classes.index(path.parent.name) for path in images.paths], np.int32)
     kept = real.splits != "train" if data_config.only_synthetic else np.full(len(real.splits), True)
-    rows = np.flatnonzero(kept)
+    stay = real.part(np.flatnonzero(kept))
     return dataclasses.replace(
-        real,
-        records=(*(real.records[row] for row in rows), *made),
-        labels=np.concatenate([real.labels[rows], labels]),
-        splits=np.concatenate([real.splits[rows], np.full(len(made), "train")]),
-        domains=np.concatenate([real.domains[rows], np.full(len(made), "")]),
+        stay,
+        records=(*stay.records, *made),
+        labels=np.concatenate([stay.labels, labels]),
+        splits=np.concatenate([stay.splits, np.full(len(made), "train")]),
+        domains=np.concatenate([stay.domains, np.full(len(made), "")]),
     )
 
 

@@ -6,7 +6,7 @@ from dermgan_jax import registry
 from dermgan_jax.data.catalogue import Catalogue, DataConfig, select
 from dermgan_jax.data.domains import DOMAINS
 from dermgan_jax.data.faults import DataError, Fault, lines
-from dermgan_jax.data.prepare import decode_all, file_digests, is_prepared, prepare
+from dermgan_jax.data.prepare import decode_all, digests, is_prepared, prepare
 from dermgan_jax.data.splits import SPLITS
 
 FEW = 100  # training images; below, the summary warns
@@ -65,8 +65,9 @@ def summary(catalogue: Catalogue) -> str:
 
 def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
     """What a model of these training images is bound to suffer from, as warnings."""
-    digests = file_digests(catalogue, data_config)
-    named = [(digests[row], catalogue.records[row].id) for row in _training(catalogue, data_config)]
+    found_digests = digests(catalogue, data_config)
+    rows = _training(catalogue, data_config)
+    named = [(found_digests[row], catalogue.records[row].id) for row in rows]
     first: dict[str, str] = {}
     copies = [(name, first[d]) for d, name in named if d and first.setdefault(d, name) != name]
     found = []
@@ -129,8 +130,8 @@ def _balance(catalogue: Catalogue) -> list[str]:
 
 def _sameness(catalogue: Catalogue, data_config: DataConfig) -> list[Fault]:
     """A fault if all training images are one and the same file."""
-    rows, digests = _training(catalogue, data_config), file_digests(catalogue, data_config)
-    if len(rows) < 2 or not digests[rows[0]] or len({digests[row] for row in rows}) > 1:
+    rows, found = _training(catalogue, data_config), digests(catalogue, data_config)
+    if len(rows) < 2 or not found[rows[0]] or len({found[row] for row in rows}) > 1:
         return []
     message = f"all {len(rows)} training images are the same picture: there is nothing to learn"
     return [Fault("copies", message)]

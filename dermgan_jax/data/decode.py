@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dermgan_jax.data.faults import DataError, Fault
+from dermgan_jax.files import Path
 
 DECODER_VERSION = 1  # raise it whenever the same file would give other pixels
 GREY_MODES = frozenset({"1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
@@ -152,7 +152,7 @@ def _resized(image: np.ndarray, resolution: int, resampling: Image.Resampling) -
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The opened image; whatever Pillow says while it is read becomes a fault naming the file."""
     try:
-        with Image.open(path) as image:
+        with path.open("rb") as file, Image.open(file) as image:
             yield image
     except UnidentifiedImageError as error:
         raise _error("unreadable images", path, "is not an image: replace or remove it") from error

@@ -1,22 +1,16 @@
 """Writes images: as PNG files, as .npz, as a sheet."""
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
+
+from dermgan_jax import files
+from dermgan_jax.files import Path
 
 GUTTER = 2  # pixels between the images of a grid
 BEST = {"quality": 95, "subsampling": 0}  # of JPEG; other formats ignore it
 PAPER = 255  # grey value of gutters and empty cells
-
-
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Values in [-1, 1] to uint8 0 to 255, rounded; what lies outside is clipped."""
-    return np.clip(np.rint(np.asarray(images) * 127.5 + 127.5), 0, 255).astype(np.uint8)
 
 
 def write_pngs(
@@ -25,6 +19,7 @@ def write_pngs(
     labels: Sequence[int] | None = None,
     classes: Sequence[str] = (),
     first: int = 0,
+    text: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Writes FOLDER/000000.png and so on, or FOLDER/CLASS/000000.png.
 
@@ -35,6 +30,7 @@ def write_pngs(
         layout of the `image_folder` data set.
       classes: names of the classes.
       first: number of the first image.
+      text: what every file carries beside its pixels.
 
     Returns:
       The files, in the order of the images.
@@ -42,30 +38,36 @@ def write_pngs(
     folders = [folder] * len(images)
     if labels is not None:
         folders = [folder / classes[label] for label in labels[: len(images)]]
-    for each in dict.fromkeys([folder, *folders]):
-        each.mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder)
     paths = [each / f"{index:06d}.png" for index, each in enumerate(folders, first)]
     for image, path in zip(images, paths, strict=True):
-        save_image(image, path)
+        save_image(image, path, text)
     return paths
 
 
 def write_npz(images: np.ndarray, path: Path, **others: np.ndarray) -> None:
     """Writes the key `images` (N, H, W, C), values as they are, and others such as `labels`."""
-    arrays = {"images": images, **others}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(path) as file:
-        np.savez(file, **arrays)
+    files.write_arrays(path, images=images, **others)
 
 
-def save_image(image: np.ndarray, path: Path) -> None:
+def save_image(image: np.ndarray, path: Path, text: Mapping[str, str] | None = None) -> None:
     """Writes uint8 (H, W, C), C 1 or 3, in the format that the file name ends in.
 
     Formats that lose something do so as little as is sensible.
+
+    Args:
+      image: the pixels.
+      path: replaced if it exists.
+      text: keys and texts that a PNG file carries beside its pixels; no other format does.
     """
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    with _replacing(path) as file:
-        picture.save(file, format=Image.registered_extensions()[path.suffix.lower()], **BEST)
+    options = dict(BEST)
+    if text and path.suffix.lower() == ".png":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        for key, value in text.items():
+            options["pnginfo"].add_itxt(key, value)
+    with files.replacing(path) as file:
+        picture.save(file, format=Image.registered_extensions()[path.suffix.lower()], **options)
 
 
 def grid(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -85,15 +87,3 @@ def grid(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
         top, left = index // columns * down, index % columns * across
         sheet[top : top + height, left : left + width] = image
     return sheet[:-GUTTER, :-GUTTER]
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` once it is complete."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -13,16 +13,18 @@ import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol, TypeAlias
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from dermgan_jax import files
 from dermgan_jax.cache import cache_dir
+from dermgan_jax.data import file_digests
 from dermgan_jax.data.decode import SUFFIXES, header_size, read_image
-from dermgan_jax.data.image_files import to_uint8
+from dermgan_jax.data.pixel_range import to_signed, to_uint8
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 
 Rows: TypeAlias = slice | np.ndarray
 
@@ -47,7 +49,7 @@ class ImageSet(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class View:
+class Selection:
     """Some images of another set, in any order, each flipped left to right or not.
 
     Attributes:
@@ -76,6 +78,32 @@ class View:
         return np.where(self.flipped[rows][:, None, None, None], images[:, :, ::-1], images)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Concatenation:
+    """The images of several sets of one size, one set after the other."""
+
+    parts: tuple[ImageSet, ...]
+
+    dtype = np.dtype(np.uint8)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self), *self.parts[0].shape[1:])
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __getitem__(self, rows: Rows) -> np.ndarray:
+        rows = np.arange(len(self))[rows]
+        found = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        first = 0
+        for part in self.parts:
+            here = (first <= rows) & (rows < first + len(part))
+            found[here] = part[rows[here] - first]
+            first += len(part)
+        return found
+
+
 class FolderImages:
     """The images of a folder and its subfolders, sorted by path, decoded when asked for.
 
@@ -96,7 +124,7 @@ class FolderImages:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, folder: Path, channels: int, limit: int | None = None):
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        paths = files.find_files(folder, SUFFIXES)
         if not paths:
             raise UserError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
         self.folder = folder
@@ -130,7 +158,8 @@ class FolderImages:
     def file_digests(self, rows: np.ndarray) -> Iterator[bytes]:
         """SHA-256 of each file's bytes."""
         with ThreadPoolExecutor() as pool:
-            yield from pool.map(_file_digest, (self.paths[i] for i in rows))
+            found = pool.map(file_digests.digest, (self.paths[i] for i in rows))
+            yield from map(bytes.fromhex, found)
 
     def classes(self) -> tuple[tuple[str, ...], np.ndarray]:
         """Names of the subfolders that directly hold images, sorted, and labels int32 (N,)."""
@@ -167,20 +196,20 @@ def open_floats(path: Path, channels: int) -> np.ndarray:
     """
     with _npz_faults(path):
         chunks = [
-            images / np.float32(127.5) - 1 if images.dtype == np.uint8 else np.float32(images)
+            to_signed(images) if images.dtype == np.uint8 else np.float32(images)
             for images in _read_npz(path, channels, None)
         ]
     return np.concatenate(chunks)
 
 
-def select(images: ImageSet, rows: np.ndarray, flipped: np.ndarray | None = None) -> View:
+def select(images: ImageSet, rows: np.ndarray, flipped: np.ndarray | None = None) -> Selection:
     """The images at positions `rows`, int (n,), flipped left to right where bool (n,) says so."""
-    if isinstance(images, View):
+    if isinstance(images, Selection):
         if images.flipped is not None:
             before = images.flipped[rows]
             flipped = before if flipped is None else before ^ flipped
         images, rows = images.images, images.rows[rows]
-    return View(images, rows, flipped)
+    return Selection(images, rows, flipped)
 
 
 def choose(images: ImageSet, n: int, seed: int) -> ImageSet:
@@ -190,7 +219,7 @@ def choose(images: ImageSet, n: int, seed: int) -> ImageSet:
     return select(images, np.sort(np.random.default_rng(seed).choice(len(images), n, False)))
 
 
-def mirror_at_random(images: ImageSet, seed: int) -> View:
+def mirror_at_random(images: ImageSet, seed: int) -> Selection:
     """All images, each flipped left to right with probability one half."""
     flipped = np.random.default_rng(seed).random(len(images)) < 0.5
     return select(images, np.arange(len(images)), flipped)
@@ -221,7 +250,7 @@ def digest(images: ImageSet) -> str:
     found = hashlib.sha256(repr((images.shape, str(images.dtype))).encode())
     base, rows, flipped = (
         (images.images, images.rows, images.flipped)
-        if isinstance(images, View)
+        if isinstance(images, Selection)
         else (images, np.arange(len(images)), None)
     )
     if isinstance(base, FolderImages) and flipped is None:
@@ -237,11 +266,6 @@ def evenly_spaced(num: int, limit: int | None) -> np.ndarray:
     """Positions of `limit` of `num` things, all if there are no more: int64, ascending."""
     kept = num if limit is None else min(num, limit)
     return np.arange(kept) * num // kept
-
-
-def _file_digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _unpack_npz(path: Path, channels: int, limit: int | None) -> np.ndarray:
@@ -261,7 +285,7 @@ def _npz_faults(path: Path) -> Iterator[None]:
 
 def _read_npz(path: Path, channels: int, limit: int | None) -> Iterator[np.ndarray]:
     """Images as stored, uint8 or floats in [-1, 1], some at a time."""
-    with ZipFile(path) as archive, archive.open("images.npy") as file:
+    with path.open("rb") as raw, ZipFile(raw) as archive, archive.open("images.npy") as file:
         version = np.lib.format.read_magic(file)
         read_header = {
             (1, 0): np.lib.format.read_array_header_1_0,
@@ -296,3 +320,8 @@ def _as_uint8(images: np.ndarray) -> np.ndarray:
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]}"
+
+
+def size_text(images: ImageSet) -> str:
+    """Height, width and channels of the images, as "64x64x3"."""
+    return "x".join(map(str, images.shape[1:]))

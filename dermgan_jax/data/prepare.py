@@ -2,24 +2,26 @@
 
 Prepared images are one uint8 array in `<prepared_dir>/<fingerprint>/images.npy`. The fingerprint
 covers the bytes of every file and all that decoding depends on, so that changed images are prepared
-anew; labels and splits are not in it and always come from the catalogue.
+anew; labels and splits are not in it and always come from the catalogue. Synthetic images are
+prepared apart from the real ones, so that runs which add different ones share what is real.
 """
 
 import dataclasses
 import hashlib
 import json
 import os
+import pathlib
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from dermgan_jax import files
 from dermgan_jax.cache import cache_dir
+from dermgan_jax.data import file_digests
 from dermgan_jax.data.catalogue import Catalogue, DataConfig
 from dermgan_jax.data.decode import (
     DECODER_VERSION,
@@ -30,6 +32,7 @@ from dermgan_jax.data.decode import (
     to_square,
 )
 from dermgan_jax.data.faults import DataError, Fault
+from dermgan_jax.data.image_sets import Concatenation, ImageSet
 from dermgan_jax.data.records import load_resolution
 from dermgan_jax.errors import UserError
 
@@ -49,7 +52,7 @@ class Prepared:
       fingerprint: hexadecimal SHA-256 of the pixels' origin.
     """
 
-    images: np.ndarray
+    images: ImageSet
     catalogue: Catalogue
     fingerprint: str
 
@@ -130,31 +133,27 @@ def _threaded(function: Callable, count: int, data_config: DataConfig) -> Iterat
             yield from pool.map(function, range(start, min(start + CHUNK, count)))
 
 
-def prepared_dir(data_config: DataConfig) -> Path:
-    """The folder that holds prepared data of all experiments."""
-    if data_config.prepared_dir:
-        return Path(data_config.prepared_dir).expanduser()
-    return cache_dir() / "prepared"
+def prepared_dir(data_config: DataConfig) -> pathlib.Path:
+    """The folder that holds prepared data of all experiments.
+
+    Raises:
+      UserError: if it is in a bucket.
+    """
+    if not data_config.prepared_dir:
+        return cache_dir() / "prepared"
+    folder = files.to_path(data_config.prepared_dir)
+    return files.require_local(folder, "prepared images (data.prepared_dir) are mapped into memory")
 
 
-def file_digests(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
+def digests(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
     """SHA-256 of every image's file, hexadecimal; empty for those that are not files."""
-    files = [record.image for record in catalogue.records]
-
-    def digest(i: int) -> str:
-        if files[i] is None:
-            return ""
-        try:
-            return hashlib.sha256(files[i].read_bytes()).hexdigest()
-        except OSError:
-            return "unreadable"  # decoding will name the file
-
-    return list(_threaded(digest, len(files), data_config))
+    images = [record.image for record in catalogue.records]
+    return file_digests.digests(images, prepared_dir(data_config), data_config.workers)
 
 
 def fingerprint(catalogue: Catalogue, data_config: DataConfig) -> str:
     """Hexadecimal SHA-256 over all that the prepared pixels depend on."""
-    contents = file_digests(catalogue, data_config)
+    contents = digests(catalogue, data_config)
     facts = {
         "dataset": catalogue.dataset.name,
         "source_version": catalogue.dataset.source_version,
@@ -169,7 +168,10 @@ def fingerprint(catalogue: Catalogue, data_config: DataConfig) -> str:
 
 def is_prepared(catalogue: Catalogue, data_config: DataConfig) -> bool:
     """Whether the images, as their files are now, have been decoded before without a fault."""
-    return _open(catalogue, data_config, fingerprint(catalogue, data_config)) is not None
+    return all(
+        _open(part, data_config, fingerprint(part, data_config)) is not None
+        for part in _parts(catalogue)
+    )
 
 
 def prepare(catalogue: Catalogue, data_config: DataConfig) -> Prepared:
@@ -187,24 +189,44 @@ def prepare(catalogue: Catalogue, data_config: DataConfig) -> Prepared:
       DataError: naming every image at fault.
       UserError: if the disk does not take the array.
     """
-    mark = fingerprint(catalogue, data_config)
-    prepared = _open(catalogue, data_config, mark)
-    if prepared is None:
-        folder = prepared_dir(data_config)
+    marks, images, found = [], [], []
+    for part in _parts(catalogue):
+        marks.append(fingerprint(part, data_config))
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix="unfinished-", dir=folder) as unfinished:
-                complete = Path(unfinished) / IMAGES
-                _write(catalogue, data_config, complete)
-                (folder / mark).mkdir(exist_ok=True)
-                os.replace(complete, folder / mark / IMAGES)
-        except OSError as error:
-            raise UserError(
-                f"cannot keep prepared images in {folder} ({error.strerror}): free some space, or "
-                "set data.prepared_dir or $DERMGAN_CACHE to another folder"
-            ) from error
-        prepared = _open(catalogue, data_config, mark)
-    return prepared
+            images.append(_prepared(part, data_config, marks[-1]))
+        except DataError as error:
+            found += error.faults
+    if found:
+        raise DataError(found)
+    if len(images) == 1:
+        return Prepared(images[0], catalogue, marks[0])
+    mark = hashlib.sha256("".join(marks).encode()).hexdigest()
+    return Prepared(Concatenation(tuple(images)), catalogue, mark)
+
+
+def _parts(catalogue: Catalogue) -> list[Catalogue]:
+    """The real images and the synthetic ones, which follow them in every catalogue."""
+    synthetic = np.array([record.synthetic for record in catalogue.records])
+    rows = [np.flatnonzero(~synthetic), np.flatnonzero(synthetic)]
+    return [catalogue.part(some) for some in rows if len(some)]
+
+
+def _prepared(catalogue: Catalogue, data_config: DataConfig, mark: str) -> np.ndarray:
+    """The memory map of one part, which is written first unless it is there."""
+    images = _open(catalogue, data_config, mark)
+    if images is not None:
+        return images
+    folder = prepared_dir(data_config)
+    try:
+        files.write_once(
+            folder / mark / IMAGES, lambda path: _write(catalogue, data_config, path)
+        )
+    except OSError as error:
+        raise UserError(
+            f"cannot keep prepared images in {folder} ({error.strerror}): free some space, or "
+            "set data.prepared_dir or $DERMGAN_CACHE to another folder"
+        ) from error
+    return _open(catalogue, data_config, mark)
 
 
 def _shape(catalogue: Catalogue, data_config: DataConfig) -> tuple[int, int, int, int]:
@@ -212,17 +234,16 @@ def _shape(catalogue: Catalogue, data_config: DataConfig) -> tuple[int, int, int
     return len(catalogue.records), side, side, data_config.channels
 
 
-def _open(catalogue: Catalogue, data_config: DataConfig, mark: str) -> Prepared | None:
+def _open(catalogue: Catalogue, data_config: DataConfig, mark: str) -> np.ndarray | None:
     """What lies under a fingerprint, or None if there is nothing or too little."""
     try:
         images = np.load(prepared_dir(data_config) / mark / IMAGES, mmap_mode="r")
     except (OSError, ValueError):
         return None
-    whole = images.shape == _shape(catalogue, data_config)
-    return Prepared(images, catalogue, mark) if whole else None
+    return images if images.shape == _shape(catalogue, data_config) else None
 
 
-def _write(catalogue: Catalogue, data_config: DataConfig, path: Path) -> None:
+def _write(catalogue: Catalogue, data_config: DataConfig, path: pathlib.Path) -> None:
     """Writes sequentially: a full disk is an error here, but would kill a memory-mapped writer."""
     with open(path, "wb") as file:
         shape = _shape(catalogue, data_config)

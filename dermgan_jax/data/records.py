@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
+
+from dermgan_jax.files import Path
 
 UNLABELLED = -1
 
@@ -50,7 +51,9 @@ class Dataset:
       read: record -> uint8 (H, W, C), any H and W, C as the data configuration asks.
       read_mask: record -> bool (H, W), or None where the record has no mask.
       licence: one line for reports.
-      synthetic: True where the images are drawn by a program and must be labelled as such.
+      group_noun: what `Record.group` is, in the singular: lesion, patient, case.
+      synthetic: True where the images are drawn by a program and must be labelled as such; masks
+        are drawn with them.
       source_version: changes whenever `read` would return other pixels without a file changing.
     """
 
@@ -60,8 +63,13 @@ class Dataset:
     read: Callable[[Record], np.ndarray]
     read_mask: Callable[[Record], np.ndarray | None]
     licence: str
+    group_noun: str = "group"
     synthetic: bool = False
     source_version: str = ""
+
+    def has_mask(self, record: Record) -> bool:
+        """Whether `read_mask` will give one; nothing is read."""
+        return not record.synthetic and (self.synthetic or record.mask is not None)
 
 
 @dataclasses.dataclass(frozen=True)

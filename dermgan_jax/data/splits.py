@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SPLITS = ("train", "val", "test")
+TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
+ALL = "all"  # of them together, where one is asked for
 
 
 def assign(

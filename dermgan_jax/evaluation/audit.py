@@ -8,22 +8,22 @@ The sheet of the closest pairs shows which it is.
 """
 
 import csv
+import dataclasses
 import io
 import json
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax import registry
+from dermgan_jax import files
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.image_files import save_image
-from dermgan_jax.data.image_sets import FolderImages, ImageSet, View
-from dermgan_jax.errors import GateError, UserError
-from dermgan_jax.evaluation import image_sources
+from dermgan_jax.data.image_sets import FolderImages, ImageSet, Selection
+from dermgan_jax.errors import GateError
 from dermgan_jax.evaluation.copy_detection import (
     ALPHA,
     CLOSE,
@@ -32,62 +32,89 @@ from dermgan_jax.evaluation.copy_detection import (
     NEAR,
     NEAR_COPY,
     Findings,
-    Judge,
-    Source,
+    SecondDistance,
+    Compared,
     examine,
-    judges,
+    second_distances,
+)
+from dermgan_jax.evaluation.image_sources import (
+    Opening,
+    config_of_a_workdir,
+    is_workdir,
+    open_fake,
+    open_real,
+    require_checkpoint_means_something,
+    require_one_size,
+    split_name,
 )
 from dermgan_jax.features.feature_spaces import FeatureSpace, open_space
-from dermgan_jax.runs.workdir import write_atomically
+from dermgan_jax.files import Path
+from dermgan_jax.runs.restore import LATEST
+from dermgan_jax.synthesis.drawing import Drawing
 
 SHOWN = 12  # pairs on the sheet
 FAR = 1.5  # median ratio from which synthetic images are unlike the training images
 
 
-def audit(
-    train: str,
-    fake: str,
-    *,
-    held_out: str | None = None,
-    out: Path | None = None,
-    num: int = 2048,
-    seed: int = 0,
-    config: FrozenConfigDict | None = None,
-    features: str = "lite0",
-    weights: Path | None = None,
-) -> dict[str, Any]:
-    """Audits a side of synthetic images; sides are as in `evaluate`.
+@dataclasses.dataclass(frozen=True)
+class Audit:
+    """What is audited; sources are as in `evaluate`.
 
-    Args:
+    Attributes:
       train: what the model learned from; a work directory stands for its own training split.
       fake: the synthetic images; a work directory is sampled.
       held_out: real images that the model never saw. Without them every training image is compared
         with the training images of other groups, or, where no groups are known, with all others.
-      out: folder for audit.json, pairs.csv and pairs.png.
       num: synthetic images at most.
       seed: of samples and of the bootstrap.
-      config: says how DATASET:SPLIT is prepared; the default is that of a side that is a work
-        directory.
+      checkpoint: of a work directory that is sampled: "latest", "best" or a step; None: latest.
       features: a key of `feature_spaces.SPACES`.
+    """
+
+    train: str
+    fake: str
+    held_out: str | None = None
+    num: int = 2048
+    seed: int = 0
+    checkpoint: str | None = None
+    features: str = "lite0"
+
+
+def audit(
+    asked: Audit,
+    out: Path | None = None,
+    config: FrozenConfigDict | None = None,
+    weights: Path | None = None,
+) -> dict[str, Any]:
+    """Audits synthetic images.
+
+    Args:
+      asked: what is audited.
+      out: folder for audit.json, pairs.csv and pairs.png.
+      config: says how DATASET:SPLIT is prepared; the default is that of a source that is a work
+        directory.
       weights: where pretrained weights are looked for first.
 
     Returns:
       The result as JSON values.
 
     Raises:
-      UserError: if a side cannot be read, sizes differ, or weights are missing.
+      UserError: if a source cannot be read, sizes differ, or weights are missing.
       GateError: if copies are found, or synthetic images lie too close to the training images;
         everything has been printed and written by then.
     """
-    config = config or image_sources.config_of_a_workdir(train, fake, held_out or "")
-    space = open_space(features, weights)
-    learned = read_real(train, seed, config)
-    drawn = image_sources.read_fake(fake, num, seed, config).images
-    unseen = None if held_out is None else read_real(held_out, seed, config)
-    synthetic = Source(fake, drawn, image_names(drawn))
-    _require_one_size(learned, synthetic, *([unseen] if unseen else []))
-    second = judges(features, learned.images, weights)
-    found, notes = examine(learned, synthetic, unseen, space, second, seed)
+    require_checkpoint_means_something(asked.checkpoint, asked.fake)
+    config = config or config_of_a_workdir(asked.train, asked.fake, asked.held_out or "")
+    space = open_space(asked.features, weights)
+    drawing = Drawing(seed=asked.seed, checkpoint=asked.checkpoint or LATEST)
+    opening = Opening(asked.num, drawing, config)
+    learned = read_real(asked.train, opening)
+    drawn = open_fake(asked.fake, opening)
+    synthetic = Compared(drawn, image_names(drawn.images))
+    unseen = None if asked.held_out is None else read_real(asked.held_out, opening)
+    require_one_size(learned.source, drawn, *([unseen.source] if unseen else []))
+    second = second_distances(asked.features, learned.images, weights)
+    found, notes = examine(learned, synthetic, unseen, space, second, asked.seed)
     result = to_json(found, learned, synthetic, unseen, space, second, notes)
     print(text(result))
     if out is not None:
@@ -101,56 +128,47 @@ def audit(
     return result
 
 
-def read_real(name: str, seed: int, config: FrozenConfigDict | None) -> Source:
-    """Real images of a side; a work directory stands for the split that it learned from.
+def read_real(name: str, opening: Opening) -> Compared:
+    """Real images of a source; a work directory stands for the split that it learned from.
 
     Raises:
-      UserError: if there is no such side, or it needs a configuration.
+      UserError: if there is no such source, or it needs a configuration.
     """
-    if image_sources.is_workdir(name):
-        config = image_sources.config_of_a_workdir(name)
+    if is_workdir(name):
+        config = config_of_a_workdir(name)
+        opening = dataclasses.replace(opening, config=config)
         name = f"{config.data.dataset}:{config.data.split}"
-    side = image_sources.read_real(name, 0, seed, config)
-    dataset, _, rest = name.partition(":")
-    if dataset not in registry.names("dataset") or not rest:
-        return Source(name, side.images, image_names(side.images))
-    split, _, label = rest.partition(":")
-    listed = catalogue(config.data)
-    rows = listed.indices(split)
-    if label:
-        rows = rows[listed.labels[rows] == listed.classes.index(label)]
+    source = open_real(name, opening)
+    split = split_name(name)
+    if split is None:
+        return Compared(source, image_names(source.images))
+    listed = catalogue(opening.config.data)
+    rows = listed.indices(split.split)
+    if split.label is not None:
+        rows = rows[listed.labels[rows] == listed.classes.index(split.label)]
     records = [listed.records[row] for row in rows]
+    compared = dataclasses.replace(source, images=source.compared, labelling=None)
     groups = np.array([record.group for record in records])
-    return Source(name, side.compared, tuple(record.id for record in records), groups)
+    return Compared(compared, tuple(record.id for record in records), groups)
 
 
 def image_names(images: ImageSet) -> tuple[str, ...]:
     """Paths relative to the folder that images are read from, or numbers."""
     base, rows = images, np.arange(len(images))
-    if isinstance(images, View):
+    if isinstance(images, Selection):
         base, rows = images.images, images.rows
     if isinstance(base, FolderImages):
         return tuple(base.paths[row].relative_to(base.folder).as_posix() for row in rows)
     return tuple(f"{row:06d}" for row in range(len(images)))
 
 
-def _require_one_size(*sources: Source) -> None:
-    for source in sources[1:]:
-        if source.images.shape[1:] != sources[0].images.shape[1:]:
-            sizes = ["x".join(map(str, each.images.shape[1:])) for each in (sources[0], source)]
-            raise UserError(
-                f"images of {sources[0].name} are {sizes[0]}, those of {source.name} {sizes[1]} "
-                "(height x width x channels): bring both to one size"
-            )
-
-
 def to_json(
     found: Findings,
-    train: Source,
-    fake: Source,
-    held_out: Source | None,
+    train: Compared,
+    fake: Compared,
+    held_out: Compared | None,
     space: FeatureSpace,
-    second: Sequence[Judge],
+    second: Sequence[SecondDistance],
     notes: Sequence[str],
 ) -> dict[str, Any]:
     """The result as JSON values."""
@@ -173,6 +191,7 @@ def to_json(
         "median_ratio": {"value": found.ratio[0], "interval": found.ratio[1]},
         "notes": list(notes),
         "refusal": found.refusal,
+        "made_by": fake.source.made_by.to_json() if fake.source.made_by else None,
     }
 
 
@@ -202,11 +221,10 @@ def text(result: dict[str, Any]) -> str:
 
 
 def write(
-    out: Path, result: dict[str, Any], found: Findings, train: Source, fake: Source, unseen: Source
+    out: Path, result: dict[str, Any], found: Findings, train: Compared, fake: Compared, unseen: Compared
 ) -> None:
     """Writes audit.json, pairs.csv (each synthetic image with its nearest) and pairs.png."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / "audit.json", json.dumps(result, indent=2) + "\n")
+    files.write_text(out / "audit.json", json.dumps(result, indent=2) + "\n")
     typical = float(np.median(found.held_out.nearest))
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
@@ -227,11 +245,11 @@ def write(
                 found.verdicts[i],
             )
         )
-    write_atomically(out / "pairs.csv", table.getvalue())
+    files.write_text(out / "pairs.csv", table.getvalue())
     save_image(_sheet(found, train, fake, unseen), out / "pairs.png")
 
 
-def _sheet(found: Findings, train: Source, fake: Source, unseen: Source) -> np.ndarray:
+def _sheet(found: Findings, train: Compared, fake: Compared, unseen: Compared) -> np.ndarray:
     """Pairs (synthetic, most similar training image), worst first, and a held-out pair at the rank.
 
     Below the training image are the feature distance to the nearest one and the second distance
@@ -251,7 +269,7 @@ def _sheet(found: Findings, train: Source, fake: Source, unseen: Source) -> np.n
         images += [source.images[np.array([row])][0], train.images[np.array([index])][0]]
         measured = f"{distances.nearest[i]:.3g} / {relative:.2f}" + ", mirrored" * mirrored
         captions += [
-            f"{title}\n{Path(source.names[row]).name}",
-            f"{measured}\n{Path(train.names[index]).name}",
+            f"{title}\n{PurePosixPath(source.names[row]).name}",
+            f"{measured}\n{PurePosixPath(train.names[index]).name}",
         ]
     return contact_sheet(images, captions, columns=4)

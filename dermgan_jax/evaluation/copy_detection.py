@@ -24,14 +24,15 @@ import functools
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from dermgan_jax.data.image_sets import CHUNK, ImageSet, select
 from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation.image_sources import ImageSource
 from dermgan_jax.features import lpips_net, weights
 from dermgan_jax.features.feature_spaces import FeatureSpace, open_space
+from dermgan_jax.files import Path
 from dermgan_jax.metrics import alignment, lpips, memorisation
 from dermgan_jax.metrics.memorisation import Closeness, Neighbours
 
@@ -46,13 +47,22 @@ EXACT, NEAR_COPY, CLOSE = "exact copy", "near copy", "close"
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
-    """Images of one side, uint8 (N, H, W, C), their N names, and groups if these are known."""
+class Compared:
+    """Images of a source, their N names, and their groups if these are known."""
 
-    name: str
-    images: ImageSet
+    source: ImageSource
     names: tuple[str, ...]
     groups: np.ndarray | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the source."""
+        return self.source.name
+
+    @property
+    def images(self) -> ImageSet:
+        """uint8 (N, H, W, C)."""
+        return self.source.images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,14 +145,14 @@ class Findings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Judge:
+class SecondDistance:
     """A second distance: images (N, H, W, C) and partners -> float64 (N,)."""
 
     protocol: str
     distances: Callable[[ImageSet, ImageSet], np.ndarray]
 
 
-def judges(features: str, images: ImageSet, folder: Path | None) -> tuple[Judge, ...]:
+def second_distances(features: str, images: ImageSet, folder: Path | None) -> tuple[SecondDistance, ...]:
     """Aligned pixels, and LPIPS unless only pixels are wanted or it cannot be had.
 
     Args:
@@ -150,7 +160,7 @@ def judges(features: str, images: ImageSet, folder: Path | None) -> tuple[Judge,
       images: of the size that will be compared, for which LPIPS may be too small.
       folder: where its weights are looked for first.
     """
-    of_pixels = Judge(alignment.protocol(), alignment.aligned_distances)
+    of_pixels = SecondDistance(alignment.protocol(), alignment.aligned_distances)
     large_enough = min(images.shape[1:3]) >= lpips_net.TRUNKS["alex"].smallest_side
     if features == "pixels" or not large_enough or not weights.available("lpips_alex", folder):
         return (of_pixels,)
@@ -159,15 +169,15 @@ def judges(features: str, images: ImageSet, folder: Path | None) -> tuple[Judge,
     def root_of_lpips(a: ImageSet, b: ImageSet) -> np.ndarray:
         return np.sqrt(np.maximum(lpips.paired(a, b, "alex", params).values, 0))
 
-    return of_pixels, Judge(f"sqrt_{lpips.protocol('alex')}", root_of_lpips)
+    return of_pixels, SecondDistance(f"sqrt_{lpips.protocol('alex')}", root_of_lpips)
 
 
 def examine(
-    train: Source,
-    fake: Source,
-    held_out: Source | None,
+    train: Compared,
+    fake: Compared,
+    held_out: Compared | None,
     space: FeatureSpace,
-    second: Sequence[Judge],
+    second: Sequence[SecondDistance],
     seed: int,
 ) -> tuple[Findings, list[str]]:
     """Compares all images; what a reader has to know before believing it comes second.
@@ -226,7 +236,7 @@ def fingerprints(images: ImageSet) -> np.ndarray:
     return np.array(found)
 
 
-def _usable(train: Source, held_out: Source | None, of_train: np.ndarray) -> np.ndarray:
+def _usable(train: Compared, held_out: Compared | None, of_train: np.ndarray) -> np.ndarray:
     """Positions of the held-out images that have no twin among the images they are compared with.
 
     Without held-out images, of training images with none in another group.
@@ -247,7 +257,7 @@ def _usable(train: Source, held_out: Source | None, of_train: np.ndarray) -> np.
     return np.flatnonzero(usable)
 
 
-def _group_ids(train: Source) -> np.ndarray:
+def _group_ids(train: Compared) -> np.ndarray:
     """int (N,); every image is a group of its own where none are known."""
     if train.groups is None:
         return np.arange(len(train.images))
@@ -258,7 +268,7 @@ def _measure(
     images: ImageSet,
     train: ImageSet,
     spaces: Sequence[FeatureSpace],
-    second: Sequence[Judge],
+    second: Sequence[SecondDistance],
     groups: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Distances:
     """Distances in the first space, and second distances of the nearest few of every space."""
@@ -285,7 +295,7 @@ def _measure(
 
 
 def _notes(
-    train: Source, held_out: Source | None, num_held_out: int, num_fake: int, num_distinct: int
+    train: Compared, held_out: Compared | None, num_held_out: int, num_fake: int, num_distinct: int
 ) -> list[str]:
     notes = []
     if held_out is None:

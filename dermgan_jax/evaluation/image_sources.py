@@ -1,13 +1,11 @@
-"""What can be evaluated: a folder, an .npz, a data set's split, or samples of a work directory."""
+"""What can be measured: a folder, an .npz, a data set's split, or samples of a work directory."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax import config as config_schema
-from dermgan_jax import registry
+from dermgan_jax import files, registry
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_sets import (
     FolderImages,
@@ -16,43 +14,34 @@ from dermgan_jax.data.image_sets import (
     evenly_spaced,
     open_images,
     select,
+    size_text,
 )
+from dermgan_jax.data.labelling import Labelling
 from dermgan_jax.data.prepare import at_full_size, prepare
+from dermgan_jax.data.splits import ALL, SPLITS
 from dermgan_jax.errors import UserError
-
-SPLITS = ("train", "val", "test", "all")
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.made_by import MadeBy
+from dermgan_jax.synthesis.trained_sampler import sample_for_evaluation
 
 
 @dataclasses.dataclass(frozen=True)
-class Labelling:
-    """Classes of real images.
+class ImageSource:
+    """Images under the name that the user gave.
 
     Attributes:
-      classes: their names.
-      labels: int32 (N,), positions in `classes`; negative where there is none.
-      compared: the class whose images are compared, the others being there for class against class;
-        None if all are compared.
+      name: as given.
+      images: uint8 (N, H, W, C).
+      labelling: their classes, if known.
+      made_by: what made them, if they are synthetic and say so.
     """
-
-    classes: tuple[str, ...]
-    labels: np.ndarray
-    compared: str | None = None
-
-    @property
-    def rows(self) -> np.ndarray:
-        """Positions of the images that are compared, int64, ascending."""
-        if self.compared is None:
-            return np.arange(len(self.labels))
-        return np.flatnonzero(self.labels == self.classes.index(self.compared))
-
-
-@dataclasses.dataclass(frozen=True)
-class Side:
-    """Images uint8 (N, H, W, C) under the name the user gave, with their classes if known."""
 
     name: str
     images: ImageSet
     labelling: Labelling | None = None
+    made_by: MadeBy | None = None
 
     @property
     def compared(self) -> ImageSet:
@@ -67,100 +56,170 @@ class Side:
         return images[evenly_spaced(len(images), num)]
 
 
-def read_real(name: str, num: int, seed: int, config: FrozenConfigDict | None) -> Side:
-    """All images of a side, so that real against real has a choice, or `num` samples of a run.
+@dataclasses.dataclass(frozen=True)
+class Opening:
+    """How sources are opened.
+
+    Attributes:
+      num: samples drawn of a work directory, and fake images at most.
+      drawing: of these samples; its seed also chooses among the images of a data set.
+      config: says how DATASET:SPLIT is prepared, and how many channels files are read with.
+    """
+
+    num: int
+    drawing: Drawing
+    config: FrozenConfigDict | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitName:
+    """DATASET:SPLIT or DATASET:SPLIT:CLASS, taken apart.
+
+    Attributes:
+      dataset, split: their names.
+      label: of the class, or None.
+    """
+
+    dataset: str
+    split: str
+    label: str | None = None
+
+
+def split_name(name: str) -> SplitName | None:
+    """The parts of a source that is a split of a data set; None if it is something else.
+
+    Raises:
+      UserError: if it begins with a data set but goes on in another way.
+    """
+    dataset, colon, rest = name.partition(":")
+    if dataset not in registry.names("dataset") or not colon:
+        return None
+    split, *labels = rest.split(":")
+    if split not in (*SPLITS, ALL) or len(labels) > 1:
+        raise UserError(
+            f"{name!r} is not DATASET:SPLIT or DATASET:SPLIT:CLASS with a split of "
+            f"{', '.join((*SPLITS, ALL))}"
+        )
+    return SplitName(dataset, split, labels[0] if labels else None)
+
+
+def open_real(name: str, opening: Opening) -> ImageSource:
+    """All images of a source, so that real against real has a choice, or samples of a run.
 
     Args:
       name: a folder (of class folders or not), an .npz, DATASET:SPLIT, DATASET:SPLIT:CLASS, or a
         work directory, which is sampled.
-      num: samples drawn of a work directory.
-      seed: of these.
-      config: says how DATASET:SPLIT is prepared, and how many channels files are read with.
+      opening: how.
 
     Raises:
-      UserError: if there is no such side, it is empty, or needs a configuration.
+      UserError: if there is no such source, it is empty, or needs a configuration.
     """
-    if name.partition(":")[0] in registry.names("dataset") and ":" in name:
-        return _read_dataset(name, seed, config)
+    split = split_name(name)
+    if split is not None:
+        return _open_split(name, split, opening)
     if is_workdir(name):
-        return Side(name, _sample_workdir(name, num, seed))
-    images = _open(name, config, None)
-    labelling = None
-    if isinstance(images, FolderImages):
-        classes, labels = images.classes()
-        labelling = Labelling(classes, labels) if len(classes) > 1 else None
-    return Side(name, images, labelling)
+        return _sampled(name, opening)
+    source = _open_files(name, opening.config, None)
+    if isinstance(source.images, FolderImages):
+        classes, labels = source.images.classes()
+        if len(classes) > 1:
+            return dataclasses.replace(source, labelling=Labelling(classes, labels))
+    return source
 
 
-def read_fake(name: str, num: int, seed: int, config: FrozenConfigDict | None) -> Side:
-    """As `read_real`, but `num` images at most: random ones of a data set, evenly spaced files."""
-    if name.partition(":")[0] in registry.names("dataset") and ":" in name:
-        return Side(name, choose(_read_dataset(name, seed, config).compared, num, seed))
+def open_fake(name: str, opening: Opening) -> ImageSource:
+    """As `open_real`, but `opening.num` images at most: random ones of a data set, evenly spaced
+    files."""
+    split = split_name(name)
+    if split is not None:
+        images = _open_split(name, split, opening).compared
+        return ImageSource(name, choose(images, opening.num, opening.drawing.seed))
     if is_workdir(name):
-        return Side(name, _sample_workdir(name, num, seed))
-    return Side(name, _open(name, config, num))
+        return _sampled(name, opening)
+    return _open_files(name, opening.config, opening.num)
+
+
+def require_one_size(first: ImageSource, *others: ImageSource) -> None:
+    """Checks that images can be compared.
+
+    Raises:
+      UserError: naming two sources whose images differ in height, width or channels.
+    """
+    for other in others:
+        if other.images.shape[1:] != first.images.shape[1:]:
+            raise UserError(
+                f"images of {first.name} are {size_text(first.images)}, those of {other.name} "
+                f"{size_text(other.images)} (height x width x channels): bring both to one size"
+            )
 
 
 def is_workdir(name: str) -> bool:
-    """Whether a side is the folder of a training run."""
-    return (Path(name) / "config.json").is_file()
+    """Whether a source is the folder of a training run."""
+    return split_name(name) is None and WorkDir(files.to_path(name)).exists
 
 
 def config_of_a_workdir(*names: str) -> FrozenConfigDict | None:
-    """The configuration of the first side that is a work directory, or None."""
-    for name in filter(is_workdir, names):
-        return config_schema.from_json((Path(name) / "config.json").read_text())
+    """The configuration of the first source that is a work directory, or None."""
+    for name in names:
+        if is_workdir(name):
+            return WorkDir(files.to_path(name)).read_config()
     return None
 
 
-def _open(name: str, config: FrozenConfigDict | None, limit: int | None) -> ImageSet:
-    if not Path(name).is_dir() and Path(name).suffix != ".npz":
+def require_checkpoint_means_something(checkpoint: str | None, *names: str) -> None:
+    """Refuses a checkpoint where no source is sampled.
+
+    Raises:
+      UserError: if one was asked for and none of the sources is a work directory.
+    """
+    if checkpoint is not None and not any(map(is_workdir, names)):
+        raise UserError(
+            f"--checkpoint={checkpoint} chooses among those of a work directory, and none of "
+            f"{', '.join(names)} is one"
+        )
+
+
+def _open_files(name: str, config: FrozenConfigDict | None, limit: int | None) -> ImageSource:
+    path = files.to_path(name)
+    if not path.is_dir() and path.suffix != ".npz":
         raise UserError(
             f"{name!r} is no folder of images, .npz file, work directory, DATASET:SPLIT or "
             f"DATASET:SPLIT:CLASS (data sets: {', '.join(registry.names('dataset'))}; splits: "
-            f"{', '.join(SPLITS)})"
+            f"{', '.join((*SPLITS, ALL))})"
         )
-    return open_images(Path(name), 3 if config is None else config.data.channels, limit)
+    images = open_images(path, 3 if config is None else config.data.channels, limit)
+    return ImageSource(name, images, made_by=made_by.read(path))
 
 
-def _sample_workdir(name: str, num: int, seed: int) -> ImageSet:
-    # Here, because training, which sampling a work directory builds on, evaluates.
-    from dermgan_jax.synthesis.generate import sample_workdir
-
-    # Training evaluates latents of this seed too (train/snapshot.py).
-    return sample_workdir(Path(name), num, seed + 1)
+def _sampled(name: str, opening: Opening) -> ImageSource:
+    images, told = sample_for_evaluation(files.to_path(name), opening.num, opening.drawing)
+    return ImageSource(name, images, made_by=told)
 
 
-def _read_dataset(name: str, seed: int, config: FrozenConfigDict | None) -> Side:
-    dataset, split, *rest = name.split(":")
-    if split not in SPLITS or len(rest) > 1:
-        raise UserError(
-            f"{name!r} is not DATASET:SPLIT or DATASET:SPLIT:CLASS with a split of "
-            f"{', '.join(SPLITS)}"
-        )
+def _open_split(name: str, split: SplitName, opening: Opening) -> ImageSource:
+    config = opening.config
     if config is None:
         raise UserError(f"{name} needs --config, which says how it is prepared")
-    if dataset != config.data.dataset:
+    if split.dataset != config.data.dataset:
         raise UserError(
             f"{name} is asked for but the configuration describes {config.data.dataset}: pass a "
-            f"--config whose data.dataset is {dataset}"
+            f"--config whose data.dataset is {split.dataset}"
         )
     listed = catalogue(config.data)
-    rows = listed.indices(split)
+    rows = listed.indices(split.split)
     if len(rows) == 0:
         raise UserError(f"{name} holds no images: see data.split_fractions")
-    label = rest[0] if rest else None
-    if label is not None and label not in listed.classes:
-        raise UserError(
-            f"{name}: {label!r} is no class{registry.did_you_mean(label, listed.classes)}"
-        )
-    if label is not None:
-        rows = _class_and_others(rows, listed.labels[rows], listed.classes.index(label), seed)
-        if not (listed.labels[rows] == listed.classes.index(label)).any():
+    if split.label is not None:
+        if split.label not in listed.classes:
+            hint = registry.did_you_mean(split.label, listed.classes)
+            raise UserError(f"{name}: {split.label!r} is no class{hint}")
+        label = listed.classes.index(split.label)
+        rows = _class_and_others(rows, listed.labels[rows], label, opening.drawing.seed)
+        if not (listed.labels[rows] == label).any():
             raise UserError(f"{name} holds no images: see data.split_fractions")
     images = select(prepare(listed, at_full_size(config.data)).images, rows)
-    labelling = Labelling(listed.classes, listed.labels[rows], label)
-    return Side(name, images, labelling if len(listed.classes) > 1 else None)
+    labelling = Labelling(listed.classes, listed.labels[rows], split.label)
+    return ImageSource(name, images, labelling if len(listed.classes) > 1 else None)
 
 
 def _class_and_others(rows: np.ndarray, labels: np.ndarray, label: int, seed: int) -> np.ndarray:

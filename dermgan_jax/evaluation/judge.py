@@ -1,17 +1,20 @@
 """A trained classifier as the judge of synthetic images: of real ones first, as its yardstick."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dermgan_jax import files
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_images
+from dermgan_jax.data.splits import TEST
 from dermgan_jax.errors import UserError
-from dermgan_jax.evaluation.predict import predict, predict_split
+from dermgan_jax.evaluation.predict import predict_split, probabilities_of, restore_classifier
+from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean
-from dermgan_jax.runs.workdir import WorkDir
-from dermgan_jax.statistics.identification import judge
+from dermgan_jax.runs.restore import LATEST
+from dermgan_jax.statistics.identification import THRESHOLD, identification
+from dermgan_jax.synthesis import made_by
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +45,7 @@ def _cells(row: dict[str, Any]) -> str:
 
 
 def judge_images(
-    workdir: Path, fake: str, threshold: float = 0.98, checkpoint: str = "latest"
+    workdir: Path, fake: Path, threshold: float = THRESHOLD, checkpoint: str = LATEST
 ) -> Judgement:
     """How many images a classifier identifies as what they are meant to show.
 
@@ -58,24 +61,26 @@ def judge_images(
     """
     if not 0 < threshold < 1:
         raise UserError(f"--probability is {threshold:g}; expected a number between 0 and 1")
-    real, said = predict_split(workdir, "test", checkpoint)
-    config = WorkDir(workdir).read_config()
-    images = open_images(Path(fake), config.data.channels)
-    side = config.data.resolution
+    classifier = restore_classifier(workdir, checkpoint)
+    real, of_real = predict_split(workdir, classifier, TEST)
+    told = made_by.read(fake)
+    images = open_images(fake, classifier.model.data.channels)
+    side = classifier.model.data.height
     if images.shape[1:3] != (side, side):
         raise UserError(
             f"the images of {fake} are {images.shape[2]}x{images.shape[1]} pixels, the classifier "
             f"learned from {side}x{side}: judge images of that size"
         )
-    labels = _labels(images, Path(fake), real.classes)
+    labels = _labels(images, fake, real.classes)
+    of_fake = probabilities_of(classifier, images)
     return Judgement(
         {
             "threshold": threshold,
             "classes": list(real.classes),
-            "real": judge(said, real.labels, real.classes, threshold),
-            "synthetic": judge(
-                predict(workdir, images, checkpoint), labels, real.classes, threshold
-            ),
+            "checkpoint": classifier.step,
+            "made_by": told.to_json() if told else None,
+            "real": identification(of_real, real.labels, real.classes, threshold),
+            "synthetic": identification(of_fake, labels, real.classes, threshold),
         }
     )
 
@@ -90,7 +95,7 @@ def _labels(images: ImageSet, source: Path, classes: tuple[str, ...]) -> np.ndar
                     f"{did_you_mean(name, classes)}: sort them into a folder per class"
                 )
         return np.array([classes.index(name) for name in names])[positions]
-    with np.load(source) as arrays:
+    with files.open_arrays(source) as arrays:
         if "labels" not in arrays:
             raise UserError(f"{source} has no key 'labels': which class should each image show?")
         return arrays["labels"]

@@ -4,11 +4,11 @@ What is kept is found by the images' own bytes, the extractor's protocol and its
 changed pixel means a new extraction.
 """
 
-import os
-from pathlib import Path
+import pathlib
 
 import numpy as np
 
+from dermgan_jax import files
 from dermgan_jax.cache import cache_dir
 from dermgan_jax.data.image_sets import ImageSet, digest
 from dermgan_jax.features.extractor import Extractor, Features
@@ -38,14 +38,11 @@ def features_of(
     with progress_bar(len(images), f"{extractor.name} features of {title}") as bar:
         features = extractor.extract(images, bar.update)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-        np.savez(unfinished, **features)
-        os.replace(unfinished, path)
+        files.write_arrays(path, **features)
     return features
 
 
-def _place(extractor: Extractor, images: ImageSet) -> Path:
+def _place(extractor: Extractor, images: ImageSet) -> pathlib.Path:
     protocol = extractor.name.replace(":", "-")
     name = f"{protocol}-{extractor.weights_id}-{digest(images)[:32]}.npz"
     return cache_dir() / "features" / name

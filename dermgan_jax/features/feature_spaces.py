@@ -2,12 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.features import inception_extractor, lite0_extractor, pixel_extractor
 from dermgan_jax.features.extractor import Extractor
 from dermgan_jax.features.feature_cache import features_of

@@ -1,21 +1,21 @@
 """What imports of networks trained elsewhere share: checking tensors, writing the checkpoint."""
 
-import json
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from ml_collections import FrozenConfigDict
 
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.interop import torch_names
 from dermgan_jax.models.contract import Model
 from dermgan_jax.runs import provenance
 from dermgan_jax.runs.checkpoint import Checkpoints
 from dermgan_jax.runs.state import TrainState, init_state
-from dermgan_jax.runs.workdir import WorkDir, write_atomically
+from dermgan_jax.runs.workdir import WorkDir
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -90,13 +90,11 @@ def write(
     """
     workdir = WorkDir(path)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        files.make_folder(path)
     except OSError as error:
         raise UserError(f"{path} cannot be used as a work directory: {error.strerror}") from error
-    with Checkpoints(workdir.checkpoints, config) as checkpoints:
-        checkpoints.save(state, 0, dict(facts), {})
+    with Checkpoints(workdir, config, best_metric="") as checkpoints:
+        checkpoints.save(state, 0, dict(facts))
         checkpoints.wait()
-    environment = json.dumps(provenance.environment(), indent=2)
-    write_atomically(path / "environment.json", environment)
-    write_atomically(path / "parameters.txt", provenance.parameters(state.variables))
+    provenance.write_environment(workdir, state.variables)
     workdir.adopt(config)  # last: without a configuration a folder is no work directory

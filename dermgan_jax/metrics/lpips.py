@@ -10,7 +10,7 @@ from jax import Array
 from dermgan_jax.data.image_sets import select
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import lpips_net
-from dermgan_jax.metrics.paired import Summary, check_pairs, of_pairs, summarise, to_signed
+from dermgan_jax.metrics.paired import Summary, check_pairs, of_pairs, summarise, as_signed
 
 BATCH_SIZE = 16
 
@@ -70,5 +70,5 @@ def diversity(
 @functools.partial(jax.jit, static_argnames="net")
 def per_image(net: str, params: lpips_net.Params, a: Array, b: Array) -> Array:
     """LPIPS of each pair of images (N, H, W, C), uint8 or float in [-1, 1]: float32 (N,)."""
-    a, b = (jnp.broadcast_to(to_signed(x), (*x.shape[:3], 3)) for x in (a, b))
+    a, b = (jnp.broadcast_to(as_signed(x), (*x.shape[:3], 3)) for x in (a, b))
     return lpips_net.distance(net, params, a, b)

@@ -1,14 +1,50 @@
-"""What a metric value is.
+"""What a measured value is: the number, how it was measured, and what it is read against.
 
 Metrics on images, uint8 (N, H, W, C) with C 1 or 3, take `mirror`: it says that the model was
 trained on randomly flipped images, so the real ones are flipped here too. Everything random follows
-from a seed. `metrics.registered` names the metrics, `metrics.yardstick` says what values mean.
+from a seed. `metrics.named_metrics` names the metrics, `metrics.yardstick` says what values mean.
+`metrics.measurement_json` writes and reads all of this.
 """
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+# Fréchet distances grow as images get fewer; of FID it is known below how many it cannot be
+# believed: its covariance has 2048 dimensions.
+FRECHET_DISTANCES = ("fid", "fid:tf", "fid:clean", "fd_lite0")
+FID_PROTOCOLS = ("fid", "fid:tf", "fid:clean")
+ENOUGH_FOR_FID = 2048
+
+
+class Published(NamedTuple):
+    """What a run says it will measure: the name of a value, and of which images.
+
+    Attributes:
+      name: of the metric's value.
+      direction: of a translation, "AtoB" or "BtoA"; "" where nothing is translated.
+      split: of the data, that the images belong to or are compared with; "" if they have none.
+    """
+
+    name: str
+    direction: str = ""
+    split: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells it from the others of one evaluation, as "swd" or "AtoB/test/kid"."""
+        return f"{self.direction}/{self.split}/{self.name}" if self.direction else self.name
+
+
+def automatic_best(published: Sequence[Published]) -> str:
+    """The key that says which checkpoint is best where the configuration does not.
+
+    The first value of the first direction, of the split that comes last, which is held out if any
+    is; "" if nothing is measured.
+    """
+    first = [one for one in published if one.direction == published[0].direction]
+    return next((one.key for one in first if one.split == first[-1].split), "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +52,8 @@ class MetricValue:
     """One measured number and what is needed to compare it with another.
 
     Attributes:
-      name: of the metric, as registered.
-      value: the number.
+      name: of the metric, as published.
+      value: the number; NaN or infinite where the images do not define it.
       protocol: how it was measured; only values of equal protocol and `n` are comparable.
       n: images on each side.
       details: parts of the number by name, such as the distance per resolution.
@@ -38,7 +74,104 @@ class MetricValue:
     std: float | None = None
     interval: tuple[float, float] | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields as a dict that `json` can write; an infinite value becomes None."""
-        value = self.value if math.isfinite(self.value) else None
-        return {**dataclasses.asdict(self), "value": value, "details": dict(self.details)}
+    @property
+    def is_finite(self) -> bool:
+        """Whether there is a number to show and to compare."""
+        return math.isfinite(self.value)
+
+    @property
+    def lower_is_better(self) -> float:
+        """The value, its sign changed where more is better; infinite where it is not finite."""
+        if not self.is_finite:
+            return math.inf
+        return self.value if self.better == "lower" else -self.value
+
+    @property
+    def fewest(self) -> int:
+        """Images on the smaller side."""
+        return min(self.n, self.n_real or self.n)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassPair:
+    """A metric between real images of two classes, `n` of each."""
+
+    classes: tuple[str, str]
+    value: float
+    n: int
+
+    @property
+    def name(self) -> str:
+        """Both classes, as "mel – nv"."""
+        return " – ".join(self.classes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Confusion:
+    """How many images of each class (rows) a classifier took for each class (columns)."""
+
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """A value, of which images it is, and its yardsticks.
+
+    Attributes:
+      value: what was measured.
+      direction: of a translation, "AtoB" or "BtoA"; "" where nothing is translated.
+      split: of the data, that the images belong to or are compared with; "" if they have none.
+      real_against_real: the same between real images: what a perfect model would get.
+      class_pairs: the same between real images of two classes, the pair least apart first.
+      identity: of translations, the same for images left as they are.
+      mean_colour: of translations, the same for the mean colour of the target.
+      confusion: of a classifier's accuracy.
+    """
+
+    value: MetricValue
+    direction: str = ""
+    split: str = ""
+    real_against_real: MetricValue | None = None
+    class_pairs: tuple[ClassPair, ...] = ()
+    identity: MetricValue | None = None
+    mean_colour: MetricValue | None = None
+    confusion: Confusion | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the metric."""
+        return self.value.name
+
+    @property
+    def published(self) -> Published:
+        """Its name, and of which images it is."""
+        return Published(self.name, self.direction, self.split)
+
+    @property
+    def key(self) -> str:
+        """What tells it from the others of one evaluation."""
+        return self.published.key
+
+    def with_yardsticks_of(self, other: "Measurement") -> "Measurement":
+        """This value beside the yardsticks of an earlier measurement of the same real images."""
+        return dataclasses.replace(
+            self,
+            real_against_real=other.real_against_real,
+            class_pairs=other.class_pairs,
+            identity=other.identity,
+            mean_colour=other.mean_colour,
+        )
+
+    @property
+    def nearest_classes(self) -> ClassPair | None:
+        """The two classes least apart, if classes were compared."""
+        return self.class_pairs[0] if self.class_pairs else None
+
+
+Measurements = dict[str, Measurement]  # by `Measurement.key`, in the order of measuring
+
+
+def by_key(*measured: Measurement) -> Measurements:
+    """Measurements by their keys."""
+    return {one.key: one for one in measured}

@@ -7,10 +7,10 @@ metrics never see mirrored images. Several may share an extractor; its work is t
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from dermgan_jax.features import inception_extractor, lite0_extractor, lpips_net
 from dermgan_jax.features.extractor import Extractor
+from dermgan_jax.files import Path
 from dermgan_jax.metrics import (
     density_coverage,
     frechet,
@@ -33,15 +33,17 @@ class Metric:
     """A registered metric.
 
     Attributes:
+      publishes: names of the values.
       compute: (real, fake, *, seed, mirror, weights) -> values, of images uint8 (N, H, W, C) or of
         features (N, D). `weights` is the folder that pretrained weights are looked for in first.
       load_extractor: folder of weights -> extractor, or None where images are compared.
       layer: which of the extractor's outputs.
-      names: the arithmetic's name of a value -> its published name.
+      names: the arithmetic's name of a value -> its published name, where they differ.
       yardstick: whether real against real says what can be reached.
       paired: whether image i of one side is compared with image i of the other.
     """
 
+    publishes: tuple[str, ...]
     compute: Callable[..., Values]
     load_extractor: Callable[[Path | None], Extractor] | None = None
     layer: str = ""
@@ -113,29 +115,43 @@ def _lite0(folder: Path | None) -> Extractor:
     return lite0_extractor.load(folder)
 
 
-def _on_inception(arithmetic: Callable, protocol: str, **names: str) -> Metric:
+def _on_inception(publishes: tuple[str, ...], arithmetic: Callable, protocol: str) -> Metric:
     load = functools.partial(_inception, protocol, False)
-    return Metric(_of_features(arithmetic), load, "pool3", names)
+    names = {"frechet": publishes[0], "kid": publishes[0]}
+    return Metric(publishes, _of_features(arithmetic), load, "pool3", names)
 
 
-SWD = Metric(_swd)
-FID = _on_inception(frechet.compute, "fid", frechet="fid")
-FID_TF = _on_inception(frechet.compute, "fid:tf", frechet="fid:tf")
-FID_CLEAN = _on_inception(frechet.compute, "fid:clean", frechet="fid:clean")
-KID = _on_inception(kid.compute, "fid", kid="kid")
-KID_TF = _on_inception(kid.compute, "fid:tf", kid="kid:tf")
-KID_CLEAN = _on_inception(kid.compute, "fid:clean", kid="kid:clean")
-PRECISION_RECALL = _on_inception(precision_recall.compute, "fid")
-DENSITY_COVERAGE = _on_inception(density_coverage.compute, "fid")
+SWD = Metric(("swd",), _swd)
+FID = _on_inception(("fid",), frechet.compute, "fid")
+FID_TF = _on_inception(("fid:tf",), frechet.compute, "fid:tf")
+FID_CLEAN = _on_inception(("fid:clean",), frechet.compute, "fid:clean")
+KID = _on_inception(("kid",), kid.compute, "fid")
+KID_TF = _on_inception(("kid:tf",), kid.compute, "fid:tf")
+KID_CLEAN = _on_inception(("kid:clean",), kid.compute, "fid:clean")
+PRECISION_RECALL = _on_inception(("precision", "recall"), precision_recall.compute, "fid")
+DENSITY_COVERAGE = _on_inception(("density", "coverage"), density_coverage.compute, "fid")
 INCEPTION_SCORE = Metric(
+    ("inception_score",),
     _of_features(inception_score.compute),
     functools.partial(_inception, "fid:tf", True),
     "logits",
     yardstick=False,
 )
-FD_LITE0 = Metric(_of_features(frechet.compute), _lite0, "pooled", {"frechet": "fd_lite0"})
-KD_LITE0 = Metric(_of_features(kid.compute), _lite0, "pooled", {"kid": "kd_lite0"})
-LPIPS = Metric(_lpips, yardstick=False, paired=True)
-LPIPS_DIVERSITY = Metric(_lpips_diversity, yardstick=False)
-SSIM = Metric(_of_pairs("ssim", ssim.PROTOCOL, ssim.paired, "higher"), yardstick=False, paired=True)
-PSNR = Metric(_of_pairs("psnr", psnr.PROTOCOL, psnr.paired, "higher"), yardstick=False, paired=True)
+FD_LITE0 = Metric(
+    ("fd_lite0",), _of_features(frechet.compute), _lite0, "pooled", {"frechet": "fd_lite0"}
+)
+KD_LITE0 = Metric(("kd_lite0",), _of_features(kid.compute), _lite0, "pooled", {"kid": "kd_lite0"})
+LPIPS = Metric(("lpips",), _lpips, yardstick=False, paired=True)
+LPIPS_DIVERSITY = Metric(("lpips_diversity",), _lpips_diversity, yardstick=False)
+SSIM = Metric(
+    ("ssim",),
+    _of_pairs("ssim", ssim.PROTOCOL, ssim.paired, "higher"),
+    yardstick=False,
+    paired=True,
+)
+PSNR = Metric(
+    ("psnr",),
+    _of_pairs("psnr", psnr.PROTOCOL, psnr.paired, "higher"),
+    yardstick=False,
+    paired=True,
+)

@@ -14,6 +14,7 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from scipy import stats
 
+from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import UserError
 
@@ -98,9 +99,9 @@ def _check_images(metric: str, images: ImageSet | np.ndarray, smallest_side: int
         raise UserError(f"{metric}: float images have values outside [-1, 1], or nan")
 
 
-def to_signed(images: Array) -> Array:
+def as_signed(images: Array) -> Array:
     """uint8 -> float32 in [-1, 1]; float images are in it already."""
-    return images / jnp.float32(127.5) - 1 if images.dtype == jnp.uint8 else jnp.float32(images)
+    return to_signed(images) if images.dtype == jnp.uint8 else jnp.float32(images)
 
 
 def to_bytes_scale(images: Array) -> Array:

@@ -6,14 +6,15 @@ as near to it as there are images.
 """
 
 import itertools
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
-from dermgan_jax.data.image_sets import ImageSet, View, mirror_at_random, select
+from dermgan_jax.data.image_sets import ImageSet, Selection, mirror_at_random, select
+from dermgan_jax.data.labelling import Labelling
 from dermgan_jax.errors import UserError
-from dermgan_jax.metrics.measurement import MetricValue
+from dermgan_jax.metrics.measurement import ClassPair, MetricValue
 
 T = TypeVar("T")
 
@@ -61,53 +62,51 @@ def real_against_real(
 def class_against_class(
     compute: Callable[..., tuple[MetricValue, ...]],
     features: np.ndarray,
-    labels: np.ndarray,
-    classes: tuple[str, ...],
+    labelling: Labelling,
     *,
     n: int,
     seed: int,
-    of: str | None = None,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, tuple[ClassPair, ...]]:
     """A feature metric between real images of two classes, for each pair of classes.
 
     Args:
       compute: a metric on features.
       features: (N, D) of real images.
-      labels: int (N,), positions in `classes`; others are left out.
-      classes: their names; the most frequent eight with at least 12 images are compared.
+      labelling: their classes, of which the most frequent eight with at least 12 images are
+        compared; if one is asked about, only pairs that hold it.
       n: images of each class at most, that of the value this is a yardstick for; rarer classes are
         compared at the size of the smaller one, which makes biased metrics larger.
       seed: of the choice among them.
-      of: only pairs that hold this class.
 
     Returns:
-      For each value of the metric, by name: `MetricValue.to_json()` of the pair least apart, plus
-      "pairs": [{"classes": [a, b], "value", "n"}, …], least apart first; empty if there are fewer
+      For each value of the metric, by name: the pairs, least apart first; empty if there are fewer
       than two such classes.
     """
+    labels, classes, of = labelling.labels, labelling.classes, labelling.compared
     counts = np.bincount(labels[labels >= 0], minlength=len(classes))
     frequent = [i for i in np.argsort(-counts, kind="stable") if counts[i] >= LEAST][:MOST_CLASSES]
     generator = np.random.default_rng(seed)
     rows = {i: generator.permutation(np.flatnonzero(labels == i)) for i in frequent}
-    measured: dict[str, list[tuple[list[str], MetricValue]]] = {}
+    measured: dict[str, list[tuple[tuple[str, str], MetricValue]]] = {}
     for pair in itertools.combinations(sorted(frequent), 2):
-        names = [classes[i] for i in pair]
+        names = (classes[pair[0]], classes[pair[1]])
         if of is not None and of not in names:
             continue
         size = min(n, MOST_OF_A_CLASS, *(len(rows[i]) for i in pair))
         sides = (features[rows[i][:size]] for i in pair)
         for value in compute(*sides, seed=seed, mirror=False):
             measured.setdefault(value.name, []).append((names, value))
-    return {name: _pairs_to_json(pairs) for name, pairs in measured.items()}
+    return {name: _least_apart_first(pairs) for name, pairs in measured.items()}
 
 
-def _part(real: ImageSet | np.ndarray, rows: np.ndarray) -> View | np.ndarray:
+def _part(real: ImageSet | np.ndarray, rows: np.ndarray) -> Selection | np.ndarray:
     rows = np.sort(rows)
     return select(real, rows) if len(real.shape) == 4 else real[rows]
 
 
-def _pairs_to_json(pairs: list[tuple[list[str], MetricValue]]) -> Mapping[str, Any]:
-    farther = -1 if pairs[0][1].better == "higher" else 1
-    pairs = sorted(pairs, key=lambda pair: farther * pair[1].value)
-    listed = [{"classes": names, "value": value.value, "n": value.n} for names, value in pairs]
-    return {**pairs[0][1].to_json(), "pairs": listed}
+def _least_apart_first(
+    pairs: list[tuple[tuple[str, str], MetricValue]],
+) -> tuple[ClassPair, ...]:
+    """Of a metric where more is better, those that are most alike come first too."""
+    pairs = sorted(pairs, key=lambda pair: pair[1].lower_is_better)
+    return tuple(ClassPair(names, value.value, value.n) for names, value in pairs)

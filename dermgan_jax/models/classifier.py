@@ -6,9 +6,8 @@ on the cross entropy, its learning rate reduced on plateaus of the validation lo
 when that no longer falls. Freezing is the engine's own: the one phase moves the net "tail" only.
 """
 
-import functools
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,23 +21,20 @@ from dermgan_jax.augment.classical import Amounts, augment
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.data.pipeline import Feed
-from dermgan_jax.features.extractor import CPU_BATCH
-from dermgan_jax.models import classifier_networks, trunk_features
-from dermgan_jax.models.contract import Aux, Model, Phase, Variables, bind
+from dermgan_jax.models import classifier_networks, prediction, trunk_features
+from dermgan_jax.models.contract import Aux, Classifier, Phase, Variables, bind
 
 AUGMENTATIONS = ("none", "classical")
 WATCHED = "loss"  # the validation metric that plateaus and stopping look at
 
 
-class Classifier(Model):
+class TransferClassifier(Classifier):
     """A frozen trunk and a trained tail; "extra" is what plateaus and stopping remember.
 
     Its values after an evaluation: "best", the least validation loss so far; "waited" and "stale",
     evaluations since it fell, and since it fell or the learning rate was reduced; "scale", of the
     learning rate.
     """
-
-    metric_kind: ClassVar[str] = "classifier_metric"
 
     @staticmethod
     def default_config() -> ConfigDict:
@@ -208,13 +204,13 @@ class Classifier(Model):
         )
 
     @property
-    def views(self) -> tuple[trunk_features.View, ...]:
+    def views(self) -> tuple[trunk_features.AugmentedView, ...]:
         """Of every training image, where activations are kept; empty where they are not."""
         fields = self.config.model
         if fields.augment == "none":
             return (trunk_features.PLAIN,) * fields.views
         numbers = range(fields.views)
-        return tuple(trunk_features.View(self.amounts, n, fields.view_seed) for n in numbers)
+        return tuple(trunk_features.AugmentedView(self.amounts, n, fields.view_seed) for n in numbers)
 
     def init(self, rng: jax.Array) -> Variables:
         """Random variables; those that published ones replace (`pretrained`) are zeros."""
@@ -324,54 +320,18 @@ class Classifier(Model):
         accuracy = jnp.mean((logits.argmax(-1) == labels).astype(jnp.float32))
         return loss, Aux({"accuracy": accuracy}, collections={"tail": changed})
 
+    def inputs(
+        self, variables: Variables, images: ImageSet, title: str = "images"
+    ) -> ImageSet | np.ndarray:
+        """The images or, where a run keeps them, their activations."""
+        if not self.views:
+            return images
+        return trunk_features.activations(self.trunk, variables["trunk"], images, title=title)
 
-def probabilities(fields: Classifier, variables: Variables, images: ImageSet) -> np.ndarray:
-    """Probabilities float32 (N, K) of the classes of images uint8 (N, H, W, C).
-
-    Args:
-      fields: the classifier, configured.
-      variables: of both nets, on any devices.
-      images: read a batch at a time.
-    """
-    return probabilities_of(fields, variables, inputs_of(fields, variables, images))
-
-
-def inputs_of(fields: Classifier, variables: Variables, images: ImageSet, title: str = "images"):
-    """What `probabilities_of` takes: the images or, where a run keeps them, their activations."""
-    if not fields.views:
-        return images
-    return trunk_features.activations(fields.trunk, variables["trunk"], images, title=title)
-
-
-def probabilities_of(
-    fields: Classifier, variables: Variables, inputs: ImageSet | np.ndarray
-) -> np.ndarray:
-    """As `probabilities`, of `inputs_of`. Compiled once per network and size of images."""
-    device = jax.local_devices()[0]
-    size = CPU_BATCH if device.platform == "cpu" and not fields.views else trunk_features.GPU_BATCH
-    needed = ("tail",) if fields.views else ("trunk", "tail")
-    local = jax.device_put(jax.device_get({net: variables[net] for net in needed}), device)
-    if fields.views:
-        run = functools.partial(_from_activations, fields.tail, fields.config.precision)
-    else:
-        run = functools.partial(_from_images, fields.trunk, fields.tail)
-    found = []
-    for first in range(0, len(inputs), size):
-        batch = np.asarray(inputs[first : first + size])
-        filled = np.resize(batch, (size, *batch.shape[1:]))
-        found.append(np.asarray(run(local, filled))[: len(batch)])
-    return np.concatenate(found)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _from_activations(tail, precision, variables, activations):
-    logits = tail.apply(
-        *classifier_networks.at_precision(precision, variables["tail"], activations)
-    )
-    return jax.nn.softmax(logits.astype(jnp.float32))
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _from_images(trunk, tail, variables, images):
-    activations = trunk.apply(variables["trunk"], images.astype(jnp.float32) * (2 / 255) - 1)
-    return _from_activations(tail, trunk.precision, variables, activations)
+    def probabilities(self, variables: Variables, inputs: ImageSet | np.ndarray) -> np.ndarray:
+        if self.views:
+            return prediction.of_activations(
+                self.tail, self.config.precision, variables["tail"], inputs
+            )
+        nets = {net: variables[net] for net in ("trunk", "tail")}
+        return prediction.of_images(self.trunk, self.tail, nets, inputs)

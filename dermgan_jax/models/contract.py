@@ -1,8 +1,11 @@
-"""The contract of a GAN.
+"""The contract of a model.
 
-A GAN is one frozen dataclass of pure methods in one file of this package. The engine
-(`dermgan_jax.train.step`) knows no GAN: it runs the phases, differentiates each with respect to
+A model is one frozen dataclass of pure methods in one file of this package. The engine
+(`dermgan_jax.train.step`) knows no model: it runs the phases, differentiates each with respect to
 that phase's nets only, updates them, and moves the average of the weights.
+
+There are three kinds: a `Sampler` makes images from noise, a `Translator` makes them from images,
+a `Classifier` says what they show. What is measured and reported of a model follows from its kind.
 """
 
 import abc
@@ -12,11 +15,13 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax.data import pipeline
 from dermgan_jax.data.catalogue import Catalogue
+from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.data.records import DataSpec
 
 # net name -> {"params": ..., and further collections such as "batch_stats"}
@@ -26,7 +31,7 @@ Batch = Mapping[str, jax.Array]
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """Where training stands in a GAN's own curriculum.
+    """Where training stands in a model's own curriculum.
 
     Attributes:
       image_size: (height, width) of the batches that this stage consumes. Static.
@@ -59,7 +64,7 @@ class Context(NamedTuple):
       traced: the stage's traced values as float32 scalars.
       images_seen: int32 scalar, real images shown before this iteration.
       handoff: what earlier phases of the same iteration passed on.
-      extra: the GAN's own state (image pools, augmentation strength, running means).
+      extra: the model's own state (image pools, augmentation strength, running means).
     """
 
     image_size: tuple[int, int]
@@ -76,7 +81,7 @@ class Aux(NamedTuple):
       metrics: name -> float32 scalar, a mean over the global batch.
       collections: net name -> changed non-parameter collections, for instance batch statistics.
       handoff: values for later phases of the same iteration.
-      extra: the GAN's own state after this phase; None leaves it as it was.
+      extra: the model's own state after this phase; None leaves it as it was.
     """
 
     metrics: Mapping[str, jax.Array]
@@ -122,10 +127,9 @@ def bind(trainable: Variables, frozen: Variables, net: str) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Model(abc.ABC):
-    """A family of GANs, configured. Instances are immutable and their methods pure.
+    """A family of models, configured. Instances are immutable and their methods pure.
 
-    A family extends `Sampler`, which makes images from noise, or `Translator`, which makes them
-    from images.
+    A family extends one of the kinds below.
 
     Attributes:
       config: the whole resolved configuration; a family's own fields are under `config.model`.
@@ -135,6 +139,8 @@ class Model(abc.ABC):
     config: FrozenConfigDict
     data: DataSpec
 
+    # The registered kind: what draws and measures the model in training, and what reports it.
+    kind: ClassVar[str]
     # Nets whose weights are averaged; the averages are what is used and evaluated.
     averaged: ClassVar[tuple[str, ...]] = ()
     # The registered kind of what `eval.metrics` names.
@@ -157,7 +163,7 @@ class Model(abc.ABC):
         """The updates of one iteration, in order."""
 
     def init_extra(self, rng: jax.Array) -> Any:
-        """The GAN's own part of the training state (image pools, augmentation strength)."""
+        """The model's own part of the training state (image pools, augmentation strength)."""
         del rng
         return {}
 
@@ -171,11 +177,11 @@ class Model(abc.ABC):
         return pipeline.open_feed(self.config, catalogue, mesh)
 
     def observe(self, extra: Any, values: Mapping[str, float]) -> Any:
-        """The GAN's own state after an evaluation during training; unchanged unless overridden.
+        """The model's own state after an evaluation during training; unchanged unless overridden.
 
         Args:
           extra: before it.
-          values: metric name -> finite value.
+          values: key of a measurement -> its value, finite.
         """
         del values
         return extra
@@ -212,8 +218,9 @@ class Model(abc.ABC):
 
 @dataclasses.dataclass(frozen=True)
 class Sampler(Model):
-    """A GAN that makes images from noise."""
+    """A model that makes images from noise."""
 
+    kind: ClassVar[str] = "sampler"
     averaged: ClassVar[tuple[str, ...]] = ("g",)
 
     @abc.abstractmethod
@@ -300,8 +307,9 @@ class StyleSampler(Sampler):
 
 @dataclasses.dataclass(frozen=True)
 class Translator(Model):
-    """A GAN that makes images of one domain from images of another."""
+    """A model that makes images of one domain from images of another."""
 
+    kind: ClassVar[str] = "translator"
     directions: ClassVar[tuple[str, ...]] = ("AtoB",)
 
     @abc.abstractmethod
@@ -327,3 +335,32 @@ class Translator(Model):
     def smallest(self) -> int:
         """The shortest side that can be translated, in pixels."""
         return self.multiple
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier(Model):
+    """A model that says which class an image shows."""
+
+    kind: ClassVar[str] = "classifier"
+    metric_kind: ClassVar[str] = "classifier_metric"
+
+    @abc.abstractmethod
+    def inputs(
+        self, variables: Variables, images: ImageSet, title: str = "images"
+    ) -> ImageSet | np.ndarray:
+        """What `probabilities` takes: the images, or what a run keeps of them on disk.
+
+        Args:
+          variables: of every net.
+          images: uint8 (N, H, W, C).
+          title: what the images are, for the bar of what takes long.
+        """
+
+    @abc.abstractmethod
+    def probabilities(self, variables: Variables, inputs: ImageSet | np.ndarray) -> np.ndarray:
+        """Probabilities float32 (N, K) of the classes, as at test time: nothing is random.
+
+        Args:
+          variables: of every net, on any devices.
+          inputs: of `inputs`, N of them, read a batch at a time.
+        """

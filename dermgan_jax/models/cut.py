@@ -94,13 +94,9 @@ class Cut(PatchGanTranslator):
     def phases(self) -> tuple[Phase, ...]:
         return (Phase("d", ("d",), self._d_phase), Phase("g", ("g", "f"), self._g_phase))
 
-    def _iteration_key(self, context) -> jax.Array:
-        """The same in both phases of an iteration."""
-        return jax.random.fold_in(jax.random.key(self.config.seed), context.images_seen)
-
-    def _make(self, generator, images, context) -> tuple[jax.Array, jax.Array]:
+    def _make(self, generator, images, noise_rng) -> tuple[jax.Array, jax.Array]:
         """(results, whether they are flipped)."""
-        flip_key, dropout_key = jax.random.split(self._iteration_key(context))
+        flip_key, dropout_key = jax.random.split(noise_rng)
         flipped = jnp.zeros((), bool)
         if self.config.model.flip_equivariance:
             flipped = jax.random.bernoulli(flip_key)
@@ -109,9 +105,14 @@ class Cut(PatchGanTranslator):
         return made, flipped
 
     def _d_phase(self, trainable, frozen, batch, rng, context):
-        fake, _ = self._make(bind(trainable, frozen, "g"), batch["a"], context)
-        loss, metrics = self.discriminator_loss(bind(trainable, frozen, "d"), batch["b"], fake, rng)
-        return loss, Aux(metrics)
+        """Hands on the key of its fakes, which the generator's phase judges anew."""
+        del context
+        noise_rng, loss_rng = jax.random.split(rng)
+        fake, _ = self._make(bind(trainable, frozen, "g"), batch["a"], noise_rng)
+        loss, metrics = self.discriminator_loss(
+            bind(trainable, frozen, "d"), batch["b"], fake, loss_rng
+        )
+        return loss, Aux(metrics, handoff={"noise_rng": noise_rng})
 
     def _g_phase(self, trainable, frozen, batch, rng, context):
         fields = self.config.model
@@ -119,7 +120,7 @@ class Cut(PatchGanTranslator):
         inputs = batch["a"]
         if fields.identity_nce:
             inputs = jnp.concatenate([inputs, batch["b"]])
-        made, flipped = self._make(generator, inputs, context)
+        made, flipped = self._make(generator, inputs, context.handoff["noise_rng"])
         scores = self.discriminator.apply(bind(trainable, frozen, "d"), made[:num], train=True)
         contrast = self._contrast(
             generator, bind(trainable, frozen, "f"), inputs, made, flipped, rng

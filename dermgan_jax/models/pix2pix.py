@@ -67,27 +67,30 @@ class Pix2Pix(PatchGanTranslator):
     def phases(self) -> tuple[Phase, ...]:
         return (Phase("d", ("d",), self._d_phase), Phase("g", ("g",), self._g_phase))
 
-    def _fake(self, variables, images, context):
-        """(fakes, changed collections), the same in both phases of an iteration."""
-        key = jax.random.fold_in(jax.random.key(self.config.seed), context.images_seen)
+    def _fake(self, variables, images, dropout_rng):
+        """(fakes, changed collections)."""
         return self.generator.apply(
-            variables, images, train=True, rngs={"dropout": key}, mutable=["batch_stats"]
+            variables, images, train=True, rngs={"dropout": dropout_rng}, mutable=["batch_stats"]
         )
 
     def _d_phase(self, trainable, frozen, batch, rng, context):
-        fake, _ = self._fake(bind(trainable, frozen, "g"), batch["a"], context)
+        """Hands on the key of its fakes, which the generator's phase judges anew."""
+        del context
+        dropout_rng, loss_rng = jax.random.split(rng)
+        fake, _ = self._fake(bind(trainable, frozen, "g"), batch["a"], dropout_rng)
         loss, metrics = self.discriminator_loss(
             bind(trainable, frozen, "d"),
             jnp.concatenate([batch["a"], batch["b"]], -1),
             jnp.concatenate([batch["a"], fake], -1),
-            rng,
+            loss_rng,
         )
-        return loss, Aux(metrics)
+        return loss, Aux(metrics, handoff={"dropout_rng": dropout_rng})
 
     def _g_phase(self, trainable, frozen, batch, rng, context):
         del rng
         fields = self.config.model
-        fake, changed = self._fake(bind(trainable, frozen, "g"), batch["a"], context)
+        dropout_rng = context.handoff["dropout_rng"]
+        fake, changed = self._fake(bind(trainable, frozen, "g"), batch["a"], dropout_rng)
         scores = self.discriminator.apply(
             bind(trainable, frozen, "d"), jnp.concatenate([batch["a"], fake], -1), train=True
         )

@@ -1,4 +1,4 @@
-"""Drawing from any GAN: image i of a seed is the same whatever is drawn around it."""
+"""Drawing from any sampler: image i of a seed is the same whatever is drawn around it."""
 
 import functools
 from collections.abc import Callable
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dermgan_jax.models import keys
 from dermgan_jax.models.contract import Sampler, Stage, StyleSampler, Variables
 
 BATCH = 32
@@ -14,10 +15,9 @@ NOISES = ("const", "none", "random")
 
 
 @functools.partial(jax.jit, static_argnames=("model", "num"))
-def _latents(model: Sampler, seed: jax.Array, first: jax.Array, num: int) -> jax.Array:
-    key = jax.random.key(seed)
-    keys = jax.vmap(functools.partial(jax.random.fold_in, key))(first + jnp.arange(num))
-    return jax.vmap(lambda rng: model.latents(rng, 1)[0])(keys)
+def _latents(model: Sampler, key: jax.Array, first: jax.Array, num: int) -> jax.Array:
+    own = jax.vmap(functools.partial(jax.random.fold_in, key))(first + jnp.arange(num))
+    return jax.vmap(lambda rng: model.latents(rng, 1)[0])(own)
 
 
 @functools.partial(jax.jit, static_argnames=("model", "image_size", "batch_size"))
@@ -34,25 +34,44 @@ def _styles(model, variables, latents, labels, truncation):
 @functools.partial(jax.jit, static_argnames=("model", "noise"))
 def _synthesize(model, variables, styles, noise, seed, first):
     if noise == "random":
-        noise = jax.random.fold_in(jax.random.key(seed), first)
+        noise = jax.random.fold_in(keys.purpose_key(seed, keys.Purpose.NOISE), first)
     return model.synthesize(variables, styles, noise)
 
 
-def draw_latents(model: Sampler, seed: int, num: int, first: int = 0) -> np.ndarray:
-    """Latents (num, D) float32; row i depends on (seed, first + i) only."""
+def draw_latents(
+    model: Sampler, seed: int, num: int, first: int = 0, *, for_evaluation: bool = False
+) -> np.ndarray:
+    """Latents (num, D) float32; row i depends on (seed, first + i) only.
+
+    Args:
+      model: the family, configured.
+      seed: of the samples.
+      num: how many.
+      first: number of the first.
+      for_evaluation: those that a run of this seed is measured by, which are others.
+    """
+    seed = np.uint32(seed)
+    key = keys.purpose_key(seed, keys.Purpose.EVALUATION)
+    key = key if for_evaluation else keys.samples_key(seed)
     rows = [
-        np.asarray(_latents(model, np.uint32(seed), np.int32(start), BATCH))
+        np.asarray(_latents(model, key, np.int32(start), BATCH))
         for start in range(first, first + num, BATCH)
     ]
     return np.concatenate(rows)[:num]
 
 
-def draw_labels(model: Sampler, seed: int, num: int) -> np.ndarray:
-    """Labels int32 (num,) with the class frequencies of the training data; zeros if unlabelled."""
+def draw_labels(
+    model: Sampler, seed: int, num: int, *, for_evaluation: bool = False
+) -> np.ndarray:
+    """Labels int32 (num,) with the class frequencies of the training data; zeros if unlabelled.
+
+    Arguments as of `draw_latents`.
+    """
     counts = np.asarray(model.data.class_counts, np.float64)
     if not counts.size:
         return np.zeros(num, np.int32)
-    generator = np.random.default_rng(seed)
+    purpose = (int(keys.Purpose.EVALUATION),) if for_evaluation else ()
+    generator = np.random.default_rng((seed, *purpose))
     return generator.choice(len(counts), num, p=counts / counts.sum()).astype(np.int32)
 
 

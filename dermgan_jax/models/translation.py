@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
+from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.models.contract import Translator, Variables
 
@@ -15,7 +16,7 @@ BATCH = 16
 @functools.partial(jax.jit, static_argnames=("model", "direction"))
 def _translate(model: Translator, variables: Variables, images: jax.Array, direction: str):
     if images.dtype == np.uint8:
-        images = images.astype(np.float32) * (2 / 255) - 1
+        images = to_signed(images)
     return model.translate(variables, images, direction)
 
 

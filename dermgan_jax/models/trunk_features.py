@@ -10,9 +10,8 @@ import collections
 import dataclasses
 import functools
 import hashlib
-import os
+import pathlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -21,11 +20,13 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from ml_collections import FrozenConfigDict
 
+from dermgan_jax import files
 from dermgan_jax.augment.classical import Amounts, augment_each
 from dermgan_jax.cache import cache_dir
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.image_sets import ImageSet, digest, select
 from dermgan_jax.data.pipeline import Feed, to_devices
+from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.data.prepare import prepare
 from dermgan_jax.features.extractor import CPU_BATCH, IN_FLIGHT
 from dermgan_jax.models.classifier_networks import Trunk
@@ -36,7 +37,7 @@ VERSION = 1  # of the arithmetic that files hold; a new one means new files
 
 
 @dataclasses.dataclass(frozen=True)
-class View:
+class AugmentedView:
     """One augmented look at every image of a set. Hashable.
 
     Attributes:
@@ -50,14 +51,14 @@ class View:
     seed: int = 0
 
 
-PLAIN = View()
+PLAIN = AugmentedView()
 
 
 def activations(
     trunk: Trunk,
     variables: Mapping[str, Any],
     images: ImageSet,
-    view: View = PLAIN,
+    view: AugmentedView = PLAIN,
     title: str = "images",
 ) -> np.ndarray:
     """What the trunk gives out of images uint8 (N, H, W, C): float16 (N, …), memory-mapped.
@@ -74,13 +75,8 @@ def activations(
     """
     path = _place(trunk, variables, images, view)
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-        try:
-            _compute(trunk, variables, images, view, title, unfinished)
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        compute = functools.partial(_compute, trunk, variables, images, view, title)
+        files.write_once(path, compute)
     return np.load(path, mmap_mode="r")
 
 
@@ -93,7 +89,7 @@ def weights_digest(variables: Mapping[str, Any]) -> str:
     return found.hexdigest()
 
 
-def _place(trunk: Trunk, variables: Mapping[str, Any], images: ImageSet, view: View) -> Path:
+def _place(trunk: Trunk, variables: Mapping[str, Any], images: ImageSet, view: AugmentedView) -> pathlib.Path:
     facts = (VERSION, trunk, weights_digest(variables), digest(images), view)
     name = hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
     return cache_dir() / "trunk_features" / f"{trunk.name}-{name}.npy"
@@ -103,9 +99,9 @@ def _compute(
     trunk: Trunk,
     variables: Mapping[str, Any],
     images: ImageSet,
-    view: View,
+    view: AugmentedView,
     title: str,
-    path: Path,
+    path: pathlib.Path,
 ) -> None:
     device = jax.local_devices()[0]
     size = CPU_BATCH if device.platform == "cpu" else GPU_BATCH
@@ -134,7 +130,7 @@ def _compute(
 
 @functools.partial(jax.jit, static_argnames=("trunk", "amounts"))
 def _forward(trunk, amounts, variables, images, key, first):
-    images = images.astype(jnp.float32) * (2 / 255) - 1
+    images = to_signed(images)
     if amounts is not None:
         numbers = first + jnp.arange(len(images))
         keys = jax.vmap(functools.partial(jax.random.fold_in, key))(numbers)
@@ -164,7 +160,7 @@ class TrunkFeed(Feed):
         mesh: Mesh,
         trunk: Trunk,
         variables: Mapping[str, Any],
-        views: tuple[View, ...],
+        views: tuple[AugmentedView, ...],
     ):
         super().__init__(config, catalogue, mesh)
         self.views = views

@@ -1,51 +1,84 @@
 """Checkpoints: Orbax, asynchronous and atomic, carrying the configuration and the split they fit.
 
 A checkpoint is a folder `checkpoints/<step>` that appears only once it is complete; what a killed
-process leaves behind is a temporary folder that the next run removes.
+process leaves behind is a temporary folder that the next run removes. Which one is best follows
+from the evaluations in metrics.jsonl, so that it may be asked by another value than before.
 """
 
-import operator
-from collections.abc import Mapping
-from pathlib import Path
+import dataclasses
+import math
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 from ml_collections import FrozenConfigDict
-from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, LatestN
 
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+from dermgan_jax.metrics.measurement import Measurement
+from dermgan_jax.runs.metrics_log import evaluated, read_rows
 from dermgan_jax.runs.state import TrainState
+from dermgan_jax.runs.workdir import WorkDir
 
-# What Orbax and TensorStore raise for files that cannot be read or written.
-STORAGE_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError)
+# How TensorStore's own errors begin, which are ValueErrors: the status, such as NOT_FOUND.
+_STATUS = re.compile(r"(^|[\s:\[])(NOT_FOUND|RESOURCE_EXHAUSTED|DATA_LOSS|FAILED_PRECONDITION|"
+                     r"PERMISSION_DENIED|UNAVAILABLE|OUT_OF_RANGE|INVALID_ARGUMENT|ABORTED|"
+                     r"DEADLINE_EXCEEDED|INTERNAL|UNKNOWN|CANCELLED): ")
+
+
+@dataclasses.dataclass
+class BestEvaluated:
+    """An Orbax policy that keeps the checkpoints whose evaluation was best.
+
+    Attributes:
+      scores: step -> value, less being better; not finite where there is none.
+      num: how many are kept.
+    """
+
+    scores: Mapping[int, float]
+    num: int
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
+        """Of each checkpoint, whether it is one of the best."""
+        del context
+        steps = [info.step for info in checkpoints]
+        best = set(self.best(steps)[: self.num])
+        return [step in best for step in steps]
+
+    def best(self, steps: Sequence[int]) -> list[int]:
+        """Those that were evaluated, best first; of equal ones the later first."""
+        known = [step for step in steps if math.isfinite(self.scores.get(step, math.inf))]
+        return sorted(known, key=lambda step: (self.scores[step], -step))
 
 
 class Checkpoints:
     """The checkpoints of one work directory. A context manager: leaving it waits for the last save.
 
     Args:
-      folder: `checkpoints/` of the work directory.
+      workdir: the work directory.
       config: the run's configuration; its "checkpoint" group says what is kept.
+      best_metric: key of the measurement that says which checkpoint is best.
       read_only: never writes or deletes.
     """
 
-    def __init__(self, folder: Path, config: FrozenConfigDict, read_only: bool = False):
-        self.folder = folder.absolute()
-        value = operator.itemgetter(config.checkpoint.best_metric)
+    def __init__(
+        self, workdir: WorkDir, config: FrozenConfigDict, best_metric: str, read_only: bool = False
+    ):
+        self.folder = files.absolute(workdir.checkpoints)
+        self.best_metric = best_metric
+        self.scores: dict[int, float] = {}
+        for step, measured in evaluated(read_rows(workdir.metrics)).items():
+            self.observe(step, measured)
+        self.policy = BestEvaluated(self.scores, config.checkpoint.keep_best)
         latest = LatestN(config.checkpoint.keep_last)
-        best = BestN(
-            get_metric_fn=value,
-            reverse=True,  # smaller is better
-            n=config.checkpoint.keep_best,
-            keep_checkpoints_without_metrics=False,
-        )
         self.manager = ocp.CheckpointManager(
             self.folder,
             options=ocp.CheckpointManagerOptions(
-                preservation_policy=AnyPreservationPolicy([latest, best]),
-                best_fn=value,  # without it Orbax would not write metrics down
-                best_mode="min",
+                preservation_policy=AnyPreservationPolicy([latest, self.policy]),
                 cleanup_tmp_directories=not read_only,
                 create=not read_only,
                 read_only=read_only,
@@ -59,7 +92,8 @@ class Checkpoints:
     def __exit__(self, exception_type: Any, *_: Any) -> None:
         try:
             self.manager.close()
-        except STORAGE_ERRORS as error:
+        except (OSError, ValueError) as error:
+            _require_storage_fault(error)
             if exception_type is None:
                 raise self._not_saved(error) from error
 
@@ -69,18 +103,20 @@ class Checkpoints:
 
     def best_step(self) -> int | None:
         """The step whose evaluation was best, or None if none was evaluated."""
-        return self.manager.best_step()
+        return next(iter(self.policy.best(self.steps())), None)
 
-    def save(
-        self, state: TrainState, step: int, facts: Mapping[str, Any], metrics: Mapping[str, float]
-    ) -> None:
+    def observe(self, step: int, measured: Mapping[str, Measurement]) -> None:
+        """Takes note of an evaluation, before or after the checkpoint of its step is saved."""
+        if self.best_metric in measured:
+            self.scores[step] = measured[self.best_metric].value.lower_is_better
+
+    def save(self, state: TrainState, step: int, facts: Mapping[str, Any]) -> None:
         """Starts to save; the state may be donated once this returns.
 
         Args:
           state: what to save.
-          step: iterations done.
+          step: iterations done; a checkpoint that is there already stays.
           facts: JSON values: the configuration, the split hash.
-          metrics: evaluation of this very state, or empty.
 
         Raises:
           UserError: if this or the previous save could not be written.
@@ -91,8 +127,9 @@ class Checkpoints:
             state=ocp.args.StandardSave(state), facts=ocp.args.JsonSave(dict(facts))
         )
         try:
-            self.manager.save(step, args=items, metrics=dict(metrics) or None, force=True)
-        except STORAGE_ERRORS as error:
+            self.manager.save(step, args=items, force=True)
+        except (OSError, ValueError) as error:
+            _require_storage_fault(error)
             raise self._not_saved(error) from error
 
     def wait(self) -> None:
@@ -103,7 +140,8 @@ class Checkpoints:
         """
         try:
             self.manager.wait_until_finished()
-        except STORAGE_ERRORS as error:
+        except (OSError, ValueError) as error:
+            _require_storage_fault(error)
             raise self._not_saved(error) from error
 
     def restore(self, like: TrainState, step: int) -> TrainState:
@@ -115,7 +153,7 @@ class Checkpoints:
         args = ocp.args.Composite(state=ocp.args.StandardRestore(like))
         try:
             return self.manager.restore(step, args=args)["state"]
-        except STORAGE_ERRORS as error:
+        except (OSError, ValueError) as error:
             others = [s for s in self.steps() if s != step]
             remedy = (
                 f"Delete that folder to continue from step {max(others)}."
@@ -137,7 +175,7 @@ class Checkpoints:
             return self.manager.restore(
                 step, args=ocp.args.Composite(facts=ocp.args.JsonRestore())
             )["facts"]
-        except STORAGE_ERRORS as error:
+        except (OSError, ValueError) as error:
             raise UserError(
                 f"checkpoint {self.folder / str(step)} cannot be read: {_first_line(error)}\n"
                 "Delete that folder to continue from an earlier one."
@@ -156,6 +194,13 @@ class Checkpoints:
 def abstract(state: TrainState, sharding: jax.sharding.Sharding) -> TrainState:
     """Shapes and types of a state, placed as `sharding` says, for `Checkpoints.restore`."""
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), state)
+
+
+def _require_storage_fault(error: Exception) -> None:
+    """Raises the error as it is unless it is the storage's: then advice about disks would lie."""
+    if isinstance(error, OSError) or _STATUS.search(str(error)):
+        return
+    raise error
 
 
 def _first_line(error: Exception) -> str:

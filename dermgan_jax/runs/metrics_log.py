@@ -1,9 +1,7 @@
-"""Where the numbers and pictures of a run go: metrics.jsonl and TensorBoard events.
-
-metrics.jsonl holds one JSON object per line:
+"""The numbers of a run over time: metrics.jsonl, one JSON object per line.
 
     {"kind": "train", "step", "images", "stage", "traced", "images_per_second", "metrics"}
-    {"kind": "eval", "step", "images", "seconds", "metrics": {name: {"value", "protocol", ...}}}
+    {"kind": "eval", "step", "images", "seconds", "metrics": see `metrics.measurement_json`}
     {"kind": "event", "step", "images", "event", "detail", "time"}
 
 `images` counts real images shown, `seconds` is a duration, `time` is in Unix seconds. JSON knows no
@@ -12,39 +10,47 @@ NaN or infinity; such numbers are written as null.
 
 import json
 import math
-import re
+import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
-from dermgan_jax.runs.workdir import write_atomically
+from dermgan_jax.files import Path
+from dermgan_jax.metrics import measurement_json
+from dermgan_jax.metrics.measurement import Measurement
+from dermgan_jax.runs.tensorboard import EventsWriter
+from dermgan_jax.runs.workdir import WorkDir
 
-METRICS_FILE = "metrics.jsonl"
-_SHEET_NAME = re.compile(r"kimg_(\d+)\.(\d{3})_(.+)\.png")
+UPLOADED = 60.0  # seconds between two uploads of training rows to a bucket, which cannot append
 
-
-def sample_sheet_name(images_seen: int, stage: str) -> str:
-    """File name of a sample sheet, such as "kimg_00012.300_16x16.png"; names sort by time."""
-    return f"kimg_{images_seen // 1000:05d}.{images_seen % 1000:03d}_{stage}.png"
-
-
-def parse_sample_sheet_name(name: str) -> tuple[int, str] | None:
-    """The inverse of `sample_sheet_name`: (images seen, stage), or None for any other file."""
-    match = _SHEET_NAME.fullmatch(name)
-    return match and (int(match[1]) * 1000 + int(match[2]), match[3])
+Row = dict[str, Any]
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path) -> list[Row]:
     """The rows of a metrics.jsonl, oldest first; empty if there is no such file.
 
-    A last line that a killed process wrote only in part is left out.
+    "metrics" of an eval row are measurements by key. A last line that a killed process wrote only
+    in part is left out.
 
     Raises:
       UserError: if any other line is not valid JSON.
     """
+    rows = _read_plain(path)
+    for row in rows:
+        if row["kind"] == "eval":
+            row["metrics"] = measurement_json.from_json(row["metrics"])
+    return rows
+
+
+def evaluated(rows: list[Row]) -> dict[int, dict[str, Measurement]]:
+    """Step -> what was measured then; of several evaluations of one step the last counts."""
+    return {row["step"]: row["metrics"] for row in rows if row["kind"] == "eval"}
+
+
+def _read_plain(path: Path) -> list[Row]:
     if not path.is_file():
         return []
     lines = path.read_bytes().splitlines()
@@ -60,15 +66,16 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-class MetricsWriter:
-    """Appends rows to metrics.jsonl, each flushed, and mirrors their numbers to TensorBoard.
+class MetricsLog:
+    """Adds rows to metrics.jsonl and mirrors their numbers to TensorBoard. A context manager.
 
-    A context manager. Opened for a run that continues from `resume_step`, it drops the train and
-    eval rows of later steps, which will be computed anew; events stay, for they did happen.
-    TensorBoard shows the repeated steps twice.
+    Opened for a run that continues from `resume_step`, it drops the train and eval rows of later
+    steps, which will be computed anew; events stay, for they did happen. TensorBoard shows the
+    repeated steps twice. On a disk every row is there at once; in a bucket, whose files cannot
+    grow, at the next `flush`, event or evaluation, or after a minute.
 
     Args:
-      workdir: an existing folder.
+      workdir: an existing one.
       resume_step: iterations the continued state has behind it; 0 for a fresh run.
       active: False makes every method a no-op, for processes other than the first.
 
@@ -76,81 +83,91 @@ class MetricsWriter:
       UserError: if metrics.jsonl is damaged before its last line.
     """
 
-    def __init__(self, workdir: Path, resume_step: int = 0, active: bool = True):
-        self._file = self._tensorboard = None
+    def __init__(self, workdir: WorkDir, resume_step: int = 0, active: bool = True):
+        self._file = self._events = None
+        self._active = active
         if not active:
             return
-        path = workdir / METRICS_FILE
-        kept = [
-            row for row in read_rows(path) if row["kind"] == "event" or row["step"] <= resume_step
-        ]
-        write_atomically(path, "".join(map(_line, kept)))
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 (closed on exit)
-        self._tensorboard = _open_tensorboard(workdir / "tensorboard")
+        self._path = workdir.metrics
+        rows = _read_plain(self._path)
+        kept = [row for row in rows if row["kind"] == "event" or row["step"] <= resume_step]
+        self._lines = [_line(row) for row in kept]
+        self._uploaded = time.monotonic()
+        files.write_text(self._path, "".join(self._lines))
+        if files.is_local(self._path):
+            self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115 (closed on exit)
+        self._events = EventsWriter(workdir.path / "tensorboard")
 
-    def __enter__(self) -> "MetricsWriter":
+    def __enter__(self) -> "MetricsLog":
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if not self._active:
+            return
+        self.flush()
         if self._file:
             self._file.close()
-        if self._tensorboard:
-            self._tensorboard.close()
+        self._events.close()
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Appends one row; see the module's docstring. Array scalars become plain numbers."""
+        """Adds one row; see the module's docstring. Array scalars become plain numbers."""
+        if not self._active:
+            return
+        line = _line(_plain(row))
         if self._file:
-            self._file.write(_line(row))
+            self._file.write(line)
             self._file.flush()
-        if self._tensorboard and (scalars := _scalars(row)):
-            self._tensorboard.write_scalars(row["step"], scalars)
+        else:
+            self._lines.append(line)
+            overdue = time.monotonic() - self._uploaded > UPLOADED
+            if row["kind"] != "train" or overdue:
+                self.flush()
+        self._events.write_scalars(row["step"], _scalars(row))
 
     def write_image(self, name: str, step: int, image: np.ndarray) -> None:
         """Adds an image, uint8 (H, W, 1 or 3), to the TensorBoard events."""
-        if self._tensorboard:
-            self._tensorboard.write_images(step, {name: image[None]})
-            self._tensorboard.flush()
+        if self._active:
+            self._events.write_image(name, step, image)
+
+    def flush(self) -> None:
+        """Makes sure that all rows so far are where the next process will look for them."""
+        if self._active and not self._file:
+            files.write_text(self._path, "".join(self._lines))
+            self._uploaded = time.monotonic()
+            self._events.upload()
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    return json.dumps(_plain(row), ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _plain(value: Any) -> Any:
+def _plain(row: Mapping[str, Any]) -> Row:
+    if row["kind"] == "eval":
+        row = {**row, "metrics": measurement_json.to_json(row["metrics"])}
+    return _plain_value(row)
+
+
+def _plain_value(value: Any) -> Any:
     """`value` as JSON has it: plain containers and numbers, null for NaN and infinities."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_plain_value(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _scalars(row: Mapping[str, Any]) -> dict[str, float]:
-    """What TensorBoard shows of a row, by tag."""
+    """What TensorBoard shows of a row, by tag; it takes finite numbers only."""
+    found: dict[str, float] = {}
     if row["kind"] == "train":
-        traced = {f"schedule/{name}": value for name, value in row["traced"].items()}
-        return {**row["metrics"], **traced, "images_per_second": row["images_per_second"]}
-    if row["kind"] == "eval":
-        return {
-            f"eval/{name}{part}": value
-            for name, metric in row["metrics"].items()
-            for part, value in [
-                ("", metric["value"]),
-                *((f"/{part}", value) for part, value in metric["details"].items()),
-            ]
-        }
-    return {}
-
-
-def _open_tensorboard(folder: Path) -> Any | None:
-    """A clu writer of TensorBoard events, or None where TensorFlow is not installed."""
-    try:
-        import tensorflow as tf
-        from clu import metric_writers
-    except ImportError:
-        print("TensorFlow is not installed: no TensorBoard events, only metrics.jsonl", flush=True)
-        return None
-    tf.config.set_visible_devices([], "GPU")  # the accelerator's memory belongs to JAX
-    return metric_writers.SummaryWriter(str(folder))
+        found = {**row["metrics"], "images_per_second": row["images_per_second"]}
+        found |= {f"schedule/{name}": value for name, value in row["traced"].items()}
+    elif row["kind"] == "eval":
+        for key, one in row["metrics"].items():
+            found[f"eval/{key}"] = one.value.value
+            found |= {f"eval/{key}/{part}": value for part, value in one.value.details.items()}
+            if one.real_against_real is not None:
+                found[f"eval/{key}/real_against_real"] = one.real_against_real.value
+    return {tag: value for tag, value in found.items() if np.isfinite(value)}

@@ -5,19 +5,19 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from clu import parameter_overview
 
-from dermgan_jax import __version__
+from dermgan_jax import __version__, files
 from dermgan_jax import config as config_schema
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Model, Variables
-from dermgan_jax.runs.workdir import WorkDir, write_atomically
+from dermgan_jax.runs.workdir import WorkDir
 
 IMPORTED = "imported"  # in place of the split of networks that were trained elsewhere
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
@@ -94,6 +94,7 @@ def data_card(data: Catalogue) -> dict[str, Any]:
         "num_examples": num_examples,
         "split_hash": data.split_hash,
         "num_groups": len({record.group for record in data.records}),
+        "group_noun": data.dataset.group_noun,
     }
 
 
@@ -128,6 +129,11 @@ def parameters(variables: Variables) -> str:
 
 def write(workdir: WorkDir, data: Catalogue, variables: Variables) -> None:
     """Writes data_card.json, environment.json and parameters.txt."""
-    write_atomically(workdir.path / "data_card.json", json.dumps(data_card(data), indent=2))
-    write_atomically(workdir.path / "environment.json", json.dumps(environment(), indent=2))
-    write_atomically(workdir.path / "parameters.txt", parameters(variables))
+    files.write_text(workdir.data_card, json.dumps(data_card(data), indent=2))
+    write_environment(workdir, variables)
+
+
+def write_environment(workdir: WorkDir, variables: Variables) -> None:
+    """Writes environment.json and parameters.txt."""
+    files.write_text(workdir.environment, json.dumps(environment(), indent=2))
+    files.write_text(workdir.parameters, parameters(variables))

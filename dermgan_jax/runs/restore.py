@@ -1,29 +1,39 @@
-"""A trained GAN as its checkpoint holds it; the data it learned from are not needed."""
+"""A trained model as its checkpoint holds it; the data it learned from are not needed."""
 
 import dataclasses
-from pathlib import Path
+import hashlib
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 from ml_collections import FrozenConfigDict
 
+from dermgan_jax import config as config_schema
 from dermgan_jax import registry
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+from dermgan_jax.metrics.measurement import automatic_best
 from dermgan_jax.models.contract import Model, Stage, Variables
 from dermgan_jax.runs.checkpoint import Checkpoints, abstract
+from dermgan_jax.runs.metrics_log import evaluated, read_rows
 from dermgan_jax.runs.state import init_state
 from dermgan_jax.runs.workdir import WorkDir
+
+LATEST, BEST = "latest", "best"
 
 
 @dataclasses.dataclass(frozen=True)
 class Restored:
-    """A GAN and what it learned.
+    """A model and what it learned.
 
     Attributes:
       model: configured as it was trained.
       variables: of all nets, the averaged ones where there are any.
       stage: where its curriculum stood.
+      step: of the checkpoint.
+      run: identifies the run that it is a checkpoint of, wherever its folder lies.
       classes: names of the classes it learned from.
       untrained: nets that an import left at their initial values.
     """
@@ -31,11 +41,13 @@ class Restored:
     model: Model
     variables: Variables
     stage: Stage
+    step: int
+    run: str
     classes: tuple[str, ...]
     untrained: tuple[str, ...] = ()
 
 
-def restore(workdir: Path, checkpoint: str = "latest") -> Restored:
+def restore(workdir: Path, checkpoint: str = LATEST) -> Restored:
     """Reads a checkpoint.
 
     Args:
@@ -49,13 +61,26 @@ def restore(workdir: Path, checkpoint: str = "latest") -> Restored:
     with _opened(workdir, config) as checkpoints:
         step = _choose(checkpoints, checkpoint)
         facts = checkpoints.facts(step)
-        model = registry.load("model", config.model.name)(config, _spec(facts["data_spec"]))
+        spec = _spec(facts["data_spec"])
+        model = registry.load("model", config.model.name)(config, spec)
         here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         like = abstract(jax.eval_shape(lambda: init_state(model)), here)
         state = checkpoints.restore(like, step)
-    stage = model.stage(int(state.clock.scheduled_at))
-    classes, untrained = tuple(facts["classes"]), tuple(facts.get("untrained", ()))
-    return Restored(model, state.averaged, stage, classes, untrained)
+    return Restored(
+        model=model,
+        variables=state.averaged,
+        stage=model.stage(int(state.clock.scheduled_at)),
+        step=step,
+        run=run_id(config, facts),
+        classes=tuple(facts["classes"]),
+        untrained=tuple(facts.get("untrained", ())),
+    )
+
+
+def run_id(config: FrozenConfigDict, facts: Mapping[str, Any]) -> str:
+    """Twelve digits that runs of equal configuration and split share, and no others."""
+    told = json.dumps([config_schema.computed_fields(config), facts["split_hash"]], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def latest_facts(workdir: Path) -> tuple[int, dict[str, Any]]:
@@ -65,19 +90,27 @@ def latest_facts(workdir: Path) -> tuple[int, dict[str, Any]]:
       UserError: if there is no checkpoint, or it cannot be read.
     """
     with _opened(workdir, WorkDir(workdir).read_config()) as checkpoints:
-        step = _choose(checkpoints, "latest")
+        step = _choose(checkpoints, LATEST)
         return step, checkpoints.facts(step)
 
 
 def _opened(workdir: Path, config: FrozenConfigDict) -> Checkpoints:
-    folder = WorkDir(workdir).checkpoints
-    if not folder.is_dir():
+    folder = WorkDir(workdir)
+    if not folder.checkpoints.is_dir():
         raise UserError(f"{workdir} has no checkpoint yet: train it first")
-    return Checkpoints(folder, config, read_only=True)
+    best_metric = config.checkpoint.best_metric or _automatic_best(folder)
+    return Checkpoints(folder, config, best_metric, read_only=True)
+
+
+def _automatic_best(workdir: WorkDir) -> str:
+    """As training chose it, from what it measured."""
+    evaluations = evaluated(read_rows(workdir.metrics))
+    first = next(iter(evaluations.values()), {})
+    return automatic_best([one.published for one in first.values()])
 
 
 def _spec(fields: dict[str, Any]) -> DataSpec:
-    """Lists, which JSON makes of tuples, become tuples again: a GAN is hashable."""
+    """Lists, which JSON makes of tuples, become tuples again: a model is hashable."""
     return DataSpec(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
 
@@ -85,14 +118,14 @@ def _choose(checkpoints: Checkpoints, name: str) -> int:
     steps = checkpoints.steps()
     if not steps:
         raise UserError(f"no checkpoint in {checkpoints.folder} yet: train it first")
-    if name == "latest":
+    if name == LATEST:
         return steps[-1]
-    if name == "best":
+    if name == BEST:
         best = checkpoints.best_step()
         if best is None:
-            raise UserError(f"no checkpoint in {checkpoints.folder} was evaluated: use latest")
+            raise UserError(f"no checkpoint in {checkpoints.folder} was evaluated: use {LATEST}")
         return best
     if name.isdigit() and int(name) in steps:
         return int(name)
     known = ", ".join(map(str, steps))
-    raise UserError(f"no checkpoint {name!r}; there are latest, best, {known}")
+    raise UserError(f"no checkpoint {name!r}; there are {LATEST}, {BEST}, {known}")

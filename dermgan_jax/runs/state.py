@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dermgan_jax.models import keys
 from dermgan_jax.models.contract import Model, Variables
 
 
@@ -40,7 +41,7 @@ class TrainState:
       variables: the nets as trained.
       opt_state: net name -> optimiser state.
       ema: net name -> averaged variables, for the nets in `Model.averaged`.
-      extra: the GAN's own state.
+      extra: the model's own state.
     """
 
     clock: Clock
@@ -80,7 +81,8 @@ def init_state(model: Model, seed: jax.Array | None = None) -> TrainState:
       seed: uint32 scalar, `config.seed` by default; traced, one compiled program serves all seeds.
     """
     seed = model.config.seed if seed is None else seed
-    nets_rng, extra_rng = jax.random.split(jax.random.key(seed))
+    key = keys.purpose_key(seed, keys.Purpose.INITIALISATION)
+    nets_rng, extra_rng = jax.random.split(key)
     variables = model.init(nets_rng)
     return TrainState(
         clock=Clock(*jnp.zeros((3,), jnp.int32)),

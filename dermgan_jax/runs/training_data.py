@@ -4,7 +4,6 @@ Test images are for judging what is made with synthetic images; nothing here can
 """
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
@@ -12,12 +11,12 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from dermgan_jax.data.catalogue import Catalogue, catalogue
 from dermgan_jax.data.image_sets import ImageSet, select
 from dermgan_jax.data.prepare import at_full_size, prepare
+from dermgan_jax.data.splits import TRAIN, VAL
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.runs import provenance
 from dermgan_jax.runs.restore import latest_facts
 from dermgan_jax.runs.workdir import WorkDir
-
-TRAIN, VAL = "train", "val"
 
 
 @dataclasses.dataclass(frozen=True)

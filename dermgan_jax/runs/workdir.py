@@ -1,22 +1,20 @@
-"""The work directory: everything about one run lies in one folder.
+"""The work directory: everything about one run lies in one folder, on a disk or in a bucket.
 
 config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  report.html
 data_card.json  environment.json  parameters.txt
 """
 
-import contextlib
 import dataclasses
-import fcntl
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TextIO
+import re
 
-import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import config as config_schema
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+
+_SHEET_NAME = re.compile(r"kimg_(\d+)\.(\d{3})_(.+)\.png")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +32,33 @@ class WorkDir:
         return self.path / "checkpoints"
 
     @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
     def samples(self) -> Path:
         return self.path / "samples"
+
+    @property
+    def data_card(self) -> Path:
+        return self.path / "data_card.json"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def parameters(self) -> Path:
+        return self.path / "parameters.txt"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder is a work directory."""
+        return self.config.is_file()
 
     def read_config(self) -> FrozenConfigDict:
         """The configuration that the run was started with.
@@ -43,20 +66,28 @@ class WorkDir:
         Raises:
           UserError: if the folder is not a work directory.
         """
-        if not self.config.is_file():
+        self.require()
+        return config_schema.from_json(self.config.read_text())
+
+    def require(self) -> None:
+        """Checks that the folder is a work directory.
+
+        Raises:
+          UserError: if it is not.
+        """
+        if not self.exists:
             raise UserError(
                 f"{self.path} is not a work directory: it has no config.json. "
                 "Start one with --config=configs/NAME.py --workdir=…"
             )
-        return config_schema.from_json(self.config.read_text())
 
     def adopt(self, config: FrozenConfigDict) -> None:
         """Makes the folder the work directory of `config`, or finds that it already is.
 
         Raises:
-          UserError: if the folder holds a run of another configuration.
+          UserError: if the folder holds a run of another configuration, or cannot be written.
         """
-        if self.config.is_file():
+        if self.exists:
             differences = config_schema.differences(self.read_config(), config)
             if differences:
                 raise UserError(
@@ -64,49 +95,20 @@ class WorkDir:
                     + "\n".join(f"  {line}" for line in differences)
                     + "\nUse another --workdir, or leave --config out to continue that run as it is"
                 )
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.config, config_schema.to_json(config))
-
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Holds the folder for this process. The lock goes with the process, however it ends.
-
-        Raises:
-          UserError: if another process holds it, or it cannot be written.
-        """
-        with self._open_lock() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                file.seek(0)
-                raise UserError(
-                    f"another run (process {file.read().strip() or 'unknown'}) is using "
-                    f"{self.path}: wait for it, stop it, or use another --workdir"
-                ) from error
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
-            yield
-
-    def _open_lock(self) -> TextIO:
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            return open(self.path / ".lock", "a+")
+            files.write_text(self.config, config_schema.to_json(config))
         except OSError as error:
             raise UserError(
-                f"{self.path} cannot be used as a work directory: {error.strerror}"
+                f"{self.path} cannot be used as a work directory: {error.strerror or error}"
             ) from error
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a text file so that a reader sees the old or the new content, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+def sample_sheet_name(images_seen: int, stage: str) -> str:
+    """File name of a sample sheet, such as "kimg_00012.300_16x16.png"; names sort by time."""
+    return f"kimg_{images_seen // 1000:05d}.{images_seen % 1000:03d}_{stage}.png"
 
 
-def write_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Writes an .npz as `write_atomically` writes text."""
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    np.savez(temporary, **arrays)
-    os.replace(temporary, path)
+def parse_sample_sheet_name(name: str) -> tuple[int, str] | None:
+    """The inverse of `sample_sheet_name`: (images seen, stage), or None for any other file."""
+    match = _SHEET_NAME.fullmatch(name)
+    return match and (int(match[1]) * 1000 + int(match[2]), match[3])

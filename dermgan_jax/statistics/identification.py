@@ -16,7 +16,7 @@ from dermgan_jax.statistics import intervals
 THRESHOLD = 0.98
 
 
-def judge(
+def identification(
     probabilities: np.ndarray,
     labels: np.ndarray,
     classes: Sequence[str],
@@ -41,12 +41,12 @@ def judge(
     """
     if len(labels) == 0 or probabilities.shape != (len(labels), len(classes)):
         raise UserError(
-            f"judge: probabilities {probabilities.shape}, {len(labels)} labels and {len(classes)} "
+            f"identification: probabilities {probabilities.shape}, {len(labels)} labels and {len(classes)} "
             "classes do not fit; give one row per image, one column per class, and an image or more"
         )
     if labels.min() < 0 or labels.max() >= len(classes):
         raise UserError(
-            f"judge: labels from {labels.min()} to {labels.max()}, but the classes are 0 to "
+            f"identification: labels from {labels.min()} to {labels.max()}, but the classes are 0 to "
             f"{len(classes) - 1}; judge only images of a known or intended class"
         )
     intended = probabilities[np.arange(len(labels)), labels]

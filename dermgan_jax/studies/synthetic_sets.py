@@ -10,7 +10,8 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax.config import computed_fields
 from dermgan_jax.data.catalogue import Catalogue
-from dermgan_jax.data.image_files import to_uint8, write_pngs
+from dermgan_jax.data.image_files import write_pngs
+from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs import provenance

@@ -1,19 +1,23 @@
 """A walk through the latent space: neighbouring latents make similar images, none is a copy."""
 
+import pathlib
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from dermgan_jax.data.image_files import grid, save_image, to_uint8, write_pngs
+from dermgan_jax.data.image_files import grid, save_image, write_pngs
+from dermgan_jax.data.pixel_range import to_uint8
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import StyleSampler
-from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
 SPACES = ("z", "w")
 FRAMES_PER_SECOND = 12
@@ -63,12 +67,9 @@ def walk_styles(anchors: np.ndarray, steps: int) -> np.ndarray:
 def interpolate(
     workdir: Path,
     out: Path,
-    num: int = 6,
-    seed: int = 0,
+    num: int,
+    drawing: Drawing,
     space: str = "z",
-    label: str | None = None,
-    checkpoint: str = "latest",
-    truncation: float = 1.0,
     steps: int = STEPS,
 ) -> list[Path]:
     """Writes a closed walk: OUT/strip.png, OUT/walk.gif and, with ffmpeg, OUT/walk.mp4.
@@ -76,12 +77,9 @@ def interpolate(
     Args:
       workdir: the run.
       out: a folder.
-      num: anchors, drawn with `seed`; the walk returns to the first.
-      seed: of the anchors.
+      num: anchors; the walk returns to the first.
+      drawing: of the anchors; without a label, the walk is in the class of the first.
       space: "z", along arcs between latents, or "w", straight between styles.
-      label: class name, for conditional models; one class throughout.
-      checkpoint: "latest", "best" or a step.
-      truncation: as for generating.
       steps: frames from one anchor to the next.
 
     Returns:
@@ -94,21 +92,23 @@ def interpolate(
         raise UserError(f"--num is {num}: a walk needs at least two anchors")
     if space not in SPACES:
         raise UserError(f"--space is {space!r}; expected z or w")
-    generator = Generator(workdir, checkpoint, truncation)
-    model, variables = generator.model, generator.variables
-    latents, labels = generator.draw(num, seed, label)
-    labels = np.full(num * steps, labels[0], np.int32)
+    sampler = TrainedSampler(workdir, drawing)
+    model, variables = sampler.model, sampler.variables
+    latents = sampler.latents(num)
+    labels = np.full(num * steps, sampler.labels(num)[0], np.int32)
     if space == "w":
         if not isinstance(model, StyleSampler):
             raise UserError(
                 f"{workdir} holds a {model.config.model.name}, which has no styles: walk in "
                 "--space=z"
             )
-        anchors = sampling.styles(model, variables, latents, labels[:num], truncation)
+        anchors = sampling.styles(
+            model, variables, latents, labels[:num], drawing.truncation
+        )
         images = sampling.synthesize(model, variables, walk_styles(anchors, steps))
     else:
         walk = walk_latents(latents, steps)
-        images = np.concatenate(list(generator.batches(walk, labels)))
+        images = np.concatenate(list(sampler.batches(walk, labels)))
     return write_walk(to_uint8(images), out, steps)
 
 
@@ -117,17 +117,18 @@ def write_walk(frames: np.ndarray, out: Path, steps: int) -> list[Path]:
 
     The strip has a row from each anchor to the next, with `steps` images.
     """
-    out.mkdir(parents=True, exist_ok=True)
     paths = [out / "strip.png", out / "walk.gif"]
     save_image(grid(frames, len(frames) // steps, steps), paths[0])
     pictures = [Image.fromarray(frame.squeeze()) for frame in frames]
-    pictures[0].save(
-        paths[1],
-        save_all=True,
-        append_images=pictures[1:],
-        duration=round(1000 / FRAMES_PER_SECOND),
-        loop=0,
-    )
+    with files.replacing(paths[1]) as file:
+        pictures[0].save(
+            file,
+            format="GIF",
+            save_all=True,
+            append_images=pictures[1:],
+            duration=round(1000 / FRAMES_PER_SECOND),
+            loop=0,
+        )
     if ffmpeg := shutil.which("ffmpeg"):
         paths.append(_write_mp4(ffmpeg, frames, out / "walk.mp4"))
     print(f"synthetic images in {', '.join(map(str, paths))}")
@@ -136,12 +137,14 @@ def write_walk(frames: np.ndarray, out: Path, steps: int) -> list[Path]:
 
 def _write_mp4(ffmpeg: str, frames: Sequence[np.ndarray], path: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
-        write_pngs(np.asarray(frames), Path(folder))
+        write_pngs(np.asarray(frames), pathlib.Path(folder))
+        made = pathlib.Path(folder) / path.name
         # H.264 in a form that every player reads, whose sides have to be even.
         encode = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"]
         source = ["-framerate", str(FRAMES_PER_SECOND), "-i", f"{folder}/%06d.png"]
-        command = [ffmpeg, "-y", "-loglevel", "error", *source, *encode, str(path)]
+        command = [ffmpeg, "-y", "-loglevel", "error", *source, *encode, str(made)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise UserError(f"ffmpeg could not write {path}: {done.stderr.strip()}")
+        if done.returncode:
+            raise UserError(f"ffmpeg could not write {path}: {done.stderr.strip()}")
+        files.copy(made, path)
     return path

@@ -7,25 +7,30 @@ without styles is projected in its latent space, from a latent of seed 0.
 """
 
 import csv
+import io
 import functools
 import math
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dermgan_jax.data.pixel_range import to_signed
+from dermgan_jax import files
 from dermgan_jax.data import decode
-from dermgan_jax.data.image_files import grid, save_image, to_uint8, write_npz
+from dermgan_jax.data.image_files import grid, save_image, write_npz
+from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.data.image_sets import open_images
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import lpips_net
+from dermgan_jax.files import Path
 from dermgan_jax.metrics import lpips
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import Sampler, Stage, StyleSampler, Variables
 from dermgan_jax.progress_bar import progress_bar
-from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
 LEARNING_RATE = 0.1
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # parts of the steps
@@ -43,20 +48,16 @@ class Projector:
     """Finds latents of images.
 
     Args:
-      generator: a trained generator.
+      sampler: a trained model; of a conditional one, with a class, or the first one drawn.
       lpips_weights: folder of the weights of LPIPS (AlexNet), looked into first.
-      label: class name, for conditional models.
 
     Raises:
-      UserError: if the weights are not found, there is no such class, or the model's images are
-        too small for LPIPS.
+      UserError: if the weights are not found, or the model's images are too small for LPIPS.
     """
 
-    def __init__(
-        self, generator: Generator, lpips_weights: Path | None = None, label: str | None = None
-    ):
-        self.generator = generator
-        self.model: Sampler = generator.model
+    def __init__(self, sampler: TrainedSampler, lpips_weights: Path | None = None):
+        self.sampler = sampler
+        self.model: Sampler = sampler.model
         smallest = lpips_net.TRUNKS["alex"].smallest_side
         if min(self.model.data.height, self.model.data.width) < smallest:
             raise UserError(
@@ -64,12 +65,12 @@ class Projector:
                 f"pixels; LPIPS needs sides of at least {smallest}"
             )
         self.params = jax.device_put(lpips_net.load("alex", lpips_weights))
-        self.labels = generator.draw_labels(1, 0, label)
+        self.labels = sampler.labels(1)
         self.start, self.spread = self._start()
 
     def _start(self) -> tuple[np.ndarray, float]:
         """Where every search starts, (1, D), and how far latents spread around it."""
-        model, variables = self.model, self.generator.variables
+        model, variables = self.model, self.sampler.variables
         if not isinstance(model, StyleSampler):
             return sampling.draw_latents(model, 0, 1), 1.0
         latents = sampling.draw_latents(model, 0, SPREAD_OF)
@@ -89,11 +90,11 @@ class Projector:
           The latent z, or the style w of all layers, (D,); its image float32 (H, W, C); and the
           LPIPS distance between the two.
         """
-        stage = self.generator.stage
+        stage = self.sampler.stage
         traced = {name: np.float32(value) for name, value in stage.traced.items()}
         latent = jnp.asarray(self.start)
         moments = optax.scale_by_adam(b1=0.9, b2=0.999).init(latent)
-        arguments = (self.generator.variables, self.params, traced, jnp.asarray(target)[None])
+        arguments = (self.sampler.variables, self.params, traced, jnp.asarray(target)[None])
         for step in range(steps):
             part = step / steps
             fade = max(0.0, 1.0 - part / NOISE_PART) ** 2
@@ -104,7 +105,7 @@ class Projector:
                 np.float32(LEARNING_RATE * learning_rate(part)),
             )
         image = _image(
-            *(self.model, stage.image_size, self.generator.variables, traced, self.labels, latent)
+            *(self.model, stage.image_size, self.sampler.variables, traced, self.labels, latent)
         )
         distance = lpips.per_image("alex", self.params, image, arguments[-1])
         return np.asarray(latent[0]), np.asarray(image[0]), float(distance[0])
@@ -159,9 +160,8 @@ def project(
     workdir: Path,
     source: Path,
     out: Path,
+    drawing: Drawing,
     steps: int = 300,
-    label: str | None = None,
-    checkpoint: str = "latest",
     weights: Path | None = None,
 ) -> None:
     """Writes each image's nearest one: OUT/sheet.png, latents.npz, distances.csv.
@@ -174,9 +174,8 @@ def project(
       workdir: the run.
       source: an image, a folder or an .npz; files of other sizes are fitted as training data are.
       out: a folder.
+      drawing: which checkpoint and, of conditional models, which class.
       steps: of Adam for each image.
-      label: class name, for conditional models.
-      checkpoint: "latest", "best" or a step.
       weights: folder of pretrained weights, looked into first.
 
     Raises:
@@ -184,23 +183,23 @@ def project(
     """
     if steps < 1:
         raise UserError(f"--steps is {steps}: at least 1")
-    generator = Generator(workdir, checkpoint)
-    names, images = _targets(source, generator.model)
-    projector = Projector(generator, weights, label)
+    sampler = TrainedSampler(workdir, drawing)
+    names, images = _targets(source, sampler.model)
+    projector = Projector(sampler, weights)
     found = []
     with progress_bar(len(images), "projecting") as bar:
         for image in images:
-            found.append(projector.project(image.astype(np.float32) / 127.5 - 1, steps))
+            found.append(projector.project(to_signed(image), steps))
             bar.update(1)
     latents, made, distances = zip(*found, strict=True)
-    out.mkdir(parents=True, exist_ok=True)
     sheet = np.stack([images, to_uint8(np.stack(made))], axis=1)
     save_image(grid(sheet.reshape(-1, *images.shape[1:]), len(images), 2), out / "sheet.png")
-    key = "w" if isinstance(generator.model, StyleSampler) else "z"
+    key = "w" if isinstance(sampler.model, StyleSampler) else "z"
     write_npz(np.stack(made), out / "latents.npz", **{key: np.stack(latents)})
-    with (out / "distances.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerows([("image", "lpips_alex"), *zip(names, distances, strict=True)])
+    table = io.StringIO()
+    rows = csv.writer(table)
+    rows.writerows([("image", "lpips_alex"), *zip(names, distances, strict=True)])
+    files.write_text(out / "distances.csv", table.getvalue())
     print(f"{len(images)} images projected, LPIPS {np.mean(distances):.4f} on average: {out}")
 
 
@@ -218,7 +217,7 @@ def _targets(source: Path, model: Sampler) -> tuple[list[str], np.ndarray]:
         return [str(i) for i in range(len(images))], images
     paths = [source]
     if source.is_dir():
-        paths = sorted(p for p in source.rglob("*") if p.suffix.lower() in decode.SUFFIXES)
+        paths = files.find_files(source, decode.SUFFIXES)
     if not paths or not paths[0].exists():
         raise UserError(f"{source} holds no images ({', '.join(sorted(decode.SUFFIXES))})")
     crop = model.config.data.fit == "crop"

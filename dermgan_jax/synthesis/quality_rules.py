@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.features.feature_spaces import FeatureSpace
 from dermgan_jax.metrics import precision_recall
 from dermgan_jax.metrics.feature_arrays import check_one
@@ -22,6 +23,7 @@ from dermgan_jax.runs.restore import Restored
 from dermgan_jax.runs.training_data import RealImages, TrainingData
 from dermgan_jax.synthesis import linear_probe
 
+RULES = DISCRIMINATOR, REALISM, CONFIDENCE = ("discriminator", "realism", "confidence")
 BATCH = 32  # images that the discriminator sees together
 ROUNDS = 4  # companies in which it judges each image
 K = 3  # neighbours that a real image's radius reaches to
@@ -67,7 +69,7 @@ def discriminator(restored: Restored, workdir: Path) -> Rule:
                 break  # its company does not matter to an image
         return np.mean(rounds, axis=0)
 
-    return Rule(f"discriminator:{model.config.model.name}", score)
+    return Rule(f"{DISCRIMINATOR}:{model.config.model.name}", score)
 
 
 def _judge(restored: Restored, images: ImageSet, seed: int) -> np.ndarray:
@@ -97,7 +99,7 @@ def _score(
     image_size: tuple[int, int],
 ) -> Array:
     stage = Stage(image_size, len(images), {}, traced)
-    return model.score(variables, images.astype(jnp.float32) / 127.5 - 1, stage)
+    return model.score(variables, to_signed(images), stage)
 
 
 def realism(data: TrainingData, space: FeatureSpace) -> Rule:
@@ -109,7 +111,7 @@ def realism(data: TrainingData, space: FeatureSpace) -> Rule:
         return realism_scores(real, space.features(images, "scored images"))
 
     details = {"num_real": len(real), "inside": "scores of 1 and more lie among the real images"}
-    return Rule(f"realism:k{K}:{space.protocol}", score, details)
+    return Rule(f"{REALISM}:k{K}:{space.protocol}", score, details)
 
 
 def realism_scores(real: np.ndarray, fake: np.ndarray, k: int = K) -> np.ndarray:
@@ -178,7 +180,7 @@ def confidence(data: TrainingData, space: FeatureSpace, classes: Sequence[str]) 
         "validation_loss": probe.loss,
         "validation_balanced_accuracy": _balanced_accuracy(probe.probabilities(val[0]), val[1]),
     }
-    return Rule(f"confidence:linear_probe:{space.protocol}", score, details)
+    return Rule(f"{CONFIDENCE}:linear_probe:{space.protocol}", score, details)
 
 
 def _labelled(real: RealImages, space: FeatureSpace) -> tuple[np.ndarray, np.ndarray]:

@@ -4,15 +4,16 @@ Shows what a trained generator keeps in which layers: shape and place of the les
 ones, colour and texture in the fine ones.
 """
 
-from pathlib import Path
-
 import numpy as np
 
-from dermgan_jax.data.image_files import grid, save_image, to_uint8
+from dermgan_jax.data.image_files import grid, save_image
+from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import StyleSampler
-from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
 
 def mixed(rows: np.ndarray, columns: np.ndarray, crossover: int) -> np.ndarray:
@@ -32,11 +33,8 @@ def mixed(rows: np.ndarray, columns: np.ndarray, crossover: int) -> np.ndarray:
 def mix_styles(
     workdir: Path,
     out: Path,
-    num: int = 6,
-    seed: int = 0,
-    label: str | None = None,
-    checkpoint: str = "latest",
-    truncation: float = 1.0,
+    num: int,
+    drawing: Drawing,
     crossover: int | None = None,
 ) -> None:
     """Writes a sheet: sources on the left and on top, their mixtures between.
@@ -45,21 +43,18 @@ def mix_styles(
       workdir: a run of a model with styles.
       out: the file, such as sheet.png.
       num: sources on either side.
-      seed: of the sources.
-      label: class name, for conditional models.
-      checkpoint: "latest", "best" or a step.
-      truncation: as for generating.
+      drawing: of the sources.
       crossover: layers taken from the left; half of them if not given.
 
     Raises:
       UserError: if the model has no styles or not so many layers.
     """
-    generator = Generator(workdir, checkpoint, truncation)
-    model, variables = generator.model, generator.variables
+    sampler = TrainedSampler(workdir, drawing)
+    model, variables = sampler.model, sampler.variables
     if not isinstance(model, StyleSampler):
         raise UserError(f"{workdir} holds a {model.config.model.name}, which has no styles to mix")
-    latents, labels = generator.draw(2 * num, seed, label)
-    styles = sampling.styles(model, variables, latents, labels, truncation)
+    latents, labels = sampler.latents(2 * num), sampler.labels(2 * num)
+    styles = sampling.styles(model, variables, latents, labels, drawing.truncation)
     layers = styles.shape[1]
     crossover = layers // 2 if crossover is None else crossover
     if not 0 < crossover < layers:
@@ -67,7 +62,7 @@ def mix_styles(
     left, top = styles[:num], styles[num:]
     between = mixed(left, top, crossover).reshape(num * num, *styles.shape[1:])
     images = sampling.synthesize(model, variables, np.concatenate([styles, between]))
-    save_image(_sheet(to_uint8(images), num), out)
+    save_image(_sheet(to_uint8(images), num), out, sampler.made_by.png_text())
     print(f"synthetic images in {out}: the first {crossover} of {layers} layers from the left")
 
 

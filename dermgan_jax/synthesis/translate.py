@@ -1,22 +1,25 @@
 """Translates images of any size with a trained model: a folder to a folder, or .npz to .npz."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
+from dermgan_jax.data.pixel_range import to_signed
+from dermgan_jax import files
 from dermgan_jax.data.decode import SUFFIXES, read_image
-from dermgan_jax.data.image_files import save_image, to_uint8, write_npz
+from dermgan_jax.data.image_files import save_image, write_npz
+from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.data.image_sets import open_floats
 from dermgan_jax.errors import UserError
-from dermgan_jax.interop import original_nets
+from dermgan_jax.files import Path
 from dermgan_jax.models import translation
 from dermgan_jax.models.contract import Translator, Variables
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.restore import Restored, restore
+from dermgan_jax.synthesis import made_by
 
 BATCH = 16  # files read at a time
 LARGEST = 1024  # pixels; longer sides are translated in tiles
@@ -42,18 +45,23 @@ def translate(
       reconstruct: also translate back; in `out`/reconstructed, or under the key `reconstructed`.
 
     Raises:
-      UserError: if the model, the direction or an image is at fault.
+      UserError: if the model, the direction or an image is at fault, or the folder holds images
+        that were made otherwise.
     """
     restored = restore(workdir, checkpoint)
     directions = _directions(restored, workdir, direction, reconstruct)
+    told = made_by.made_by(workdir, restored, direction=direction)
     if source.suffix == ".npz":
         if out.suffix != ".npz":
             raise UserError(f"{source} is an .npz, so --out has to end in .npz too; it is {out}")
         _translate_npz(restored, source, out, directions)
+        made_by.end(out, told)
         return
     if not source.is_dir():
         raise UserError(f"{source} is neither a folder of images nor an .npz file")
-    _translate_folder(restored, source, out, directions)
+    made_by.begin(out, told)
+    _translate_folder(restored, source, out, directions, told.png_text())
+    made_by.end(out, told)
 
 
 def _directions(
@@ -75,9 +83,8 @@ def _directions(
 
 def _require_trained(restored: Restored, workdir: Path, direction: str) -> None:
     for net in {"g", f"g_{direction}"} & set(restored.untrained):
-        original = original_nets.original_name(restored.model.config.model.name, net)
         raise UserError(
-            f"{workdir} was imported without {original}: it cannot translate {direction}"
+            f"{workdir} was imported without the generator {net}: it cannot translate {direction}"
         )
 
 
@@ -93,23 +100,26 @@ def _translate_npz(restored: Restored, source: Path, out: Path, directions: Sequ
 
 
 def _translate_folder(
-    restored: Restored, source: Path, out: Path, directions: Sequence[str]
+    restored: Restored,
+    source: Path,
+    out: Path,
+    directions: Sequence[str],
+    text: Mapping[str, str],
 ) -> None:
+    """Writes every image; PNG files carry a text that says what made them."""
     model = restored.model
-    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = files.find_files(source, SUFFIXES)
     if not paths:
         raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
     folders = (out, out / "reconstructed")
     with progress_bar(len(paths), "translating") as bar:
         for alike in _alike(paths, model.data.channels):
-            images = np.stack([image for _, image in alike]).astype(np.float32) / 127.5 - 1
+            images = to_signed(np.stack([image for _, image in alike]))
             _require_size(model, alike[0][0], images)
             for folder, direction in zip(folders, directions, strict=False):
                 images = any_size(model, restored.variables, images, direction)
                 for (path, _), image in zip(alike, to_uint8(images), strict=True):
-                    target = folder / path.relative_to(source)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    save_image(image, target)
+                    save_image(image, folder / path.relative_to(source), text)
             bar.update(len(alike))
     print(f"{len(paths)} translated images in {out}")
 
@@ -161,10 +171,6 @@ def any_size(
             total[:, *here] += run(filled[:, *here]) * window
             weights[here] += window
     return (total / weights)[:, :height, :width]
-
-
-def _round_up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple
 
 
 def _fill(images: np.ndarray, sides: Sequence[int]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The training loop: one for every GAN.
+"""The training loop: one for every model.
 
 A call dispatches up to `train.steps_per_call` iterations of one stage. Everything else (logging,
 sample sheets, evaluation, checkpoints) happens between calls, when the number of images seen has
@@ -10,41 +10,31 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import jax
-import numpy as np
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax.data import pipeline
+from dermgan_jax import hosts
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.check import cautions, checked_catalogue
-from dermgan_jax.errors import UserError
-from dermgan_jax.evaluation.evaluate import LOWER_BOUND, is_yardstick
-from dermgan_jax.models.contract import Stage
+from dermgan_jax.data.pipeline import Feed
+from dermgan_jax.files import Path
+from dermgan_jax.models.contract import Model, Stage
 from dermgan_jax.runs import provenance
 from dermgan_jax.runs.checkpoint import Checkpoints
-from dermgan_jax.runs.metrics_log import MetricsWriter
+from dermgan_jax.runs.lock import RequireHeld, locked
+from dermgan_jax.runs.metrics_log import MetricsLog
 from dermgan_jax.runs.state import Clock, TrainState
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import schedule, sharding
+from dermgan_jax.train.calls import Calls
+from dermgan_jax.train.evaluator import Evaluator, observed
+from dermgan_jax.train.log import Reports, TrainingLog
 from dermgan_jax.train.preemption import Preemption
 from dermgan_jax.train.progress import Progress
-from dermgan_jax.train.start import (
-    AnySnapshots,
-    build_model,
-    first_state,
-    open_snapshots,
-    require_divisible,
-)
-from dermgan_jax.train.step import (
-    Recipe,
-    StageInputs,
-    compile_moment_reset,
-    compile_steps,
-    tensor_names,
-)
+from dermgan_jax.train.snapshots import best_metric, snapshots_of
+from dermgan_jax.train.start import build_model, first_state, require_divisible
+from dermgan_jax.train.step import Recipe, tensor_names
 
 FINISHED, PREEMPTED = "finished", "preempted"
 
@@ -64,322 +54,198 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
       UserError: if the data, the configuration, the work directory or a checkpoint is at fault, or
         a loss or gradient is no longer finite.
     """
-    data = checked_catalogue(config)
-    model = build_model(config, data)
     mesh = sharding.data_mesh(devices)
-    require_divisible(model, mesh.size)
-    workdir = WorkDir(path)
-    main_process = jax.process_index() == 0
+    data, model = hosts.together(lambda: _matched(config, mesh.size))
+    workdir, first = WorkDir(path), hosts.is_first()
     with contextlib.ExitStack() as stack:
-        if main_process:
-            stack.enter_context(workdir.locked())
-            workdir.adopt(config)
+        require_held = hosts.together(lambda: _taken(workdir, config, stack) if first else None)
         preemption = stack.enter_context(Preemption())
-        checkpoints = stack.enter_context(Checkpoints(workdir.checkpoints, config))
+        checkpoints = stack.enter_context(Checkpoints(workdir, config, best_metric(model, data)))
         recipe = Recipe(model, mesh)
         state, resumed = first_state(recipe, checkpoints, data)
         clock = Clock(*map(int, jax.device_get(state.clock)))
-        if main_process:
-            provenance.write(workdir, data, state.variables)
+        metrics = hosts.together(lambda: _opened_log(workdir, data, state, clock))
+        progress = Progress(schedule.total_images(model), clock.images_seen, active=first)
+        log = TrainingLog(
+            stack.enter_context(metrics),
+            stack.enter_context(progress),
+            checkpoints,
+            tensor_names(recipe, state.variables),
+            clock,
+        )
+        for note in (*cautions(data, config.data), provenance.parameter_counts(state.variables)):
+            progress.note(note)
         loop = Loop(
             recipe=recipe,
             data=data,
             feed=model.open_feed(data, mesh, state.variables),
             checkpoints=checkpoints,
+            evaluator=Evaluator(
+                snapshots_of(model)(model, data, workdir), checkpoints, log, config
+            ),
+            log=log,
+            reports=Reports(log, recipe.repeats, config.train),
             preemption=preemption,
-            writer=stack.enter_context(
-                MetricsWriter(path, resume_step=clock.step, active=main_process)
-            ),
-            progress=stack.enter_context(
-                Progress(
-                    total_images=schedule.total_images(model),
-                    initial_images=clock.images_seen,
-                    active=main_process,
-                )
-            ),
-            snapshots=open_snapshots(model, data, workdir),
+            require_held=require_held,
             state=state,
             clock=clock,
         )
-        for note in (*cautions(data, config.data), provenance.parameter_counts(state.variables)):
-            loop.progress.note(note)
-        if resumed:
-            loop.record("resumed")
-        else:
-            loop.begin()
-        return loop.run()
+        return loop.run(resumed)
+
+
+def _matched(config: FrozenConfigDict, num_devices: int) -> tuple[Catalogue, Model]:
+    """Data that all decode, and a model that fits them and the devices."""
+    data = checked_catalogue(config)
+    model = build_model(config, data)
+    require_divisible(model, num_devices)
+    return data, model
+
+
+def _taken(
+    workdir: WorkDir, config: FrozenConfigDict, stack: contextlib.ExitStack
+) -> RequireHeld:
+    """Locks the work directory, until the stack is left, and makes it that of the configuration."""
+    require_held = stack.enter_context(locked(workdir.path))
+    workdir.adopt(config)
+    return require_held
+
+
+def _opened_log(workdir: WorkDir, data: Catalogue, state: TrainState, clock: Clock) -> MetricsLog:
+    if hosts.is_first():
+        provenance.write(workdir, data, state.variables)
+    return MetricsLog(workdir, clock.step, active=hosts.is_first())
 
 
 @dataclasses.dataclass
 class Loop:
-    """A run in progress."""
+    """A run in progress.
+
+    Attributes:
+      recipe: what is compiled.
+      data: the catalogue that the model learns from.
+      feed: of batches.
+      checkpoints: of the work directory.
+      evaluator: measures and draws.
+      log: rows and display.
+      reports: those of the latest call.
+      preemption: whether to stop.
+      require_held: raises if the work directory was lost to another process; None on others than
+        the first.
+      state: after the latest call.
+      clock: the same on the host.
+    """
 
     recipe: Recipe
     data: Catalogue
-    feed: pipeline.Feed
+    feed: Feed
     checkpoints: Checkpoints
+    evaluator: Evaluator
+    log: TrainingLog
+    reports: Reports
     preemption: Preemption
-    writer: MetricsWriter
-    progress: Progress
-    snapshots: AnySnapshots
+    require_held: RequireHeld | None
     state: TrainState
     clock: Clock
 
-    def __post_init__(self) -> None:
-        self.config = self.recipe.model.config
-        self.end = schedule.total_images(self.recipe.model)
-        self.run_steps = compile_steps(self.recipe)
-        self.reset_moments = compile_moment_reset(self.recipe)
-        self.tensor_names = tensor_names(self.recipe, self.state.variables)
-        self.resident: tuple[Any, dict[str, jax.Array]] = (None, {})
-        self.unread: tuple[Any, ...] | None = None
-        self.unlogged: list[dict[str, float]] = []
-        self.last_log = (time.monotonic(), self.clock)
-        self.last_sheet = self.clock.step
-        self.seconds = {"train": 0.0, "eval": 0.0}
-        self.done = self.recipe.model.done(self.state.extra)
-        self.evaluation_due = False
-        self.last_values: tuple[int, dict[str, float]] = (-1, {})
+    def run(self, resumed: bool) -> str:
+        """Trains to the end or until asked to stop. Returns "finished" or "preempted".
 
-    def begin(self) -> None:
-        """Draws and measures the untrained generator, which later values are held against."""
-        stage = self.recipe.model.stage(0)
-        self.record("started")
-        self.draw_sheet(stage)
-        self.evaluate(stage)
-
-    def run(self) -> str:
-        """Trains to the end or until asked to stop. Returns "finished" or "preempted"."""
-        model = self.recipe.model
-        while not self.done:
+        Args:
+          resumed: whether the run goes on from a checkpoint.
+        """
+        model, calls = self.recipe.model, Calls(self.recipe, self.feed)
+        self.evaluator.drawn_at = self.clock.step
+        if resumed:
+            self._event("resumed")
+        else:
+            self._begin()
+        end, due = schedule.total_images(model), False
+        while not model.done(self.state.extra):
             stages, after = schedule.plan_call(model, self.clock, self.recipe.repeats)
             if not stages:
                 break
             before, began = self.clock, time.monotonic()
             with jax.transfer_guard("disallow"):
-                self.call(stages, after)
+                self.state, reports = calls.dispatch(self.state, self.clock, stages)
+                self.clock = after
+                self.reports.add(reports, stages, before)
             upcoming = model.stage(self.clock.scheduled_at)
             if upcoming.moments != stages[-1].moments:
-                self.state = self.reset_moments(self.state)
-            self.seconds["train"] += time.monotonic() - began
-            shown = (before.images_seen, self.clock.images_seen)
-            self.evaluation_due = schedule.crossed(model, *shown, "eval")
-            if self.clock.images_seen < self.end:
-                self.between_calls(before, stages[-1], upcoming)
+                self.state = calls.reset_moments(self.state)
+            self.evaluator.budget.training += time.monotonic() - began
+            due = schedule.crossed(model, before.images_seen, self.clock.images_seen, "eval")
+            if self.clock.images_seen < end:
+                self._between_calls(before, stages[-1], upcoming, due)
             if self.preemption.requested(self.clock.step):
-                return self.finish(PREEMPTED, stages[-1])
-        return self.finish(FINISHED, model.stage(self.clock.scheduled_at))
+                return self._finish(PREEMPTED, stages[-1])
+        return self._finish(FINISHED, model.stage(self.clock.scheduled_at), due)
 
-    def call(self, stages: list[Stage], after: Clock) -> None:
-        """Dispatches the iterations of one call, then reads the reports of the one before."""
-        static, stage = stages[0].static, stages[0]
-        if self.resident[0] != static:
-            self.resident = (static, self.feed.resident(stage.image_size))
-        length = self.config.train.steps_per_call
-        padded = stages + [stages[-1]] * (length - len(stages))
-        batches = self.feed.take(
-            self.clock.images_seen,
-            (length, self.recipe.repeats, stage.batch_size),
-            stage.image_size,
-        )
-        inputs = StageInputs(
-            stack([s.learning_rates for s in padded]),
-            stack([s.traced for s in padded]),
-            np.full(length, self.config.seed, np.uint32),
-        )
-        active = np.arange(length) < len(stages)
-        inputs, active = pipeline.to_devices(
-            (inputs, active), sharding.replicated(self.recipe.mesh)
-        )
-        self.state, reports = self.run_steps(
-            *(self.state, batches, self.resident[1], inputs, active),
-            image_size=stage.image_size,
-            due=self.recipe.due(self.clock.step, length),
-        )
-        unread, self.unread = self.unread, (reports, stages, self.clock)
-        self.clock = after
-        if unread is not None:
-            self.read(*unread)
+    def _begin(self) -> None:
+        """Draws and measures the untrained model, which later values are held against."""
+        stage = self.recipe.model.stage(0)
+        self._event("started")
+        self.evaluator.draw(self.state, self.clock, stage)
+        self.evaluator.measure(self.state, self.clock, stage)
 
-    def read(self, reports: Any, stages: list[Stage], clock: Clock) -> None:
-        """Waits for a call's reports, checks that all is finite, and logs when it is time."""
-        reports = jax.device_get(reports)
-        train = self.config.train
-        for k, stage in enumerate(stages):
-            self.require_finite(reports, k, clock, stage)
-            self.unlogged.append(
-                {
-                    f"{phase}/{name}": float(value[k])
-                    for phase, report in reports.items()
-                    if report.ran[k]
-                    for name, value in report.metrics.items()
-                }
-            )
-            clock = clock.advance(stage.batch_size * self.recipe.repeats, train.schedule_interval)
-            if clock.step % train.log_every_steps == 0:
-                self.log(clock, stage)
-
-    def require_finite(self, reports: Any, k: int, clock: Clock, stage: Stage) -> None:
-        """Raises UserError naming step, phase and tensor if anything in iteration k is not."""
-        for phase, report in reports.items():
-            if not report.nonfinite[k].any():
-                continue
-            tensor = self.tensor_names[phase][int(np.argmax(report.nonfinite[k]))]
-            good = self.checkpoints.steps()
-            self.record("stopped", f"non-finite {tensor} in phase {phase}")
-            raise UserError(
-                f"training stopped at step {clock.step} ({clock.images_seen / 1000:.1f} kimg, "
-                f"stage {stage}): the {tensor} of phase {phase!r} is not finite. The last good "
-                f"checkpoint is {f'step {good[-1]}' if good else 'none yet'}. Start another work "
-                "directory with a lower learning rate (config.optimizers) or in float32."
-            )
-
-    def log(self, clock: Clock, stage: Stage) -> None:
-        """Writes the means since the last log and moves the progress display."""
-        names = {name for row in self.unlogged for name in row}
-        metrics = {
-            name: float(np.mean([row[name] for row in self.unlogged if name in row]))
-            for name in sorted(names)
-        }
-        now, (then, previous) = time.monotonic(), self.last_log
-        rate = (clock.images_seen - previous.images_seen) / max(now - then, 1e-9)
-        self.unlogged, self.last_log = [], (now, clock)
-        self.writer.write(
-            {
-                "kind": "train",
-                "step": clock.step,
-                "images": clock.images_seen,
-                "stage": str(stage),
-                "traced": dict(stage.traced),
-                "images_per_second": rate,
-                "metrics": metrics,
-            }
-        )
-        self.progress.update(clock.images_seen, str(stage), stage.traced.get("alpha"), metrics)
-
-    def catch_up(self) -> None:
-        """Reads the reports of the last call, so that the state is known to be finite."""
-        if self.unread is not None:
-            unread, self.unread = self.unread, None
-            self.read(*unread)
-
-    def between_calls(self, before: Clock, stage: Stage, upcoming: Stage) -> None:
+    def _between_calls(self, before: Clock, stage: Stage, upcoming: Stage, due: bool) -> None:
         """Whatever is due after the calls up to now: sheet, evaluation, checkpoint."""
-        model, images = self.recipe.model, (before.images_seen, self.clock.images_seen)
-        evaluation = self.config.eval
-        evaluate = self.evaluation_due and self.within_budget()
-        checkpoint = schedule.crossed(model, *images, "checkpoint")
+        model, evaluation = self.recipe.model, self.recipe.model.config.eval
+        images = (before.images_seen, self.clock.images_seen)
+        evaluate = due and self.evaluator.budget.allows()
         own_pace = evaluation.snapshot_kimg or evaluation.snapshot_epochs
         sheet = schedule.crossed(model, *images, "eval", "snapshot" if own_pace else "every")
-        since_sheet = self.clock.step - self.last_sheet
+        since_sheet = self.clock.step - self.evaluator.drawn_at
         stage_ends = stage.static != upcoming.static
-        if sheet or (stage_ends and since_sheet > self.config.train.schedule_interval):
-            self.catch_up()
-            self.draw_sheet(stage)
-        if evaluate or checkpoint:
-            # At the upcoming stage, which is where a generator restored from here stands.
-            self.save(stage, self.evaluate(upcoming) if evaluate else {})
+        if sheet or (stage_ends and since_sheet > model.config.train.schedule_interval):
+            self.reports.catch_up()
+            self.evaluator.draw(self.state, self.clock, stage)
+        if evaluate:
+            # At the upcoming stage, which is where a model restored from here stands.
+            self._evaluate(upcoming, due)
+        if evaluate or schedule.crossed(model, *images, "checkpoint"):
+            self._save(stage)
 
-    def within_budget(self) -> bool:
-        """Whether evaluation has so far taken at most its share of the time."""
-        total = self.seconds["train"] + self.seconds["eval"]
-        return self.seconds["eval"] <= self.config.eval.budget_fraction * total
+    def _evaluate(self, stage: Stage, due: bool) -> None:
+        """Measures this moment, and lets the model change its own state if that was due.
 
-    def draw_sheet(self, stage: Stage) -> None:
-        """Writes the sample sheet of this moment."""
-        self.last_sheet = self.clock.step
-        sheet = self.snapshots.sheet(self.state.averaged, stage, self.clock.images_seen)
-        self.writer.write_image("samples", self.clock.step, sheet)
-        self.progress.note(f"samples at {self.clock.images_seen / 1000:.1f} kimg, {stage}")
-
-    def evaluate(self, stage: Stage) -> dict[str, float]:
-        """Writes the configured metrics of this moment; returns them so that smaller is better.
-
-        The GAN sees them if they are due: what the state becomes must not depend on where a run was
-        interrupted, nor therefore on the evaluations at its ends.
+        What the state becomes must not depend on where a run was interrupted, nor therefore on the
+        evaluations at its ends.
         """
-        step, values = self.last_values
-        if step == self.clock.step:
-            return values
-        self.catch_up()
-        began = time.monotonic()
-        rows = self.snapshots.evaluate(self.state.averaged, stage)
-        seconds = time.monotonic() - began
-        self.seconds["eval"] += seconds
-        self.writer.write(
-            {
-                "kind": "eval",
-                "step": self.clock.step,
-                "images": self.clock.images_seen,
-                "seconds": seconds,
-                "metrics": rows,
-            }
-        )
-        values = {n: row for n, row in rows.items() if row["value"] is not None}
-        shown = ", ".join(
-            f"{name} {row['value']:.4g}"
-            for name, row in values.items()
-            if not is_yardstick(name) or name.endswith(LOWER_BOUND)
-        )
-        self.progress.note(f"{shown} at {self.clock.images_seen / 1000:.1f} kimg")
-        measured = {name: row for name, row in values.items() if not is_yardstick(name)}
-        if self.evaluation_due:
-            self.evaluation_due = False
-            self.observe({name: row["value"] for name, row in measured.items()})
-        lower_is_better = {
-            name: row["value"] if row["better"] == "lower" else -row["value"]
-            for name, row in measured.items()
-        }
-        self.last_values = (self.clock.step, lower_is_better)
-        return lower_is_better
-
-    def observe(self, values: dict[str, float]) -> None:
-        """Lets the GAN change its own state after an evaluation, and end training."""
-        model, before = self.recipe.model, self.state.extra
-        after = model.observe(before, values)
-        if after is not before:
+        self.reports.catch_up()
+        known = self.evaluator.latest[0] == self.clock.step
+        measured = self.evaluator.measure(self.state, self.clock, stage)
+        if due and not known:
             everywhere = sharding.replicated(self.recipe.mesh)
-            self.state = self.state.replace(extra=jax.device_put(after, everywhere))
-            self.done = model.done(after)
+            extra = observed(self.recipe.model, self.state.extra, measured, everywhere)
+            self.state = self.state.replace(extra=extra)
 
-    def save(self, stage: Stage, metrics: dict[str, float]) -> None:
+    def _save(self, stage: Stage) -> None:
         """Starts to write a checkpoint of a state that is known to be finite.
 
-        Logs first, so that a run continued from here logs the same means as this one.
+        Writes rows first, so that a run continued from here writes the same means as this one.
         """
-        self.catch_up()
-        if self.unlogged:
-            self.log(self.clock, stage)
+        self.reports.catch_up()
         facts = provenance.checkpoint_facts(self.recipe.model, self.data)
-        self.checkpoints.save(self.state, self.clock.step, facts, metrics)
 
-    def finish(self, outcome: str, stage: Stage) -> str:
+        def write_rows() -> None:
+            if self.require_held is not None:
+                self.require_held()
+            self.log.write(self.clock, stage)
+            self.log.metrics.flush()
+
+        hosts.together(write_rows)
+        self.checkpoints.save(self.state, self.clock.step, facts)
+
+    def _finish(self, outcome: str, stage: Stage, due: bool = False) -> str:
         """Saves the end of the run, evaluated if it is complete."""
-        self.catch_up()
-        metrics = {}
+        self.reports.catch_up()
         if outcome == FINISHED:
-            self.draw_sheet(stage)
-            metrics = self.evaluate(stage)
-        self.save(stage, metrics)
+            self.evaluator.draw(self.state, self.clock, stage)
+            self._evaluate(stage, due)
+        self._save(stage)
         self.checkpoints.wait()
-        self.record(outcome)
+        self._event(outcome)
         return outcome
 
-    def record(self, event: str, detail: str = "") -> None:
-        """Notes a turn of events in metrics.jsonl and on the display."""
-        self.writer.write(
-            {
-                "kind": "event",
-                "step": self.clock.step,
-                "images": self.clock.images_seen,
-                "event": event,
-                "detail": detail,
-                "time": time.time(),
-            }
-        )
-        self.progress.note(f"{event} at step {self.clock.step} {detail}".rstrip())
-
-
-def stack(rows: list[Any]) -> dict[str, np.ndarray]:
-    """[{name: float}, …] -> {name: float32 (len(rows),)}."""
-    return {name: np.array([row[name] for row in rows], np.float32) for name in rows[0]}
+    def _event(self, event: str) -> None:
+        hosts.together(lambda: self.log.event(event, self.clock))

@@ -1,4 +1,4 @@
-"""What a run starts from: the GAN and the data that fit it, its snapshots, its first state."""
+"""What a run starts from: the model and the data that fit it, and its first state."""
 
 import functools
 
@@ -10,51 +10,27 @@ from ml_collections import FrozenConfigDict
 from dermgan_jax import registry
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.errors import UserError
-from dermgan_jax.models.classifier import Classifier
-from dermgan_jax.models.contract import Model, Translator
+from dermgan_jax.models.contract import Model
 from dermgan_jax.runs import provenance
 from dermgan_jax.runs.checkpoint import Checkpoints, abstract
 from dermgan_jax.runs.state import TrainState, init_state
-from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import schedule, sharding
-from dermgan_jax.train.classifier_snapshots import ClassifierSnapshots
-from dermgan_jax.train.sampler_snapshots import Snapshots
+from dermgan_jax.train.snapshots import snapshots_of
 from dermgan_jax.train.step import Recipe
-from dermgan_jax.train.translator_snapshots import TranslationSnapshots
-
-AnySnapshots = Snapshots | TranslationSnapshots | ClassifierSnapshots
 
 
 def build_model(config: FrozenConfigDict, data: Catalogue) -> Model:
-    """The configured GAN for a data set.
+    """The configured model for a data set.
 
     Raises:
       UserError: naming every reason why the two do not go together.
     """
-    model = registry.load("model", config.model.name)(
-        config, data.spec(config.data.split, config.data)
-    )
-    found = model.faults()
-    if isinstance(model, Classifier):
-        found += ClassifierSnapshots.faults(model, data)
-    metrics = {name: registry.load(model.metric_kind, name) for name in config.eval.metrics}
-    paired = [name for name, metric in metrics.items() if getattr(metric, "paired", False)]
-    if paired and not len(data.pairs(config.data.split)[0]):
-        found.append(
-            f"eval.metrics names {', '.join(paired)}, which compare pairs, and the data have none: "
-            "leave them out"
-        )
+    family = registry.load("model", config.model.name)
+    model = family(config, data.spec(config.data.split, config.data))
+    found = model.faults() + snapshots_of(model).faults(model, data)
     if found:
-        raise UserError("the GAN and the data do not fit:\n" + "\n".join(f"  {f}" for f in found))
+        raise UserError("the model and the data do not fit:\n" + "\n".join(f"  {f}" for f in found))
     return model
-
-
-def open_snapshots(model: Model, data: Catalogue, workdir: WorkDir) -> AnySnapshots:
-    """What draws and measures a GAN of this kind."""
-    if isinstance(model, Classifier):
-        return ClassifierSnapshots(model, data, workdir)
-    kind = TranslationSnapshots if isinstance(model, Translator) else Snapshots
-    return kind(model, data, workdir)
 
 
 def require_divisible(model: Model, num_devices: int) -> None:

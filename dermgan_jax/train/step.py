@@ -1,6 +1,6 @@
-"""The training step: one jitted program that knows no GAN.
+"""The training step: one jitted program that knows no model.
 
-An iteration runs the GAN's phases in order. Each phase differentiates its loss with respect to
+An iteration runs the model's phases in order. Each phase differentiates its loss with respect to
 its own nets only and applies one optimiser update to them; after the last phase the averaged
 weights follow. Keys are folded from (seed, step, phase, repeat).
 """
@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
+from dermgan_jax.data.pixel_range import to_signed
+from dermgan_jax.models import keys
 from dermgan_jax.models.contract import Aux, Batch, Context, Model, Phase, Variables
 from dermgan_jax.runs.state import TrainState, init_moments, optimizers
 from dermgan_jax.train.sharding import replicated, split_by_batch
@@ -167,7 +169,8 @@ def run_iteration(
     Args and returns as in `run_steps`, without the leading axis K.
     """
     config = recipe.model.config
-    rng = jax.random.fold_in(jax.random.key(inputs.seed), state.clock.step)
+    run_rng = keys.purpose_key(inputs.seed, keys.Purpose.ITERATION)
+    rng = jax.random.fold_in(run_rng, state.clock.step)
     load_rng = jax.random.fold_in(rng, len(recipe.phases))
     batches = load_batches(recipe, batches, resident, load_rng, image_size)
     context = Context(image_size, inputs.traced, state.clock.images_seen, {}, state.extra)
@@ -232,7 +235,7 @@ def load_batches(
             loaded[name] = array
             continue
         own_rng = jax.random.fold_in(rng, 1) if name == "b" and not data.paired else rng
-        image = random_crop(array, image_size, own_rng).astype(jnp.float32) * (2 / 255) - 1
+        image = to_signed(random_crop(array, image_size, own_rng))
         if data.mirror:
             flip = jax.random.bernoulli(own_rng, 0.5, (*image.shape[:2], 1, 1, 1))
             image = jnp.where(flip, image[..., ::-1, :], image)

@@ -1,29 +1,29 @@
-"""What is drawn and measured of a translator while it trains: sheets, and metrics per direction."""
+"""What is drawn and measured of a translator: sheets, and metrics per direction and split."""
 
 import dataclasses
 import functools
-from typing import Any
 
-import jax
 import numpy as np
 
 from dermgan_jax import registry
 from dermgan_jax.data.catalogue import Catalogue
-from dermgan_jax.data.image_files import grid, save_image, to_uint8
+from dermgan_jax.data.image_files import grid
 from dermgan_jax.data.image_sets import ImageSet, evenly_spaced, select
-from dermgan_jax.data.prepare import at_full_size, decode_mask, prepare
-from dermgan_jax.evaluation.evaluate import IDENTITY, MEAN_COLOUR, evaluate_arrays, is_yardstick
+from dermgan_jax.data.pixel_range import to_signed, to_uint8
+from dermgan_jax.data.prepare import at_full_size, decode_mask
+from dermgan_jax.data.splits import TEST, VAL
 from dermgan_jax.metrics import mask_overlap
+from dermgan_jax.metrics.measure import Request, measure, value_names
+from dermgan_jax.metrics.measurement import Measurement, Measurements, Published, by_key
 from dermgan_jax.metrics.named_metrics import of_summary
 from dermgan_jax.metrics.paired import Summary, summarise
 from dermgan_jax.models import translation
 from dermgan_jax.models.contract import Stage, Translator, Variables
-from dermgan_jax.runs.metrics_log import sample_sheet_name
 from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.train.snapshots import Snapshots
 
+CYCLE_ERROR, MASK_IOU = "cycle_error", "mask_iou"
 CYCLE_PROTOCOL = "cycle:l1"  # of values in [-1, 1]
-
-Values = dict[str, dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,56 +31,96 @@ class Part:
     """Images of one direction and split.
 
     Attributes:
+      direction, split: which.
       source: what is translated, uint8 (N, H, W, C).
       target: real images of the other domain; the true counterparts if the data know them.
       masks: lesions in `source`, bool (N, H, W), or None.
     """
 
+    direction: str
+    split: str
     source: ImageSet
     target: ImageSet
     masks: np.ndarray | None
 
 
-class TranslationSnapshots:
-    """Sheets of fixed images, and evaluation on the training split and on held-out groups.
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Which images of a catalogue are translated and compared.
 
-    Args:
-      model: the family, configured.
+    Attributes:
       data: the catalogue of both domains.
-      workdir: where sheets are written, by the first process.
+      trained: the split that the model learns from.
+      most: images of each domain at most.
     """
 
-    def __init__(self, model: Translator, data: Catalogue, workdir: WorkDir):
-        self.model = model
-        self.data = data
-        self.folder = workdir.samples
-        self.yardsticks: Values = {}
-
-    @functools.cached_property
-    def splits(self) -> tuple[str, ...]:
-        """The split trained on, then those held out that have images of both domains."""
-        trained = self.model.config.data.split
-        held_out = [
-            split
-            for split in ("val", "test")
-            if split != trained and all(len(rows) for rows in self._rows(split))
-        ]
-        return (trained, *held_out)
-
-    @functools.cached_property
-    def prepared(self) -> np.ndarray:
-        """All images at the size of a test, not of training: uint8 (N, R, R, C), memory-mapped."""
-        return prepare(self.data, at_full_size(self.model.config.data)).images
+    data: Catalogue
+    trained: str
+    most: int
 
     @functools.cached_property
     def paired(self) -> bool:
         """Whether the data know true counterparts, used in training or not."""
-        return len(self.data.pairs(self.model.config.data.split)[0]) > 0
+        return len(self.data.pairs(self.trained)[0]) > 0
 
-    def _rows(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+    @functools.cached_property
+    def splits(self) -> tuple[str, ...]:
+        """The split trained on, then those held out that have images of both domains."""
+        held_out = [
+            split
+            for split in (VAL, TEST)
+            if split != self.trained and all(len(rows) for rows in self._of_split(split))
+        ]
+        return (self.trained, *held_out)
+
+    def of(self, direction: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Positions of sources and of targets."""
+        of_a, of_b = (
+            rows[evenly_spaced(len(rows), self.most)] for rows in self._of_split(split)
+        )
+        return (of_a, of_b) if direction == "AtoB" else (of_b, of_a)
+
+    def _of_split(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         if self.paired:
             return self.data.pairs(split)
         return self.data.indices(split, "a"), self.data.indices(split, "b")
+
+    def have_masks(self, direction: str, split: str) -> bool:
+        """Whether every source has a mask."""
+        sources, _ = self.of(direction, split)
+        records = self.data.records
+        return all(self.data.dataset.has_mask(records[row]) for row in sources)
+
+
+def _rows(model: Translator, data: Catalogue) -> Rows:
+    return Rows(data, model.config.data.split, model.config.eval.num_images)
+
+
+class TranslatorSnapshots(Snapshots[Translator]):
+    """Sheets of fixed images, and evaluation on the training split and on held-out groups."""
+
+    def __init__(self, model: Translator, data: Catalogue, workdir: WorkDir):
+        super().__init__(model, data, workdir)
+        self.rows = _rows(model, data)
+        self.known: Measurements = {}
+
+    @classmethod
+    def published(cls, model: Translator, data: Catalogue) -> tuple[Published, ...]:
+        rows, found = _rows(model, data), []
+        for direction in model.directions:
+            for split in rows.splits:
+                names = [*value_names(model.config.eval.metrics)]
+                if translation.opposite(direction) in model.directions:
+                    names.append(CYCLE_ERROR)
+                if rows.have_masks(direction, split):
+                    names.append(MASK_IOU)
+                found += [Published(name, direction, split) for name in names]
+        return tuple(found)
+
+    @functools.cached_property
+    def prepared(self) -> ImageSet:
+        """All prepared images."""
+        return self.images()
 
     @functools.cached_property
     def parts(self) -> dict[tuple[str, str], Part]:
@@ -88,108 +128,118 @@ class TranslationSnapshots:
         return {
             (direction, split): self._part(direction, split)
             for direction in self.model.directions
-            for split in self.splits
+            for split in self.rows.splits
         }
 
     def _part(self, direction: str, split: str) -> Part:
-        most = self.model.config.eval.num_images
-        of_a, of_b = (rows[evenly_spaced(len(rows), most)] for rows in self._rows(split))
-        sources, targets = (of_a, of_b) if direction == "AtoB" else (of_b, of_a)
-        data_config = at_full_size(self.model.config.data)
-        masks = [decode_mask(self.data, row, data_config) for row in sources]
-        return Part(
-            select(self.prepared, sources),
-            select(self.prepared, targets),
-            None if any(mask is None for mask in masks) else np.stack(masks),
-        )
+        sources, targets = self.rows.of(direction, split)
+        masks = None
+        if self.rows.have_masks(direction, split):
+            fields = at_full_size(self.model.config.data)
+            masks = np.stack([decode_mask(self.data, row, fields) for row in sources])
+        chosen = (select(self.prepared, rows) for rows in (sources, targets))
+        return Part(direction, split, *chosen, masks)
 
-    def sheet(self, variables: Variables, stage: Stage, images_seen: int) -> np.ndarray:
+    def draw(self, variables: Variables, stage: Stage) -> np.ndarray:
         """Real | fake | reconstructed | true counterpart, of each direction side by side.
 
         Reconstructions need both directions, true counterparts data that know them. The images are
-        held out if any are. Writes a PNG and returns it as uint8 (H, W, C).
+        held out if any are.
         """
+        del stage
         rows = self.model.config.eval.grid[0]
         columns = []
         for direction in self.model.directions:
-            part = self.parts[direction, self.splits[-1]]
+            part = self.parts[direction, self.rows.splits[-1]]
             real = part.source[evenly_spaced(len(part.source), rows)]
             fake = translation.translate(self.model, variables, real, direction)
             columns += [real, to_uint8(fake)]
             back = translation.opposite(direction)
             if back in self.model.directions:
-                columns.append(to_uint8(translation.translate(self.model, variables, fake, back)))
-            if self.paired:
+                again = translation.translate(self.model, variables, fake, back)
+                columns.append(to_uint8(again))
+            if self.rows.paired:
                 columns.append(part.target[evenly_spaced(len(part.target), rows)])
         shown = min(map(len, columns))
         images = np.stack([column[:shown] for column in columns], axis=1)
-        sheet = grid(images.reshape(-1, *images.shape[2:]), shown, len(columns))
-        if jax.process_index() == 0:
-            self.folder.mkdir(exist_ok=True)
-            save_image(sheet, self.folder / sample_sheet_name(images_seen, str(stage)))
-        return sheet
+        return grid(images.reshape(-1, *images.shape[2:]), shown, len(columns))
 
-    def evaluate(self, variables: Variables, stage: Stage) -> Values:
-        """Values with their protocols, as JSON values, under DIRECTION/SPLIT/METRIC.
+    def evaluate(self, variables: Variables, stage: Stage) -> Measurements:
+        """Beside the configured metrics: the cycle error, and where there are masks their overlap.
 
-        Beside the configured metrics: "cycle_error", and "mask_iou" where there are masks. What
-        compares pairs has "_identity" and "_mean_colour" beside it.
+        What compares pairs stands beside the same for images left as they are and for the mean
+        colour of the target.
         """
         del stage
-        values: Values = {}
-        for (direction, split), part in self.parts.items():
-            prefix = f"{direction}/{split}/"
-            known = {
-                name.removeprefix(prefix): value
-                for name, value in self.yardsticks.items()
-                if name.startswith(prefix)
-            }
-            found = self._evaluate_part(variables, direction, part, known)
-            values |= {prefix + name: value for name, value in found.items()}
-        # They are the same throughout a run.
-        self.yardsticks = {name: value for name, value in values.items() if is_yardstick(name)}
-        return values
+        # Yardsticks are the same throughout a run.
+        self.known = by_key(
+            *(
+                dataclasses.replace(one, direction=part.direction, split=part.split)
+                for part in self.parts.values()
+                for one in self._evaluate_part(variables, part)
+            )
+        )
+        return self.known
 
-    def _evaluate_part(
-        self, variables: Variables, direction: str, part: Part, known: Values
-    ) -> Values:
+    def _evaluate_part(self, variables: Variables, part: Part) -> list[Measurement]:
         config = self.model.config
-        paired = [n for n in config.eval.metrics if registry.load("metric", n).paired]
-        fake = translation.translate(self.model, variables, part.source, direction)
+        known = {
+            one.name: one
+            for one in self.known.values()
+            if (one.direction, one.split) == (part.direction, part.split)
+        }
+        fake = translation.translate(self.model, variables, part.source, part.direction)
         images = to_uint8(fake)
-        measure = functools.partial(evaluate_arrays, seed=config.seed, mirror=False)
-        values = measure(part.target, images, config.eval.metrics, yardsticks=known)
-        if paired and not known:
-            mean = part.target[:].mean((0, 1, 2)).round().astype(np.uint8)
-            constant = np.broadcast_to(mean, part.target.shape)
-            for suffix, stand_in in ((IDENTITY, part.source), (MEAN_COLOUR, constant)):
-                found = measure(part.target, stand_in, paired)
-                values |= {name + suffix: value for name, value in found.items()}
-        values |= {name: value for name, value in known.items() if name not in values}
-        back = translation.opposite(direction)
+        request = Request(tuple(config.eval.metrics), config.seed)
+        found = measure(part.target, images, request, known=known)
+        if known:
+            found = {name: one.with_yardsticks_of(known[name]) for name, one in found.items()}
+        else:
+            found = _beside_stand_ins(found, part, request)
+        more = []
+        back = translation.opposite(part.direction)
         if back in self.model.directions:
             again = translation.translate(self.model, variables, fake, back)
-            values["cycle_error"] = _json(
-                "cycle_error", CYCLE_PROTOCOL, cycle_error(part.source, again), "lower"
-            )
+            error = cycle_error(part.source, again)
+            more.append(Measurement(of_summary(CYCLE_ERROR, CYCLE_PROTOCOL, error, "lower")))
         if part.masks is not None:
-            overlap = functools.partial(mask_overlap.against_masks, masks=part.masks)
-            for name, shown in (("mask_iou", images), ("mask_iou" + IDENTITY, part.source)):
-                if name not in values:
-                    values[name] = _json(
-                        "mask_iou", mask_overlap.PROTOCOL, overlap(shown), "higher"
-                    )
-        return values
+            more.append(_overlap(part, images, known.get(MASK_IOU)))
+        return [*found.values(), *more]
+
+
+def _beside_stand_ins(found: Measurements, part: Part, request: Request) -> Measurements:
+    """Values of pairs beside the same of doing nothing and of the mean colour of the target."""
+    paired = tuple(name for name in request.metrics if registry.load("metric", name).paired)
+    if not paired:
+        return found
+    request = dataclasses.replace(request, metrics=paired)
+    mean = part.target[:].mean((0, 1, 2)).round().astype(np.uint8)
+    constant = np.broadcast_to(mean, part.target.shape)
+    identity = measure(part.target, part.source, request)
+    mean_colour = measure(part.target, constant, request)
+    beside = {
+        name: dataclasses.replace(
+            found[name], identity=identity[name].value, mean_colour=mean_colour[name].value
+        )
+        for name in identity
+    }
+    return {**found, **beside}
+
+
+def _overlap(part: Part, images: np.ndarray, known: Measurement | None) -> Measurement:
+    """Of the lesion's known outline with the translated image's, and with the image as it is."""
+
+    def overlap(shown: ImageSet):
+        summary = mask_overlap.against_masks(shown, masks=part.masks)
+        return of_summary(MASK_IOU, mask_overlap.PROTOCOL, summary, "higher")
+
+    identity = overlap(part.source) if known is None else known.identity
+    return Measurement(overlap(images), identity=identity)
 
 
 def cycle_error(images: ImageSet, again: np.ndarray) -> Summary:
     """Mean absolute difference per image between uint8 images and float ones in [-1, 1]."""
     errors = [
-        np.abs(images[row : row + 1].astype(np.float32) / 127.5 - 1 - again[row]).mean()
-        for row in range(len(again))
+        np.abs(to_signed(images[row : row + 1]) - again[row]).mean() for row in range(len(again))
     ]
     return summarise(np.array(errors))
-
-
-def _json(name: str, protocol: str, summary: Summary, better: str) -> dict[str, Any]:
-    return of_summary(name, protocol, summary, better).to_json()

@@ -9,7 +9,7 @@ from command_line import call
 from PIL import Image
 
 from dermgan_jax import main
-from dermgan_jax.data.image_files import to_uint8
+from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import GateError, UserError
 from dermgan_jax.models import sampling
 from dermgan_jax.synthesis.generate import Generator

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dermgan_jax.data.image_files import grid, save_image, to_uint8, write_npz, write_pngs
+from dermgan_jax.data.image_files import grid, save_image, write_npz, write_pngs
+from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.data.image_sets import open_images
 
 

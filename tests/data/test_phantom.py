@@ -99,7 +99,7 @@ def test_clinical_view_shows_the_same_lesion_smaller():
 def test_turning_the_camera_turns_every_structure(number):
     lesion = phantom_lesion.draw_lesion(SEED, number)
     upright = dataclasses.replace(
-        phantom_lesion.draw_view(SEED, 0),
+        phantom_lesion.draw_photograph(SEED, 0),
         angle=0.0,
         offset=np.zeros(2),
         gradient=np.zeros(2),
@@ -122,8 +122,8 @@ def test_images_of_one_lesion_share_group_and_diagnosis_but_not_pixels():
     assert {len(views) for views in lesions.values()} == {1, 2, 3}
     for views in lesions.values():
         for key in ("skin_tone", "localization", "age"):
-            assert len({view.subgroups[key] for view in views}) == 1
-        assert len({view.label for view in views}) == 1
+            assert len({photo.subgroups[key] for photo in views}) == 1
+        assert len({photo.label for photo in views}) == 1
     assert (phantom.draw(SEED, 5, 32).image != phantom.draw(SEED, 6, 32).image).any()
 
 

@@ -19,7 +19,7 @@ from dermgan_jax.data.prepare import prepare
 from dermgan_jax.errors import GateError, UserError
 from dermgan_jax.evaluation import audit as auditing
 from dermgan_jax.evaluation.audit import audit
-from dermgan_jax.evaluation.copy_detection import EXACT, NEAR_COPY, Source, examine, judges
+from dermgan_jax.evaluation.copy_detection import EXACT, NEAR_COPY, Source, examine, second_distances
 from dermgan_jax.features import lpips_net
 from dermgan_jax.features.feature_spaces import open_space
 from dermgan_jax.metrics import lpips
@@ -81,7 +81,7 @@ def source(name, images, groups=None):
 
 def look(train, fake, held_out, groups=None):
     """Findings and notes with features and distances of pixels."""
-    space, second = open_space("pixels"), judges("pixels", train, None)
+    space, second = open_space("pixels"), second_distances("pixels", train, None)
     unseen = None if held_out is None else source("unseen", held_out)
     sources = source("train", train, groups), source("fake", fake), unseen
     return examine(*sources, space, second, 0)
@@ -259,7 +259,7 @@ def test_lpips_judges_too_where_its_weights_are(train, held_out, fresh, monkeypa
     params = random_lpips.params()
     monkeypatch.setattr("dermgan_jax.features.weights.available", lambda *_: True)
     monkeypatch.setattr(lpips_net, "load", lambda *_: params)
-    second = judges("lite0", train[0], None)
+    second = second_distances("lite0", train[0], None)
     assert [judge.protocol for judge in second][1:] == ["sqrt_lpips:0.1:alex"]
     fake = np.concatenate([fresh[:2], train[0][7:8, :, ::-1]])
     found, _ = examine(
@@ -277,8 +277,8 @@ def test_lpips_judges_too_where_its_weights_are(train, held_out, fresh, monkeypa
     assert found.fake.judged[1, 0, 1] == pytest.approx(np.sqrt(expected), rel=1e-3)
     lowest = found.held_out.judged.min(axis=(1, 2))
     np.testing.assert_allclose(found.thresholds, 0.7 * lowest)
-    assert len(judges("lite0", train[0][:, :16, :16], None)) == 1
-    assert len(judges("pixels", train[0], None)) == 1
+    assert len(second_distances("lite0", train[0][:, :16, :16], None)) == 1
+    assert len(second_distances("pixels", train[0], None)) == 1
 
 
 @pytest.mark.parametrize(

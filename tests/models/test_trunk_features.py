@@ -13,13 +13,13 @@ from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.prepare import prepare
 from dermgan_jax.models import trunk_features
 from dermgan_jax.models.classifier_networks import Trunk
-from dermgan_jax.models.trunk_features import PLAIN, View, activations
+from dermgan_jax.models.trunk_features import PLAIN, AugmentedView, activations
 from dermgan_jax.train import start
 from dermgan_jax.train.sharding import data_mesh
 
 TRUNK = Trunk("tiny", 1, 16)
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)
-AUGMENTED = View(Amounts(), number=1)
+AUGMENTED = AugmentedView(Amounts(), number=1)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_views_augment_each_image_by_seed_view_and_place(variables, computed):
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(np.arange(20))
     seen = augment_each(keys, IMAGES.astype(np.float32) / 127.5 - 1, Amounts())
     np.testing.assert_allclose(found, TRUNK.apply(variables, seen), rtol=2e-3, atol=2e-3)
-    others = activations(TRUNK, variables, IMAGES, View(Amounts(), number=2))
+    others = activations(TRUNK, variables, IMAGES, AugmentedView(Amounts(), number=2))
     assert not np.allclose(found, others, atol=1e-2)
 
 

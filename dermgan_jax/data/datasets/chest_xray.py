@@ -14,13 +14,13 @@ the subgroup `published_split`.
 """
 
 import re
-from pathlib import Path
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.data.records import Dataset, Record
+from dermgan_jax.files import Path
 
 CLASSES = ("normal", "bacterial", "viral")
 LICENCE = "chest X-rays (Kermany et al. 2018, doi:10.17632/rscbjbr9sj), CC BY 4.0"
@@ -76,7 +76,9 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         for (split, _, path), found in zip(images, described, strict=True)
         if found
     ]
-    return listing.file_dataset("chest_xray", classes, records, faults, data_config, LICENCE)
+    return listing.file_dataset(
+        "chest_xray", classes, records, faults, data_config, LICENCE, "patient"
+    )
 
 
 def _innermost(folder: Path) -> Path:

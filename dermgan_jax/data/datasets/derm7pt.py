@@ -11,13 +11,14 @@ doi:10.1109/JBHI.2018.2824327. Layout as downloaded; `data.dir` is release_v0 or
 The domains are "clinical" and "dermoscopic", and the two photographs of a case are a pair.
 """
 
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.records import Dataset, Record
+from dermgan_jax.files import Path
 
 CLASSES = ("bcc", "nev", "mel", "misc", "sk")  # the groups of the authors' experiments
 CLASS_OF = {
@@ -90,7 +91,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
                     id=f"{case}_{domain}",
                     label=classes.index(name),
                     group=case,
-                    image=found.get(_spelling(Path(row[column])), images / row[column]),
+                    image=found.get(_spelling(PurePosixPath(row[column])), images / row[column]),
                     split=split_of.get(number),
                     subgroups={key: row[key] or "unknown" for key in SUBGROUPS},
                     domain=domain,
@@ -98,10 +99,12 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
                 )
                 for domain, column in DOMAINS.items()
             ]
-    return listing.file_dataset("derm7pt", classes, records, faults, data_config, LICENCE)
+    return listing.file_dataset(
+        "derm7pt", classes, records, faults, data_config, LICENCE, "case"
+    )
 
 
-def _spelling(path: Path) -> str:
+def _spelling(path: PurePosixPath) -> str:
     """A path by which names are compared: folders and suffixes differ in capitals."""
     return path.as_posix().lower()
 

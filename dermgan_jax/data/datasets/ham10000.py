@@ -8,13 +8,14 @@ doi:10.7910/DVN/DBW86T. The layouts of the Kaggle and Dataverse downloads are bo
   HAM10000_segmentations_lesion_tschandl/ISIC_0024306_segmentation.png   if masks are wanted
 """
 
-from pathlib import Path
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from dermgan_jax import files
 from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.data.records import Dataset, Record
+from dermgan_jax.files import Path
 
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 LICENCE = "HAM10000 (Tschandl et al. 2018, doi:10.7910/DVN/DBW86T), CC BY-NC 4.0"
@@ -60,7 +61,9 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         for row in rows
         if row["dx"] in CLASSES
     ]
-    return listing.file_dataset("ham10000", classes, records, faults, data_config, LICENCE)
+    return listing.file_dataset(
+        "ham10000", classes, records, faults, data_config, LICENCE, "lesion"
+    )
 
 
 def folders_named(folder: Path, prefix: str) -> list[Path]:
@@ -68,8 +71,5 @@ def folders_named(folder: Path, prefix: str) -> list[Path]:
 
     The Kaggle archive may hold its image folders a second time in lower case.
     """
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_dir() and path.name.lower().startswith(prefix.lower())
-    )
+    folders, _ = files.listing(folder)
+    return [path for path in folders if path.name.lower().startswith(prefix.lower())]

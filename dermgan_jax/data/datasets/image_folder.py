@@ -9,13 +9,14 @@ Layouts, told apart by what is there:
                                    label, group, split, mask (a path); further columns are subgroups
 """
 
-from pathlib import Path
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from dermgan_jax import files
 from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.data.records import Dataset, Record
+from dermgan_jax.files import Path
 
 LICENCE = "images supplied by the user; their own terms apply"
 TABLE_COLUMNS = ("path", "label", "group", "split", "mask")
@@ -65,14 +66,14 @@ def _list_table(folder: Path, table: Path) -> tuple[tuple[str, ...], list[Record
 
 
 def _list_folders(folder: Path) -> tuple[tuple[str, ...], list[Record], list[Fault]]:
-    folders = _visible_folders(folder)
+    folders, _ = files.listing(folder)
     if folders and all(path.name in listing.SPLIT_NAMES for path in folders):
         split_of = {path: listing.SPLIT_NAMES[path.name] for path in folders}
     else:
         split_of = {folder: None}
     images, names, splits, faults = [], [], [], []
     for part, split in split_of.items():
-        class_folders = _visible_folders(part)
+        class_folders, _ = files.listing(part)
         files = listing.find_images(part)
         loose = [path for path in files if path.parent == part]
         if loose and class_folders:
@@ -91,14 +92,10 @@ def _list_folders(folder: Path) -> tuple[tuple[str, ...], list[Record], list[Fau
         raise listing.failure(
             "directory", f"data.dir={folder} holds no images: put images or class folders there"
         )
-    classes = sorted({path.name for part in split_of for path in _visible_folders(part)})
+    classes = sorted({path.name for part in split_of for path in files.listing(part)[0]})
     classes, labels = listing.label_indices([*names, *classes])
     records = [
         Record(id=(id := str(path.relative_to(folder))), label=label, group=id, image=path, split=s)
         for path, label, s in zip(images, labels, splits, strict=False)
     ]
     return classes, records, faults
-
-
-def _visible_folders(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir() and listing.is_visible(p.name))

@@ -8,14 +8,15 @@ Layouts, told apart by what is there; images are found at any depth:
 """
 
 import re
-from pathlib import Path
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from dermgan_jax import files
 from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.datasets.image_folder import LICENCE
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.data.records import UNLABELLED, Dataset, Record
+from dermgan_jax.files import Path
 
 SPLIT_AND_KIND = re.compile(rf"({'|'.join(listing.SPLIT_NAMES)})([A-Z])")
 
@@ -33,7 +34,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
       DataError: naming every fault of the listing.
     """
     folder = listing.root(data_config)
-    folders = sorted(p for p in folder.iterdir() if p.is_dir() and listing.is_visible(p.name))
+    folders, _ = files.listing(folder)
     if len(folders) < 2:
         raise listing.failure(
             "directory",

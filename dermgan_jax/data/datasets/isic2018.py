@@ -11,14 +11,15 @@ as downloaded from challenge.isic-archive.com/data:
 """
 
 import sys
-from pathlib import Path
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from dermgan_jax import files
 from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.datasets.ham10000 import CLASSES
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.records import Dataset, Record
+from dermgan_jax.files import Path
 
 LICENCE = (
     "ISIC 2018 task 3 (Codella et al. 2018; HAM10000, Tschandl et al. 2018, "
@@ -74,7 +75,9 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         )
         for part, name, dx in listed
     ]
-    return listing.file_dataset("isic2018", classes, records, faults, data_config, LICENCE)
+    return listing.file_dataset(
+        "isic2018", classes, records, faults, data_config, LICENCE, "lesion"
+    )
 
 
 def _paths(folder: Path, part: str) -> tuple[Path, Path]:
@@ -105,7 +108,8 @@ def _diagnoses(folder: Path, part: str) -> tuple[list[tuple[str, str]], list[Fau
 
 def _groups(folder: Path) -> dict[str, dict[str, str]]:
     """Image name -> its row in the table of lesions, which some downloads do not include."""
-    table = next(folder.rglob(GROUPINGS), None)
+    tables = files.find_files(folder, {".csv"})
+    table = next((path for path in tables if path.name == GROUPINGS), None)
     if table is None:
         print(
             f"warning: {folder} holds no {GROUPINGS}: images of one lesion may get into different "
@@ -118,8 +122,9 @@ def _groups(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def _mask_folders(folder: Path) -> list[Path]:
-    return sorted(
+    folders, _ = files.listing(folder)
+    return [
         path
-        for path in folder.iterdir()
-        if path.is_dir() and ("segmentations" in path.name or path.name.endswith("_GroundTruth"))
-    )
+        for path in folders
+        if "segmentations" in path.name or path.name.endswith("_GroundTruth")
+    ]

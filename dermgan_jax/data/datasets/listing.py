@@ -2,17 +2,18 @@
 
 import csv
 import io
-import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from dermgan_jax import files
 from dermgan_jax.data.decode import SUFFIXES, read_image, read_mask
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.records import UNLABELLED, Dataset, Record
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 
 # How publishers call the splits -> how this program does.
 SPLIT_NAMES = {
@@ -34,7 +35,10 @@ def root(data_config: ConfigDict | FrozenConfigDict) -> Path:
     name = data_config.dataset
     if not data_config.dir:
         raise failure("directory", f"data.dir is not set: name the folder that holds {name}")
-    folder = Path(data_config.dir).expanduser()
+    try:
+        folder = files.to_path(data_config.dir)
+    except UserError as error:
+        raise failure("directory", f"data.dir: {error}") from error
     if not folder.is_dir():
         raise failure("directory", f"data.dir={folder} is not a folder: correct data.dir")
     if not any(folder.iterdir()):
@@ -48,20 +52,8 @@ def failure(kind: str, message: str) -> DataError:
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Image files anywhere below a folder, sorted; those of hidden and macOS folders left out.
-
-    Links are followed: large data sets are often linked to from where they are used.
-    """
-    found = []
-    for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if is_visible(name)]
-        found += [Path(place, name) for name in names if is_visible(name)]
-    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
-
-
-def is_visible(name: str) -> bool:
-    """Whether a file or folder is meant to be seen, going by its name."""
-    return not name.startswith(".") and name != "__MACOSX"
+    """Image files anywhere below a folder, sorted; see `files.find_files`. None if it is no folder."""
+    return files.find_files(folder, SUFFIXES) if folder.is_dir() else []
 
 
 def by_stem(folders: Iterable[Path], suffix: str) -> dict[str, Path]:
@@ -83,7 +75,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     if not path.is_file():
         raise failure("table", f"{path} is missing: put the table there or correct its name")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
         delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
         table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
         found = list(table.fieldnames or ())
@@ -110,6 +102,7 @@ def file_dataset(
     faults: Sequence[Fault],
     data_config: ConfigDict | FrozenConfigDict,
     licence: str,
+    group_noun: str = "group",
 ) -> Dataset:
     """A data set whose records are image files, sorted by id.
 
@@ -120,13 +113,16 @@ def file_dataset(
       faults: what listing them has already found.
       data_config: `config.data`; reads channels.
       licence: one line for reports.
+      group_noun: what groups are, in the singular.
 
     Raises:
       DataError: naming `faults`, missing files, classes without images and duplicate ids all at
         once, with the sound records as its `dataset`.
     """
-    faults = [*faults, *_missing_files(records)]
-    present = [record for record in records if record.image is not None and record.image.is_file()]
+    named = {path for record in records for path in (record.image, record.mask) if path}
+    there = files.existing(named)
+    faults = [*faults, *_missing_files(records, there)]
+    present = [record for record in records if record.image in there]
     labels = {record.label for record in present}
     faults += [
         Fault(
@@ -158,20 +154,21 @@ def file_dataset(
         read=read,
         read_mask=read_record_mask,
         licence=licence,
+        group_noun=group_noun,
     )
     if faults:
         raise DataError(faults, dataset)
     return dataset
 
 
-def _missing_files(records: Sequence[Record]) -> list[Fault]:
+def _missing_files(records: Sequence[Record], there: Collection[Path]) -> list[Fault]:
     faults = []
     for record in records:
         for what, path, wanted in (
             ("image", record.image, True),
             ("mask", record.mask, record.mask is not None),
         ):
-            if wanted and (path is None or not path.is_file()):
+            if wanted and path not in there:
                 faults.append(
                     Fault(
                         f"missing {what} files",

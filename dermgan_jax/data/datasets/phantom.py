@@ -43,22 +43,22 @@ class Phantom:
 
 def draw(seed: int, index: int, size: int) -> Phantom:
     """The dermoscopic image `index` >= 0 of drawing `seed` >= 0, `size` pixels square."""
-    return _draw(seed, index, size, phantom_lesion.draw_view(seed, index))
+    return _draw(seed, index, size, phantom_lesion.draw_photograph(seed, index))
 
 
 def draw_clinical(seed: int, index: int, size: int) -> Phantom:
     """The lesion of `draw(seed, index, size)` as a camera at arm's length sees it."""
-    return _draw(seed, index, size, phantom_lesion.draw_clinical_view(seed, index))
+    return _draw(seed, index, size, phantom_lesion.draw_clinical_photograph(seed, index))
 
 
 def draw_close_up(seed: int, index: int, size: int) -> Phantom:
     """The lesion of `draw(seed, index, size)` in the same frame, seen by a camera."""
-    return _draw(seed, index, size, phantom_lesion.draw_close_up_view(seed, index))
+    return _draw(seed, index, size, phantom_lesion.draw_close_up_photograph(seed, index))
 
 
-def _draw(seed: int, index: int, size: int, view: phantom_lesion.View) -> Phantom:
+def _draw(seed: int, index: int, size: int, photo: phantom_lesion.Photograph) -> Phantom:
     lesion = phantom_lesion.draw_lesion(seed, phantom_lesion.lesion_number(index))
-    image, mask = phantom_render.render(lesion, view, size)
+    image, mask = phantom_render.render(lesion, photo, size)
     record = describe(seed, index)
     return Phantom(image, mask, record.label, record.group, record.subgroups)
 
@@ -67,7 +67,7 @@ def describe(seed: int, index: int) -> Record:
     """What is known of image `index` without drawing it."""
     number = phantom_lesion.lesion_number(index)
     identity = phantom_lesion.draw_identity(seed, number)
-    hairs = phantom_lesion.draw_view(seed, index).hairs
+    hairs = phantom_lesion.draw_photograph(seed, index).hairs
     return Record(
         id=f"phantom_{index:06d}",
         label=identity.label,
@@ -104,6 +104,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         read=read,
         read_mask=read_mask,
         licence=LICENCE,
+        group_noun="lesion",
         synthetic=True,
         source_version=SOURCE_VERSION,
     )

@@ -1,4 +1,4 @@
-"""What the phantom draws: lesions and views of them, as parameters that do not depend on pixels.
+"""What the phantom draws: lesions and photographs of them, as parameters that do not depend on pixels.
 
 Lengths are in half frame widths at zoom 1: a lesion of radius 1 would touch the frame's edges.
 """
@@ -146,7 +146,7 @@ class Lesion:
 
 
 @dataclasses.dataclass(frozen=True)
-class View:
+class Photograph:
     """One photograph of a lesion.
 
     Attributes:
@@ -243,12 +243,12 @@ def draw_lesion(seed: int, number: int) -> Lesion:
     )
 
 
-def draw_view(seed: int, index: int) -> View:
+def draw_photograph(seed: int, index: int) -> Photograph:
     """The dermatoscope's placement and light for image `index`."""
     rng = np.random.default_rng((seed, _DERMOSCOPIC, index))
     hairy = rng.random() < 0.35
     exposure = rng.normal(1.08, 0.05)
-    return View(
+    return Photograph(
         zoom=rng.uniform(0.85, 1.12),
         angle=rng.uniform(0, 2 * np.pi),
         offset=rng.uniform(-0.14, 0.14, 2),
@@ -267,12 +267,12 @@ def draw_view(seed: int, index: int) -> View:
     )
 
 
-def draw_clinical_view(seed: int, index: int) -> View:
+def draw_clinical_photograph(seed: int, index: int) -> Photograph:
     """A camera at arm's length for the lesion of image `index`: room light, wider field."""
     rng = np.random.default_rng((seed, _CLINICAL, index))
-    hairy = len(draw_view(seed, index).hairs) > 0
+    hairy = len(draw_photograph(seed, index).hairs) > 0
     highlight = (*rng.uniform(-0.6, 0.6, 2), rng.uniform(0.08, 0.20), rng.uniform(0.3, 0.7))
-    return View(
+    return Photograph(
         zoom=rng.uniform(0.32, 0.48),
         angle=rng.uniform(0, 2 * np.pi),
         offset=rng.uniform(-0.2, 0.2, 2),
@@ -291,9 +291,9 @@ def draw_clinical_view(seed: int, index: int) -> View:
     )
 
 
-def draw_close_up_view(seed: int, index: int) -> View:
+def draw_close_up_photograph(seed: int, index: int) -> Photograph:
     """A camera in the place of the dermatoscope of image `index`: its frame, a dim warm lamp."""
-    placed, lit = draw_view(seed, index), draw_clinical_view(seed, index)
+    placed, lit = draw_photograph(seed, index), draw_clinical_photograph(seed, index)
     return dataclasses.replace(
         lit,
         zoom=placed.zoom,

@@ -53,6 +53,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         read=read,
         read_mask=read_mask,
         licence=phantom.LICENCE,
+        group_noun="lesion",
         synthetic=True,
         source_version=phantom.SOURCE_VERSION,
     )

@@ -1,4 +1,4 @@
-"""Rasterises the phantom: the same lesion and view at any number of pixels.
+"""Rasterises the phantom: the same lesion and photo at any number of pixels.
 
 Everything is a function of continuous coordinates, evaluated at pixel centres: random fields are
 sums of plane waves and spots are Gaussians, so that both are products of a function of x and a
@@ -10,7 +10,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from dermgan_jax.data.datasets.phantom_lesion import CLASSES, FIELDS, Lesion, View
+from dermgan_jax.data.datasets.phantom_lesion import CLASSES, FIELDS, Lesion, Photograph
 from dermgan_jax.data.datasets.phantom_structures import (
     STRUCTURES,
     Pigments,
@@ -36,48 +36,48 @@ RULER = [
 ]
 
 
-def render(lesion: Lesion, view: View, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """One view of one lesion.
+def render(lesion: Lesion, photo: Photograph, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """One photo of one lesion.
 
     Returns:
       The image, uint8 (size, size, 3) sRGB, and the lesion's mask, bool (size, size).
     """
     axis = ((np.arange(size) + 0.5) * (2 / size) - 1).astype(np.float32)
-    blur = math.hypot(view.softness, 0.8 / size)  # the pixel itself is a low-pass filter
-    fields = _fields(lesion, view, axis, blur)
-    signed = _signed_distance(lesion, view, axis, fields["outline"])
-    edge = max(lesion.edge, blur / view.zoom)
+    blur = math.hypot(photo.softness, 0.8 / size)  # the pixel itself is a low-pass filter
+    fields = _fields(lesion, photo, axis, blur)
+    signed = _signed_distance(lesion, photo, axis, fields["outline"])
+    edge = max(lesion.edge, blur / photo.zoom)
     tissue = Tissue(
         inside=smoothstep(-edge, edge, signed),
         depth=np.clip(signed / lesion.radius, 0, 1),
         fields=fields,
-        dots=_spots(lesion.dots, view, axis, blur),
-        clods=_spots(lesion.clods, view, axis, blur),
-        vessels=view.penetration * _vessels(lesion, view, size),
+        dots=_spots(lesion.dots, photo, axis, blur),
+        clods=_spots(lesion.clods, photo, axis, blur),
+        vessels=photo.penetration * _vessels(lesion, photo, size),
         strength=lesion.strength,
         variant=lesion.variant,
     )
     image = _skin(lesion, fields)
-    image = _absorb(image, STRUCTURES[CLASSES[lesion.label]](tissue), lesion, view)
-    image = _lay_over(image, view)
-    image = _expose(image, view, axis, fields["skin_grain"])
+    image = _absorb(image, STRUCTURES[CLASSES[lesion.label]](tissue), lesion, photo)
+    image = _lay_over(image, photo)
+    image = _expose(image, photo, axis, fields["skin_grain"])
     return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8), signed > 0
 
 
-def _to_frame(view: View, points: np.ndarray) -> np.ndarray:
+def _to_frame(photo: Photograph, points: np.ndarray) -> np.ndarray:
     """Lesion coordinates (..., 2) -> frame coordinates in [-1, 1]."""
-    return points @ (view.zoom * _rotation(view.angle)).T + view.offset
+    return points @ (photo.zoom * _rotation(photo.angle)).T + photo.offset
 
 
 def _rotation(angle: float) -> np.ndarray:
     return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
 
 
-def _fields(lesion: Lesion, view: View, axis: np.ndarray, blur: float) -> dict[str, np.ndarray]:
-    """The lesion's random fields (H, W), of unit variance before the view's blur."""
+def _fields(lesion: Lesion, photo: Photograph, axis: np.ndarray, blur: float) -> dict[str, np.ndarray]:
+    """The lesion's random fields (H, W), of unit variance before the photo's blur."""
     # k . R^-1 (p - offset) / zoom, regrouped as a wave in the frame's own coordinates.
-    vectors = lesion.wave_vectors @ (_rotation(view.angle).T / view.zoom).astype(np.float32)
-    phases = lesion.phases - vectors @ view.offset.astype(np.float32)
+    vectors = lesion.wave_vectors @ (_rotation(photo.angle).T / photo.zoom).astype(np.float32)
+    phases = lesion.phases - vectors @ photo.offset.astype(np.float32)
     amplitude = np.exp(-0.5 * blur**2 * np.sum(vectors**2, axis=-1))
     amplitude *= math.sqrt(2 / phases.shape[1])
     across = vectors[..., 0, None] * axis + phases[..., None]
@@ -88,10 +88,10 @@ def _fields(lesion: Lesion, view: View, axis: np.ndarray, blur: float) -> dict[s
     return dict(zip(FIELDS, columns.transpose(0, 2, 1) @ waves, strict=True))
 
 
-def _signed_distance(lesion: Lesion, view: View, axis: np.ndarray, bumps: np.ndarray) -> np.ndarray:
+def _signed_distance(lesion: Lesion, photo: Photograph, axis: np.ndarray, bumps: np.ndarray) -> np.ndarray:
     """Roughly the distance (H, W) to the lesion's outline, positive inside."""
-    x, y = (axis - view.offset[0])[None, :], (axis - view.offset[1])[:, None]
-    place = ((x + 1j * y) * np.exp(-1j * view.angle) / view.zoom).astype(np.complex64)
+    x, y = (axis - photo.offset[0])[None, :], (axis - photo.offset[1])[:, None]
+    place = ((x + 1j * y) * np.exp(-1j * photo.angle) / photo.zoom).astype(np.complex64)
     place.imag /= lesion.aspect
     distance = np.abs(place)
     turn = place / np.maximum(distance, 1e-6)
@@ -103,10 +103,10 @@ def _signed_distance(lesion: Lesion, view: View, axis: np.ndarray, bumps: np.nda
     return np.maximum(radius, 0.35 * lesion.radius) + lesion.roughness * bumps - distance
 
 
-def _spots(spots: np.ndarray, view: View, axis: np.ndarray, blur: float) -> np.ndarray:
+def _spots(spots: np.ndarray, photo: Photograph, axis: np.ndarray, blur: float) -> np.ndarray:
     """Coverage (H, W) in [0, 1] by round spots (n, 3) in lesion coordinates."""
-    centre = _to_frame(view, spots[:, :2]).astype(np.float32)
-    radius = (view.zoom * spots[:, 2]).astype(np.float32)
+    centre = _to_frame(photo, spots[:, :2]).astype(np.float32)
+    radius = (photo.zoom * spots[:, 2]).astype(np.float32)
     width = np.sqrt(radius**2 / 2 + blur**2)
     x = np.exp(-0.5 * ((axis - centre[:, :1]) / width[:, None]) ** 2)
     y = np.exp(-0.5 * ((axis - centre[:, 1:]) / width[:, None]) ** 2)
@@ -114,8 +114,8 @@ def _spots(spots: np.ndarray, view: View, axis: np.ndarray, blur: float) -> np.n
     return smoothstep(0.15, 0.75, y.T @ (x * contrast[:, None]))
 
 
-def _vessels(lesion: Lesion, view: View, size: int) -> np.ndarray:
-    lines = [(_to_frame(view, path), view.zoom * width) for path, width in lesion.vessels]
+def _vessels(lesion: Lesion, photo: Photograph, size: int) -> np.ndarray:
+    lines = [(_to_frame(photo, path), photo.zoom * width) for path, width in lesion.vessels]
     return _strokes(lines, size)
 
 
@@ -143,7 +143,7 @@ def _skin(lesion: Lesion, fields: dict[str, np.ndarray]) -> np.ndarray:
     return np.asarray(lesion.skin, np.float32) * np.exp(-density)
 
 
-def _absorb(image: np.ndarray, pigments: Pigments, lesion: Lesion, view: View) -> np.ndarray:
+def _absorb(image: np.ndarray, pigments: Pigments, lesion: Lesion, photo: Photograph) -> np.ndarray:
     """Light lost in melanin and blood (Beer-Lambert), and the opaque structures over it."""
     # Opaque matter has a colour of its own, seen through an epidermis as dark as the skin's.
     tint = (np.array(lesion.skin, np.float32) / LIGHT_SKIN) ** 0.6
@@ -155,40 +155,40 @@ def _absorb(image: np.ndarray, pigments: Pigments, lesion: Lesion, view: View) -
     density = np.maximum(pigments.melanin, 0)[..., None] * MELANIN
     density += np.maximum(pigments.blood, 0)[..., None] * BLOOD
     image = image * np.exp(-density)
-    image = blend(image, view.penetration * pigments.veil, VEIL)
+    image = blend(image, photo.penetration * pigments.veil, VEIL)
     return blend(image, pigments.scar, SCAR)
 
 
-def _lay_over(image: np.ndarray, view: View) -> np.ndarray:
+def _lay_over(image: np.ndarray, photo: Photograph) -> np.ndarray:
     """Hairs and ruler marks, which lie on the skin."""
     size = image.shape[0]
-    if len(view.hairs):
+    if len(photo.hairs):
         t = np.linspace(0, 1, 14)[:, None]
-        start, bend, end = view.hairs.transpose(1, 0, 2)[:, :, None]
+        start, bend, end = photo.hairs.transpose(1, 0, 2)[:, :, None]
         curves = (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end
-        cover = 0.75 * _strokes([(curve, view.hair_width) for curve in curves], size)
-        colour = view.hair_shade * np.array([1.0, 0.8, 0.7], np.float32)
+        cover = 0.75 * _strokes([(curve, photo.hair_width) for curve in curves], size)
+        colour = photo.hair_shade * np.array([1.0, 0.8, 0.7], np.float32)
         image = image + cover[..., None] * (colour - image)
-    if view.ruler is not None:
-        cover = np.rot90(0.8 * _strokes(RULER, size), view.ruler)
+    if photo.ruler is not None:
+        cover = np.rot90(0.8 * _strokes(RULER, size), photo.ruler)
         image = image + cover[..., None] * (INK - image)
     return image
 
 
-def _expose(image: np.ndarray, view: View, axis: np.ndarray, relief: np.ndarray) -> np.ndarray:
+def _expose(image: np.ndarray, photo: Photograph, axis: np.ndarray, relief: np.ndarray) -> np.ndarray:
     """Light that differs over the frame, its colour, a reflection, dark corners, noise."""
     x, y = axis[None, :], axis[:, None]
-    light = 1 + view.gradient[0] * x + view.gradient[1] * y
+    light = 1 + photo.gradient[0] * x + photo.gradient[1] * y
     distance = np.hypot(x, y)
-    light = light * (1 - 0.12 * view.vignette * distance**2)
+    light = light * (1 - 0.12 * photo.vignette * distance**2)
     # A strong vignette is the rim of the dermatoscope's tube.
-    light = light * (1 - view.vignette**4 * smoothstep(1.12, 1.36, distance))
-    image = image * (light[..., None] * view.gains).astype(np.float32)
-    left, top, radius, strength = view.highlight
+    light = light * (1 - photo.vignette**4 * smoothstep(1.12, 1.36, distance))
+    image = image * (light[..., None] * photo.gains).astype(np.float32)
+    left, top, radius, strength = photo.highlight
     if strength:
         glare = strength * np.exp(-0.5 * ((x - left) ** 2 + 2 * (y - top) ** 2) / radius**2)
         glare = glare * smoothstep(-0.8, 1.2, relief)  # the skin's ridges shine, its furrows do not
         image = image + glare[..., None].astype(np.float32) * (1 - image)
     size = image.shape[0]
-    noise = np.random.default_rng(view.noise_seed).standard_normal((size, size, 1), np.float32)
-    return image + view.noise * size / 256 * noise  # a smaller image averages noise away
+    noise = np.random.default_rng(photo.noise_seed).standard_normal((size, size, 1), np.float32)
+    return image + photo.noise * size / 256 * noise  # a smaller image averages noise away

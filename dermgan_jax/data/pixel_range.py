@@ -1,0 +1,31 @@
+"""The two ranges of pixels: bytes 0 to 255, as files and image sets have them, and numbers in
+[-1, 1], as networks see them."""
+
+from typing import TypeVar
+
+import jax
+import numpy as np
+
+from dermgan_jax.errors import UserError
+
+Array = TypeVar("Array", np.ndarray, jax.Array)
+
+
+def to_signed(images: Array) -> Array:
+    """uint8 0 to 255 as float32 in [-1, 1]; NumPy and JAX arrays of any shape."""
+    return images.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Values in [-1, 1] to uint8 0 to 255, rounded; what lies outside is clipped.
+
+    Raises:
+      UserError: if a value is NaN, which no byte stands for.
+    """
+    images = np.asarray(images)
+    if np.isnan(images).any():
+        raise UserError(
+            "images have pixels that are not numbers (NaN): the model that made them has diverged; "
+            "choose an earlier --checkpoint"
+        )
+    return np.clip(np.rint(images * 127.5 + 127.5), 0, 255).astype(np.uint8)

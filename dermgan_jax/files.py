@@ -1,0 +1,248 @@
+"""Paths on a local disk or in a bucket: opened, listed, replaced and removed here and nowhere else.
+
+Users name paths as text. Without a scheme it is a path of this machine (`pathlib.Path`); gs:// and
+s3:// are paths of buckets (`etils.epath.Path`, through fsspec). Both have the same methods.
+
+What is written appears as a whole or not at all: on a disk under a temporary name first, in a
+bucket by a single upload.
+"""
+
+import contextlib
+import io
+import os
+import pathlib
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar
+
+import numpy as np
+
+from dermgan_jax.errors import UserError
+
+if TYPE_CHECKING:
+    from etils import epath
+
+Path: TypeAlias = "pathlib.Path | epath.Path"
+T = TypeVar("T")
+
+# Scheme -> the module that fsspec needs for it, and our extra that installs it.
+SCHEMES = {"gs": ("gcsfs", "gcs"), "s3": ("s3fs", "s3")}
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
+_TEMPORARY = ".unfinished-"
+
+# One way to buckets for everybody, whether or not TensorFlow, which has its own, is installed.
+os.environ.setdefault("EPATH_USE_TF", "false")
+
+
+def to_path(text: str | os.PathLike[str]) -> Path:
+    """The path that a user named; "~" is the home directory.
+
+    Raises:
+      UserError: if the scheme is not supported, misspelt, or what it needs is not installed.
+    """
+    text = os.fspath(text)
+    match = _SCHEME.match(text)
+    if match is None:
+        return pathlib.Path(text).expanduser()
+    scheme = match[1]
+    if scheme not in SCHEMES:
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        raise UserError(
+            f"{text}: paths that begin with {scheme}:// are not supported; known are {known} and "
+            "paths of this machine"
+        )
+    if not re.match(rf"{scheme}://[^/]", text):
+        raise UserError(f"{text}: write {scheme}://BUCKET/PATH")
+    module, extra = SCHEMES[scheme]
+    _require_installed(text, module, extra)
+    from etils import epath
+
+    return epath.Path(text)
+
+
+def _require_installed(text: str, module: str, extra: str) -> None:
+    import importlib.util
+
+    if importlib.util.find_spec(module) is None:
+        raise UserError(
+            f"{text}: {module} is not installed: pip install 'dermgan-jax[{extra}]' (or run "
+            f"launch/local.sh with EXTRA={extra})"
+        )
+
+
+def is_local(path: Path) -> bool:
+    """Whether a path is one of this machine."""
+    return isinstance(path, pathlib.Path)
+
+
+def require_local(path: Path, what: str) -> pathlib.Path:
+    """The path, if it is one of this machine.
+
+    Args:
+      path: any.
+      what: lies there and why it cannot lie in a bucket, as the beginning of a message.
+
+    Raises:
+      UserError: if it is in a bucket.
+    """
+    if not is_local(path):
+        raise UserError(f"{what}, so that it has to lie on this machine; {path} is in a bucket")
+    return path
+
+
+def absolute(path: Path) -> Path:
+    """The same path, not relative to the working directory."""
+    return path.absolute() if is_local(path) else path
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made with all its parents if need be."""
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of `path` once it is complete; seekable.
+
+    Its folder is made if need be. After an error, what was there before is still there.
+    """
+    if not is_local(path):
+        buffer = io.BytesIO()
+        yield buffer
+        with path.open("wb") as file:
+            file.write(buffer.getbuffer())
+        return
+    make_folder(path.parent)
+    temporary = unfinished_name(path)
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def unfinished_name(path: pathlib.Path) -> pathlib.Path:
+    """A hidden name beside `path` that no other process, host or container will choose.
+
+    It keeps the suffix, which some writers tell the format by.
+    """
+    return path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}-{path.name}")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file in UTF-8; a reader sees the old or the new content, never a part."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Writes an .npz as `write_text` writes text."""
+    with replacing(path) as file:
+        np.savez(file, **arrays)
+
+
+@contextlib.contextmanager
+def open_arrays(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    """An .npz file, read an array at a time. Raises what NumPy raises for anything else."""
+    with path.open("rb") as file, np.load(file) as arrays:
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array")
+        yield arrays
+
+
+def is_visible(name: str) -> bool:
+    """Whether a file or folder is meant to be seen, going by its name."""
+    return not name.startswith(".") and name != "__MACOSX"
+
+
+def find_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Files anywhere below a folder, sorted by path.
+
+    Hidden files and folders and those of macOS archives are left out. Links are followed, as large
+    data sets are often linked to from where they are used, but each folder is looked into once.
+
+    Args:
+      folder: where to look.
+      suffixes: in lower case, such as ".png"; capitals in names do not matter.
+    """
+    return sorted(path for path in _walk(folder, set()) if path.suffix.lower() in suffixes)
+
+
+def _walk(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
+    """Visible files below a folder; `visited` holds device and inode of folders looked into."""
+    if is_local(folder):
+        facts = folder.stat()
+        if (facts.st_dev, facts.st_ino) in visited:
+            return
+        visited.add((facts.st_dev, facts.st_ino))
+    folders, files = listing(folder)
+    yield from files
+    for each in folders:
+        yield from _walk(each, visited)
+
+
+def listing(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The visible folders and files that lie directly in a folder, each sorted by name."""
+    if not is_local(folder):
+        _, folders, names = next(iter(folder.walk()), (folder, [], []))
+        found = [[folder / name for name in sorted(part)] for part in (folders, names)]
+    else:
+        found = [[], []]
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                found[0 if entry.is_dir() else 1].append(folder / entry.name)
+    return tuple(sorted(path for path in part if is_visible(path.name)) for part in found)
+
+
+def existing(paths: Iterable[Path]) -> set[Path]:
+    """Those of the paths that are files; a bucket is asked once for each folder."""
+    wanted: dict[Path, list[Path]] = {}
+    for path in paths:
+        wanted.setdefault(path.parent, []).append(path)
+    found: set[Path] = set()
+    for folder, members in wanted.items():
+        if is_local(folder):
+            found.update(path for path in members if path.is_file())
+        elif folder.is_dir():
+            found |= set(members) & set(listing(folder)[1])
+    return found
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether nothing at all lies in a folder, or there is no folder."""
+    return not folder.exists() or not any(folder.iterdir())
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copies a file; the target appears when it is complete."""
+    with source.open("rb") as original, replacing(target) as file:
+        shutil.copyfileobj(original, file)
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a folder and everything in it, if it is there."""
+    if is_local(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+    elif folder.exists():
+        folder.rmtree()
+
+
+def write_once(path: pathlib.Path, write: Callable[[pathlib.Path], T]) -> T:
+    """Writes a file of a cache on this machine; `path` appears when `write` has returned.
+
+    Args:
+      path: its folder is made if need be.
+      write: writes to the path that it is given.
+    """
+    make_folder(path.parent)
+    unfinished = unfinished_name(path)
+    try:
+        result = write(unfinished)
+        os.replace(unfinished, path)
+        return result
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,104 @@
+"""Several processes that train one model together, and how they decide together.
+
+They are joined before the first device is touched, from the environment that Slurm, Cloud TPU,
+Open MPI or Kubernetes set. What depends on one host's clock or disk is decided by one process and
+told to all; a fault of one ends all of them, with the same message.
+"""
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from dermgan_jax.errors import UserError
+
+T = TypeVar("T")
+
+GROUP_VARIABLES = ("DERMGAN_COORDINATOR", "DERMGAN_NUM_PROCESSES", "DERMGAN_PROCESS_ID")
+_LONGEST = 4000  # bytes of a message that is passed on
+
+
+def join() -> None:
+    """Calls `jax.distributed.initialize` if this process is one of several.
+
+    Any launcher can name the group in DERMGAN_COORDINATOR (host:port), DERMGAN_NUM_PROCESSES and
+    DERMGAN_PROCESS_ID. Under srun, mpirun and on TPU slices JAX finds these itself;
+    DERMGAN_DISTRIBUTED=1 asks for that where the environment does not show it.
+
+    Raises:
+      UserError: if only some of the three variables are set.
+    """
+    given = {name: os.environ[name] for name in GROUP_VARIABLES if os.environ.get(name)}
+    if given:
+        missing = [name for name in GROUP_VARIABLES if name not in given]
+        if missing:
+            raise UserError(f"{', '.join(given)} set but not {', '.join(missing)}: set all or none")
+        coordinator, num_processes, process_id = given.values()
+        jax.distributed.initialize(
+            coordinator,
+            int(num_processes),
+            int(process_id),
+            cluster_detection_method="deactivate",  # or Slurm would cut us down to one GPU
+        )
+    elif launcher_shows_group():
+        jax.distributed.initialize()
+
+
+def launcher_shows_group() -> bool:
+    """Whether the environment says that there are several processes."""
+    environ = os.environ
+    return (
+        environ.get("DERMGAN_DISTRIBUTED") == "1"
+        or int(environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
+        or int(environ.get("OMPI_COMM_WORLD_SIZE", "1")) > 1
+        or "," in environ.get("TPU_WORKER_HOSTNAMES", "")
+    )
+
+
+def several() -> bool:
+    """Whether this process was started as one of several; no device is touched."""
+    count = os.environ.get("DERMGAN_NUM_PROCESSES", "")
+    return (count.isdigit() and int(count) > 1) or launcher_shows_group()
+
+
+def is_first() -> bool:
+    """Whether this process writes the files of a run."""
+    return jax.process_index() == 0
+
+
+def decide(choice: bool) -> bool:
+    """What the first process chose, on every process."""
+    if jax.process_count() == 1:
+        return choice
+    return bool(multihost_utils.broadcast_one_to_all(np.asarray(choice)))
+
+
+def together(action: Callable[[], T]) -> T:
+    """The result of `action` on each process, once all have done it without a fault.
+
+    Every process has to call this at the same place.
+
+    Raises:
+      UserError: on every process, if it was raised on any, with the message of the first of these;
+        likewise for an `OSError`.
+    """
+    if jax.process_count() == 1:
+        return action()
+    result, fault = None, ""
+    try:
+        result = action()
+    except (UserError, OSError) as error:
+        fault = str(error) or type(error).__name__
+    _require_no_fault(fault)
+    return result
+
+
+def _require_no_fault(fault: str) -> None:
+    encoded = np.frombuffer(fault.encode()[:_LONGEST].ljust(_LONGEST, b"\0"), np.uint8)
+    for message in np.asarray(multihost_utils.process_allgather(encoded)):
+        text = message.tobytes().rstrip(b"\0").decode(errors="replace")
+        if text:
+            raise UserError(text)

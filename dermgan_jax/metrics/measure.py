@@ -1,0 +1,169 @@
+"""Measures one set of images against another: the same numbers during training and afterwards."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dermgan_jax import registry
+from dermgan_jax.data.image_sets import ImageSet, select
+from dermgan_jax.data.labelling import Labelling
+from dermgan_jax.features.extractor import Extractor, Features
+from dermgan_jax.features.feature_cache import features_of
+from dermgan_jax.metrics import yardstick
+from dermgan_jax.metrics.measurement import ClassPair, Measurement, Measurements, MetricValue
+from dermgan_jax.metrics.named_metrics import Metric
+
+# The features of real and of fake images that metrics of one evaluation share.
+SharedFeatures = dict[Extractor, tuple[Features, Features]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is to be measured.
+
+    Attributes:
+      metrics: registered names.
+      seed: of everything random in the metrics.
+      mirror: flip real images at random, as in training, for metrics that compare pixels.
+      weights: folder where pretrained weights are looked for first.
+    """
+
+    metrics: tuple[str, ...]
+    seed: int = 0
+    mirror: bool = False
+    weights: Path | None = None
+
+
+class _Inputs(NamedTuple):
+    """What one metric is computed from: images, or features of an extractor's layer."""
+
+    real: ImageSet | np.ndarray
+    fake: ImageSet | np.ndarray
+    of_all_classes: np.ndarray | None  # features of all labelled reals, compared or not
+    source: str  # of the features, before the protocol of the arithmetic
+    least: int  # real images that real against real needs
+
+
+def measure(
+    real: ImageSet,
+    fake: ImageSet,
+    request: Request,
+    *,
+    labelling: Labelling | None = None,
+    known: Mapping[str, Measurement] | None = None,
+) -> Measurements:
+    """Metrics between two sets of images, between real and real images, and between classes.
+
+    Args:
+      real, fake: uint8 (N, H, W, C), N may differ; read a part at a time.
+      request: what is to be measured.
+      labelling: classes of the real images, and which of them are compared.
+      known: an earlier result for the same real images, number of fake ones and request; its
+        yardsticks, which are of real images alone, are used again.
+
+    Returns:
+      By name. A metric may have several values: precision_recall has "precision" and "recall".
+
+    Raises:
+      UserError: if a metric is unknown, lacks its weights or cannot be computed of these images.
+    """
+    features: SharedFeatures = {}
+    found: Measurements = {}
+    for name in request.metrics:
+        metric = registry.load("metric", name)
+        inputs = _inputs(metric, real, fake, labelling, request.weights, features)
+        for one in _measure_one(metric, inputs, request, labelling, known or {}):
+            found[one.key] = one
+    return found
+
+
+def value_names(metrics: tuple[str, ...]) -> tuple[str, ...]:
+    """What `measure` will publish under these registered names, in order."""
+    return tuple(value for name in metrics for value in registry.load("metric", name).publishes)
+
+
+def _measure_one(
+    metric: Metric,
+    inputs: _Inputs,
+    request: Request,
+    labelling: Labelling | None,
+    known: Mapping[str, Measurement],
+) -> list[Measurement]:
+    """All values of one metric with their yardsticks."""
+    compute = functools.partial(metric.compute, weights=request.weights)
+    flip = request.mirror and metric.load_extractor is None
+    values = compute(inputs.real, inputs.fake, seed=request.seed, mirror=flip)
+    found = [Measurement(_published(metric, inputs, value)) for value in values]
+    if not metric.yardstick or len(inputs.real) < inputs.least:
+        return found
+    if all(one.key in known for one in found):
+        return [one.with_yardsticks_of(known[one.key]) for one in found]
+    bounds = yardstick.real_against_real(
+        compute,
+        inputs.real,
+        n=values[0].n,
+        n_real=values[0].n_real,
+        seed=request.seed,
+        mirror=flip,
+    )
+    of_reals = {value.name: _published(metric, inputs, value) for value in bounds}
+    pairs = _class_pairs(compute, inputs, values[0].n, request.seed, labelling)
+    return [
+        dataclasses.replace(
+            one, real_against_real=of_reals[value.name], class_pairs=pairs.get(value.name, ())
+        )
+        for one, value in zip(found, values, strict=True)
+    ]
+
+
+def _class_pairs(
+    compute: Callable[..., tuple[MetricValue, ...]],
+    inputs: _Inputs,
+    n: int,
+    seed: int,
+    labelling: Labelling | None,
+) -> dict[str, tuple[ClassPair, ...]]:
+    if inputs.of_all_classes is None:
+        return {}
+    return yardstick.class_against_class(
+        compute, inputs.of_all_classes, labelling, n=n, seed=seed
+    )
+
+
+def _published(metric: Metric, inputs: _Inputs, value: MetricValue) -> MetricValue:
+    """A value under its published name, its protocol led by the features' source."""
+    return dataclasses.replace(
+        value,
+        name=metric.names.get(value.name, value.name),
+        protocol=inputs.source + value.protocol,
+    )
+
+
+def _inputs(
+    metric: Metric,
+    real: ImageSet,
+    fake: ImageSet,
+    labelling: Labelling | None,
+    weights: Path | None,
+    features: SharedFeatures,
+) -> _Inputs:
+    """Images, or features, which are added to `features` unless they are there."""
+    if metric.load_extractor is None:
+        if labelling is not None and labelling.compared is not None:
+            real = select(real, labelling.rows)
+        return _Inputs(real, fake, None, "", 2)
+    extractor = metric.load_extractor(weights)
+    if extractor not in features:
+        features[extractor] = (
+            features_of(extractor, real, keep=True, title="real images"),
+            features_of(extractor, fake, keep=False, title="fake images"),
+        )
+    of_real, of_fake = (side[metric.layer] for side in features[extractor])
+    source = f"{extractor.name}:{extractor.weights_id}/"
+    if labelling is None:
+        return _Inputs(of_real, of_fake, None, source, yardstick.LEAST)
+    return _Inputs(of_real[labelling.rows], of_fake, of_real, source, yardstick.LEAST)

@@ -1,0 +1,99 @@
+"""Synthetic images to choose among, with the classes they were made to show."""
+
+import dataclasses
+
+import numpy as np
+
+from dermgan_jax import files
+from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_floats, open_images
+from dermgan_jax.data.image_files import write_npz, write_pngs
+from dermgan_jax.data.pixel_range import to_signed
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+from dermgan_jax.registry import did_you_mean
+from dermgan_jax.runs.restore import Restored
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidates:
+    """Synthetic images to choose among.
+
+    Attributes:
+      source: folder or .npz.
+      images: uint8 (N, H, W, C).
+      names: N, unique: paths relative to the folder, or numbers.
+      classes: N names, "" where none is known.
+    """
+
+    source: Path
+    images: ImageSet
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+
+
+def read_candidates(source: Path, restored: Restored) -> Candidates:
+    """The images of a folder or .npz with their classes.
+
+    Raises:
+      UserError: if there are none, they are not of the model's size, or labels are at fault.
+    """
+    data = restored.model.data
+    images = open_images(source, data.channels)
+    if images.shape[1:3] != (data.height, data.width):
+        raise UserError(
+            f"the images of {source} are {images.shape[2]}x{images.shape[1]} pixels, those of the "
+            f"model {data.width}x{data.height}: filter what --mode=generate of this model wrote"
+        )
+    if not isinstance(images, FolderImages):
+        names = tuple(f"{i:06d}" for i in range(len(images)))
+        return Candidates(source, images, names, _npz_classes(source, len(images), restored))
+    paths = [path.relative_to(source) for path in images.paths]
+    folders = ["" if len(path.parts) == 1 else path.parent.name for path in paths]
+    strange = sorted(set(folders) - set(restored.classes) - {""})
+    if restored.model.conditional and strange:
+        hint = did_you_mean(strange[0], restored.classes)
+        raise UserError(f"{source}: the folder {strange[0]!r} is no class of the model{hint}")
+    return Candidates(source, images, tuple(path.as_posix() for path in paths), tuple(folders))
+
+
+def _npz_classes(source: Path, num: int, restored: Restored) -> tuple[str, ...]:
+    try:
+        with files.open_arrays(source) as arrays:
+            if "labels" not in arrays or not restored.classes:
+                return ("",) * num
+            labels = arrays["labels"]
+    except ValueError as error:  # an array of Python objects
+        raise UserError(f"'labels' in {source} cannot be read: {error}") from error
+    most = len(restored.classes)
+    if (
+        labels.shape != (num,)
+        or not np.issubdtype(labels.dtype, np.integer)
+        or not ((labels >= 0) & (labels < most)).all()
+    ):
+        raise UserError(
+            f"'labels' in {source} are no {num} whole numbers from 0 to {most - 1}, one per image"
+        )
+    return tuple(restored.classes[label] for label in labels)
+
+
+def write_kept(candidates: Candidates, kept: np.ndarray, restored: Restored, out: Path) -> None:
+    """Writes the images at `kept`, bool (N,): files as they are, floats as they are."""
+    rows = np.flatnonzero(kept)
+    images = candidates.images
+    if out.suffix == ".npz":
+        if isinstance(images, FolderImages):
+            floats = to_signed(images[rows])
+        else:
+            floats = open_floats(candidates.source, images.shape[-1])[rows]
+        named = {}
+        if set(candidates.classes) <= set(restored.classes):
+            labels = [restored.classes.index(candidates.classes[row]) for row in rows]
+            named["labels"] = np.asarray(labels, np.int32)
+        write_npz(floats, out, **named)
+        return
+    files.make_folder(out)
+    for row in rows:
+        if isinstance(images, FolderImages):
+            files.copy(images.paths[row], out / candidates.names[row])
+        else:
+            write_pngs(images[row : row + 1], out / candidates.classes[row], first=row)

@@ -1,0 +1,148 @@
+"""What made some samples: a small JSON file beside them, and a line of text in every PNG file.
+
+A folder of samples holds made_by.json; beside SAMPLES.npz lies SAMPLES_made_by.json. In a folder it
+is there from the beginning and says when all images are.
+"""
+
+import dataclasses
+import json
+from typing import Any
+
+from dermgan_jax import __version__, files
+from dermgan_jax.data.decode import SUFFIXES
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+from dermgan_jax.runs.restore import Restored
+from dermgan_jax.synthesis.drawing import Drawing
+
+NAME = "made_by.json"
+PNG_KEY = "dermgan_jax"
+SYNTHETIC = "synthetic image, made by a generative model; it shows no patient"
+
+
+@dataclasses.dataclass(frozen=True)
+class MadeBy:
+    """Where samples come from.
+
+    Attributes:
+      workdir: the run's folder, as it was named.
+      run: identifies the run, wherever its folder lies.
+      family: of the model.
+      checkpoint: its step.
+      drawing: how they were drawn, the checkpoint as it was asked for; None of translations.
+      direction: of translations.
+    """
+
+    workdir: str
+    run: str
+    family: str
+    checkpoint: int
+    drawing: Drawing | None
+    direction: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values, and that the images are synthetic."""
+        return {
+            "synthetic": True,
+            "workdir": self.workdir,
+            "run": self.run,
+            "model": self.family,
+            "checkpoint": self.checkpoint,
+            "drawing": dataclasses.asdict(self.drawing) if self.drawing else None,
+            "direction": self.direction,
+            "dermgan_jax": __version__,
+        }
+
+    def png_text(self) -> dict[str, str]:
+        """What every PNG file says; the name of the folder, but not where it lies."""
+        told = {**self.to_json(), "workdir": self.workdir.rstrip("/").rpartition("/")[2]}
+        return {"Comment": SYNTHETIC, PNG_KEY: json.dumps(told)}
+
+    def is_same_run(self, restored: Restored) -> bool:
+        """Whether the samples are of the run of a restored model."""
+        return self.run == restored.run
+
+
+def made_by(
+    workdir: Path, restored: Restored, drawing: Drawing | None = None, direction: str = ""
+) -> MadeBy:
+    """What samples or translations of a restored model are made by."""
+    return MadeBy(
+        workdir=str(workdir),
+        run=restored.run,
+        family=restored.model.config.model.name,
+        checkpoint=restored.step,
+        drawing=drawing,
+        direction=direction,
+    )
+
+
+def place(samples: Path) -> Path:
+    """Where the file lies that says what made some samples, a folder or an .npz."""
+    if samples.suffix == ".npz":
+        return samples.with_name(f"{samples.stem}_{NAME}")
+    return samples / NAME
+
+
+def begin(folder: Path, told: MadeBy) -> None:
+    """Makes a folder of samples that are about to be written.
+
+    The same samples may be written again, after an interruption for instance.
+
+    Raises:
+      UserError: if the folder holds images that were made otherwise.
+    """
+    if folder.is_dir():
+        found = files.find_files(folder, SUFFIXES)
+        if found and _read(folder)[0] != told:
+            raise UserError(
+                f"{folder} holds {len(found)} images that were made otherwise: name another "
+                "folder, or empty it"
+            )
+    _write(folder, told, complete=False)
+
+
+def end(samples: Path, told: MadeBy) -> None:
+    """Says that all samples, in a folder or an .npz, are written."""
+    _write(samples, told, complete=True)
+
+
+def _write(samples: Path, told: MadeBy, complete: bool) -> None:
+    plain = {**told.to_json(), "complete": complete}
+    files.write_text(place(samples), json.dumps(plain, indent=2) + "\n")
+
+
+def read(samples: Path) -> MadeBy | None:
+    """What made some samples; None where nothing says so.
+
+    Raises:
+      UserError: if the file is damaged, or the samples were never completed.
+    """
+    told, complete = _read(samples)
+    if told is not None and not complete:
+        raise UserError(
+            f"{samples} was not completed: run the command that makes these images again"
+        )
+    return told
+
+
+def _read(samples: Path) -> tuple[MadeBy | None, bool]:
+    file = place(samples)
+    if not file.is_file():
+        return None, False
+    try:
+        plain = json.loads(file.read_text())
+        told = MadeBy(
+            workdir=plain["workdir"],
+            run=plain["run"],
+            family=plain["model"],
+            checkpoint=plain["checkpoint"],
+            drawing=Drawing(**plain["drawing"]) if plain["drawing"] else None,
+            direction=plain["direction"],
+        )
+        return told, bool(plain["complete"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{file} does not say what made the images beside it ({error!r}): remove it to do "
+            "without"
+        ) from error

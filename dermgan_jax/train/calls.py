@@ -1,0 +1,66 @@
+"""Calls of the compiled step: up to `train.steps_per_call` iterations of one stage each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from dermgan_jax.data import pipeline
+from dermgan_jax.models.contract import Stage
+from dermgan_jax.runs.state import Clock, TrainState
+from dermgan_jax.train import sharding
+from dermgan_jax.train.step import Recipe, StageInputs, compile_moment_reset, compile_steps
+
+
+class Calls:
+    """Hands iterations to the devices.
+
+    Args:
+      recipe: what is compiled.
+      feed: of batches.
+    """
+
+    def __init__(self, recipe: Recipe, feed: pipeline.Feed):
+        self.recipe = recipe
+        self.feed = feed
+        self.config = recipe.model.config
+        self.run_steps = compile_steps(recipe)
+        self.reset_moments = compile_moment_reset(recipe)
+        self.resident: tuple[Any, dict[str, jax.Array]] = (None, {})  # of the latest stage
+
+    def dispatch(
+        self, state: TrainState, clock: Clock, stages: Sequence[Stage]
+    ) -> tuple[TrainState, Any]:
+        """Starts a call; returns at once with the state and the reports that will be.
+
+        Args:
+          state: donated.
+          clock: where the run stands.
+          stages: of each iteration, alike in what is compiled.
+        """
+        stage = stages[0]
+        if self.resident[0] != stage.static:
+            self.resident = (stage.static, self.feed.resident(stage.image_size))
+        length = self.config.train.steps_per_call
+        padded = [*stages, *[stages[-1]] * (length - len(stages))]
+        shape = (length, self.recipe.repeats, stage.batch_size)
+        batches = self.feed.take(clock.images_seen, shape, stage.image_size)
+        inputs = StageInputs(
+            stack([s.learning_rates for s in padded]),
+            stack([s.traced for s in padded]),
+            np.full(length, self.config.seed, np.uint32),
+        )
+        active = np.arange(length) < len(stages)
+        everywhere = sharding.replicated(self.recipe.mesh)
+        inputs, active = pipeline.to_devices((inputs, active), everywhere)
+        return self.run_steps(
+            *(state, batches, self.resident[1], inputs, active),
+            image_size=stage.image_size,
+            due=self.recipe.due(clock.step, length),
+        )
+
+
+def stack(rows: Sequence[Any]) -> dict[str, np.ndarray]:
+    """[{name: float}, …] -> {name: float32 (len(rows),)}."""
+    return {name: np.array([row[name] for row in rows], np.float32) for name in rows[0]}

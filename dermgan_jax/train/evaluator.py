@@ -1,0 +1,94 @@
+"""When a run is measured, within which share of its time, and what came of it."""
+
+import time
+from typing import Any
+
+import jax
+from ml_collections import FrozenConfigDict
+
+from dermgan_jax import hosts
+from dermgan_jax.data.image_files import save_image
+from dermgan_jax.metrics.measurement import Measurements
+from dermgan_jax.models.contract import Model, Stage
+from dermgan_jax.runs.checkpoint import Checkpoints
+from dermgan_jax.runs.state import Clock, TrainState
+from dermgan_jax.runs.workdir import sample_sheet_name
+from dermgan_jax.train.log import TrainingLog
+from dermgan_jax.train.snapshots import Snapshots
+
+
+class Budget:
+    """The time that evaluations may take, as a share of all.
+
+    Args:
+      share: `eval.budget_fraction`.
+    """
+
+    def __init__(self, share: float):
+        self.share = share
+        self.training = self.evaluating = 0.0  # seconds
+
+    def allows(self) -> bool:
+        """Whether evaluations have so far taken at most their share; the same on every process."""
+        total = self.training + self.evaluating
+        return hosts.decide(self.evaluating <= self.share * total)
+
+
+class Evaluator:
+    """Measures and draws a run.
+
+    Args:
+      snapshots: of the model's kind.
+      checkpoints: which learn what is measured of them.
+      log: where values are written.
+      config: of the run.
+    """
+
+    def __init__(
+        self,
+        snapshots: Snapshots,
+        checkpoints: Checkpoints,
+        log: TrainingLog,
+        config: FrozenConfigDict,
+    ):
+        self.snapshots = snapshots
+        self.checkpoints = checkpoints
+        self.log = log
+        self.budget = Budget(config.eval.budget_fraction)
+        self.latest: tuple[int, Measurements] = (-1, {})  # step, and what was measured then
+        self.drawn_at = -1  # step of the last sheet
+
+    def draw(self, state: TrainState, clock: Clock, stage: Stage) -> None:
+        """Writes the sample sheet of this moment."""
+        self.drawn_at = clock.step
+        sheet = self.snapshots.draw(state.averaged, stage)
+
+        def write() -> None:
+            if hosts.is_first():
+                name = sample_sheet_name(clock.images_seen, str(stage))
+                save_image(sheet, self.snapshots.workdir.samples / name)
+            self.log.sheet(clock, stage, sheet)
+
+        hosts.together(write)
+
+    def measure(self, state: TrainState, clock: Clock, stage: Stage) -> Measurements:
+        """Measures this moment, once, and writes it down."""
+        if self.latest[0] == clock.step:
+            return self.latest[1]
+        began = time.monotonic()
+        measured = self.snapshots.evaluate(state.averaged, stage)
+        seconds = time.monotonic() - began
+        self.budget.evaluating += seconds
+        hosts.together(lambda: self.log.evaluation(clock, seconds, measured))
+        self.checkpoints.observe(clock.step, measured)
+        self.latest = (clock.step, measured)
+        return measured
+
+
+def observed(
+    model: Model, extra: Any, measured: Measurements, everywhere: jax.sharding.Sharding
+) -> Any:
+    """The model's own state after an evaluation, on the devices; the very same if unchanged."""
+    finite = {key: one.value.value for key, one in measured.items() if one.value.is_finite}
+    after = model.observe(extra, finite)
+    return extra if after is extra else jax.device_put(after, everywhere)

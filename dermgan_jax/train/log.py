@@ -1,0 +1,172 @@
+"""What a run says of itself while it trains: rows of metrics.jsonl, and the display."""
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import FrozenConfigDict
+
+from dermgan_jax.errors import UserError
+from dermgan_jax.metrics.measurement import Measurements
+from dermgan_jax.models.contract import Stage
+from dermgan_jax.runs.checkpoint import Checkpoints
+from dermgan_jax.runs.metrics_log import MetricsLog
+from dermgan_jax.runs.state import Clock
+from dermgan_jax.train.progress import Progress
+
+
+class TrainingLog:
+    """Collects the reports of iterations and writes their means.
+
+    Args:
+      metrics: where rows go.
+      progress: the display.
+      checkpoints: of the work directory, of which a message names the last good one.
+      tensor_names: phase -> what each element of a report's `nonfinite` stands for.
+      clock: where the run stands.
+    """
+
+    def __init__(
+        self,
+        metrics: MetricsLog,
+        progress: Progress,
+        checkpoints: Checkpoints,
+        tensor_names: dict[str, list[str]],
+        clock: Clock,
+    ):
+        self.metrics = metrics
+        self.progress = progress
+        self.checkpoints = checkpoints
+        self.tensor_names = tensor_names
+        self.unwritten: list[dict[str, float]] = []
+        self.written = (time.monotonic(), clock)  # when rows were last written
+
+    def collect(self, reports: Any, k: int, clock: Clock, stage: Stage) -> None:
+        """Takes iteration k of a call's reports, which began at `clock`.
+
+        Raises:
+          UserError: naming step, phase and tensor if anything in it is not finite.
+        """
+        for phase, report in reports.items():
+            if report.nonfinite[k].any():
+                tensor = self.tensor_names[phase][int(np.argmax(report.nonfinite[k]))]
+                good = self.checkpoints.steps()
+                self.event("stopped", clock, f"non-finite {tensor} in phase {phase}")
+                raise UserError(
+                    f"training stopped at step {clock.step} ({clock.images_seen / 1000:.1f} kimg, "
+                    f"stage {stage}): the {tensor} of phase {phase!r} is not finite. The last good "
+                    f"checkpoint is {f'step {good[-1]}' if good else 'none yet'}. Start another "
+                    "work directory with a lower learning rate (config.optimizers) or in float32."
+                )
+        self.unwritten.append(
+            {
+                f"{phase}/{name}": float(value[k])
+                for phase, report in reports.items()
+                if report.ran[k]
+                for name, value in report.metrics.items()
+            }
+        )
+
+    def write(self, clock: Clock, stage: Stage) -> None:
+        """Writes the means since the last time, if there is anything, and moves the display."""
+        if not self.unwritten:
+            return
+        names = {name for row in self.unwritten for name in row}
+        means = {
+            name: float(np.mean([row[name] for row in self.unwritten if name in row]))
+            for name in sorted(names)
+        }
+        now, (then, previous) = time.monotonic(), self.written
+        rate = (clock.images_seen - previous.images_seen) / max(now - then, 1e-9)
+        self.unwritten, self.written = [], (now, clock)
+        self.metrics.write(
+            {
+                "kind": "train",
+                "step": clock.step,
+                "images": clock.images_seen,
+                "stage": str(stage),
+                "traced": dict(stage.traced),
+                "images_per_second": rate,
+                "metrics": means,
+            }
+        )
+        self.progress.update(clock.images_seen, str(stage), stage.traced.get("alpha"), means)
+
+    def evaluation(self, clock: Clock, seconds: float, measured: Measurements) -> None:
+        """Writes what was measured, and shows it."""
+        self.metrics.write(
+            {
+                "kind": "eval",
+                "step": clock.step,
+                "images": clock.images_seen,
+                "seconds": seconds,
+                "metrics": measured,
+            }
+        )
+        shown = []
+        for key, one in measured.items():
+            bound = one.real_against_real
+            beside = f" (real against real {bound.value:.4g})" if bound is not None else ""
+            shown.append(f"{key} {one.value.value:.4g}{beside}")
+        self.progress.note(f"{', '.join(shown)} at {clock.images_seen / 1000:.1f} kimg")
+
+    def sheet(self, clock: Clock, stage: Stage, sheet: np.ndarray) -> None:
+        """Adds a sample sheet, uint8 (H, W, C), to TensorBoard, and says that it was drawn."""
+        self.metrics.write_image("samples", clock.step, sheet)
+        self.progress.note(f"samples at {clock.images_seen / 1000:.1f} kimg, {stage}")
+
+    def event(self, event: str, clock: Clock, detail: str = "") -> None:
+        """Notes a turn of events."""
+        self.metrics.write(
+            {
+                "kind": "event",
+                "step": clock.step,
+                "images": clock.images_seen,
+                "event": event,
+                "detail": detail,
+                "time": time.time(),
+            }
+        )
+        self.progress.note(f"{event} at step {clock.step} {detail}".rstrip())
+
+
+class Reports:
+    """Reports of the latest call, which are read when the next one is under way.
+
+    Args:
+      log: what they are handed to.
+      repeats: minibatches that an iteration consumes.
+      fields: `config.train`.
+    """
+
+    def __init__(self, log: TrainingLog, repeats: int, fields: FrozenConfigDict):
+        self.log = log
+        self.repeats = repeats
+        self.fields = fields
+        self.unread: tuple[Any, list[Stage], Clock] | None = None
+
+    def add(self, reports: Any, stages: list[Stage], clock: Clock) -> None:
+        """Keeps the reports of a call that began at `clock`, and reads those before."""
+        before, self.unread = self.unread, (reports, stages, clock)
+        if before is not None:
+            self._read(*before)
+
+    def catch_up(self) -> None:
+        """Reads what is left, so that the state is known to be finite.
+
+        Raises:
+          UserError: if it is not.
+        """
+        if self.unread is not None:
+            unread, self.unread = self.unread, None
+            self._read(*unread)
+
+    def _read(self, reports: Any, stages: list[Stage], clock: Clock) -> None:
+        reports = jax.device_get(reports)
+        for k, stage in enumerate(stages):
+            self.log.collect(reports, k, clock, stage)
+            images = stage.batch_size * self.repeats
+            clock = clock.advance(images, self.fields.schedule_interval)
+            if clock.step % self.fields.log_every_steps == 0:
+                self.log.write(clock, stage)
