@@ -12,7 +12,7 @@ from typing import Any
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import registry
-from dermgan_jax.data.splits import ALL, SPLITS
+from dermgan_jax.data.splits import ALL, SPLIT_RULES, SPLITS
 from dermgan_jax.errors import UserError
 
 # Fields that change how a run is carried out but not what it computes, so that a work directory
@@ -39,7 +39,6 @@ RUNTIME_FIELDS = frozenset(
 
 CACHE_MODES = ("none", "host", "device")
 FITS = ("crop", "stretch")
-SPLIT_RULES = ("group", "image")
 PRECISIONS = ("float32", "bfloat16")
 
 # Groups of fields by the names that stored configurations may have for them -> today's.

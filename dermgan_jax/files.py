@@ -8,11 +8,13 @@ bucket by a single upload.
 """
 
 import contextlib
+import functools
 import io
 import os
 import pathlib
 import re
 import shutil
+import sys
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar
@@ -177,12 +179,19 @@ def _walk(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
     if is_local(folder):
         facts = folder.stat()
         if (facts.st_dev, facts.st_ino) in visited:
+            _note(f"note: {folder} was looked into already under another name, so it is left out")
             return
         visited.add((facts.st_dev, facts.st_ino))
     folders, files = listing(folder)
     yield from files
     for each in folders:
         yield from _walk(each, visited)
+
+
+@functools.cache
+def _note(text: str) -> None:
+    """Says something once."""
+    print(text, file=sys.stderr)
 
 
 def listing(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -56,35 +56,52 @@ def absolute_gradient_penalty(norms: jax.Array, target: float = 1.0) -> jax.Arra
     return jnp.square(norms - target)
 
 
+def _lsgan(scores: jax.Array, real: bool) -> jax.Array:
+    return jnp.square(scores - real)
+
+
 def _signed(scores: jax.Array, real: bool) -> jax.Array:
     return -scores if real else scores
 
 
+def _cross_entropy(scores: jax.Array, real: bool) -> jax.Array:
+    return jax.nn.softplus(_signed(scores, real))
+
+
+# Loss of scores that should judge their images real (True), or fake: least squares (Mao et al.,
+# 2017), cross-entropy of logits (Goodfellow et al., 2014), critic (Arjovsky et al., 2017).
 ADVERSARIAL: dict[str, Callable[[jax.Array, bool], jax.Array]] = {
-    "lsgan": lambda scores, real: jnp.square(scores - real),
-    "vanilla": lambda scores, real: jax.nn.softplus(_signed(scores, real)),
-    "nonsaturating": lambda scores, real: jax.nn.softplus(_signed(scores, real)),
+    "lsgan": _lsgan,
+    "vanilla": _cross_entropy,
+    "nonsaturating": _cross_entropy,
     "wgangp": _signed,
 }
 
 
-def adversarial(mode: str, scores: jax.Array, real: bool) -> jax.Array:
-    """How far scores are from judging their images real, or fake.
-
-    A discriminator's loss is that of its reals with True plus that of its fakes with False, halved
-    in CycleGAN, pix2pix and CUT (models/networks.py, GANLoss); a generator's is that of its fakes
-    with True.
+def toward_real(mode: str, scores: jax.Array) -> jax.Array:
+    """How far scores are from judging their images real: of reals for a discriminator, of fakes
+    for a generator.
 
     Args:
-      mode: "lsgan" (Mao et al., 2017), "vanilla" (Goodfellow et al., 2014: cross-entropy of
-        logits), "nonsaturating" (the same) or "wgangp" (Arjovsky et al., 2017).
+      mode: of `ADVERSARIAL`.
       scores: (N, ...), one or several per image; their losses are averaged.
-      real: which judgement is wanted.
 
     Returns:
       (N,), float32.
     """
-    each = ADVERSARIAL[mode](scores.astype(jnp.float32), real)
+    return _per_image(ADVERSARIAL[mode](scores.astype(jnp.float32), True))
+
+
+def toward_fake(mode: str, scores: jax.Array) -> jax.Array:
+    """How far scores are from judging their images fake, as a discriminator's of fakes should.
+
+    A discriminator's loss is the sum of this and `toward_real` of reals, halved in CycleGAN,
+    pix2pix and CUT (models/networks.py, GANLoss). Arguments and result as of `toward_real`.
+    """
+    return _per_image(ADVERSARIAL[mode](scores.astype(jnp.float32), False))
+
+
+def _per_image(each: jax.Array) -> jax.Array:
     return each.reshape(len(each), -1).mean(-1)
 
 

@@ -15,7 +15,7 @@ REGISTRY = {
         "dcgan": "dermgan_jax.models.dcgan:DeepConvolutionalGan",
         "lapgan": "dermgan_jax.models.lapgan:LaplacianGan",
         "stylegan2": "dermgan_jax.models.stylegan2:StyleGan2",
-        "classifier": "dermgan_jax.models.classifier:Classifier",
+        "classifier": "dermgan_jax.models.classifier:TransferClassifier",
     },
     "dataset": {
         "phantom": "dermgan_jax.data.datasets.phantom:load",
@@ -46,10 +46,21 @@ REGISTRY = {
         "psnr": "dermgan_jax.metrics.named_metrics:PSNR",
     },
     "classifier_metric": {
-        "loss": "dermgan_jax.train.classifier_snapshots:loss",
-        "accuracy": "dermgan_jax.train.classifier_snapshots:accuracy",
-        "balanced_accuracy": "dermgan_jax.train.classifier_snapshots:balanced_accuracy",
-        "auc": "dermgan_jax.train.classifier_snapshots:auc",
+        "loss": "dermgan_jax.metrics.classifier_metrics:loss",
+        "accuracy": "dermgan_jax.metrics.classifier_metrics:accuracy",
+        "balanced_accuracy": "dermgan_jax.metrics.classifier_metrics:balanced_accuracy",
+        "auc": "dermgan_jax.metrics.classifier_metrics:auc",
+    },
+    # Of each kind of model: what is drawn and measured while it trains, and its report.
+    "snapshots": {
+        "sampler": "dermgan_jax.train.sampler_snapshots:SamplerSnapshots",
+        "translator": "dermgan_jax.train.translator_snapshots:TranslatorSnapshots",
+        "classifier": "dermgan_jax.train.classifier_snapshots:ClassifierSnapshots",
+    },
+    "run report": {
+        "sampler": "dermgan_jax.report.sampler:REPORT",
+        "translator": "dermgan_jax.report.translator:REPORT",
+        "classifier": "dermgan_jax.report.classifier:REPORT",
     },
     "study": {
         "comparison": "dermgan_jax.studies.comparison:run",
@@ -71,9 +82,12 @@ REGISTRY = {
         "cyclegan": "dermgan_jax.interop.export_translator:export_translator",
         "pix2pix": "dermgan_jax.interop.export_translator:export_translator",
         "cut": "dermgan_jax.interop.export_translator:export_translator",
-        "stylegan2": "dermgan_jax.interop.import_stylegan2:export_stylegan2",
+        "stylegan2": "dermgan_jax.interop.export_stylegan2:export_stylegan2",
     },
 }
+
+# Data sets whose images a program draws: phantoms, which must be labelled as such.
+DRAWN_DATASETS = ("phantom", "phantom_pairs")
 
 
 def names(kind: str) -> tuple[str, ...]:

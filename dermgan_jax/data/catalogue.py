@@ -190,9 +190,9 @@ def _subset(rows: Sequence[int], records: tuple[Record, ...], data_config: DataC
 
 def _splits(records: tuple[Record, ...], data_config: DataConfig) -> np.ndarray:
     published = [record.split for record in records]
-    if all(published) and data_config.split_by == "group":
+    if all(published) and data_config.split_by == splits.GROUP:
         return np.asarray(published, dtype="U5")
-    by_group = data_config.split_by == "group"
+    by_group = data_config.split_by == splits.GROUP
     return splits.assign(
         splits.strata([record.label for record in records], [record.domain for record in records]),
         [record.group if by_group else record.id for record in records],

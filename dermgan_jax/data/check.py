@@ -7,7 +7,7 @@ from dermgan_jax.data.catalogue import Catalogue, DataConfig, select
 from dermgan_jax.data.domains import DOMAINS
 from dermgan_jax.data.faults import DataError, Fault, lines
 from dermgan_jax.data.prepare import decode_all, digests, is_prepared, prepare
-from dermgan_jax.data.splits import SPLITS
+from dermgan_jax.data.splits import IMAGE, SPLITS
 
 FEW = 100  # training images; below, the summary warns
 SMALL_SHARE = 0.1  # of the other domain's images; below, the summary warns
@@ -178,7 +178,7 @@ def _split_faults(catalogue: Catalogue, data_config: DataConfig) -> list[Fault]:
             for name, count in zip(catalogue.classes, catalogue.class_counts(split), strict=True)
             if not count
         ]
-    if data_config.split_by == "image":
+    if data_config.split_by == IMAGE:
         return found
     splits_of_group: dict[str, set[str]] = {}
     for record, assigned in zip(catalogue.records, catalogue.splits, strict=True):

@@ -218,9 +218,7 @@ def _prepared(catalogue: Catalogue, data_config: DataConfig, mark: str) -> np.nd
         return images
     folder = prepared_dir(data_config)
     try:
-        files.write_once(
-            folder / mark / IMAGES, lambda path: _write(catalogue, data_config, path)
-        )
+        files.write_once(folder / mark / IMAGES, lambda path: _write(catalogue, data_config, path))
     except OSError as error:
         raise UserError(
             f"cannot keep prepared images in {folder} ({error.strerror}): free some space, or "

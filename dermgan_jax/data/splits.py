@@ -7,6 +7,7 @@ import numpy as np
 
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
 ALL = "all"  # of them together, where one is asked for
+GROUP, IMAGE = SPLIT_RULES = ("group", "image")  # what is never divided
 
 
 def assign(

@@ -57,7 +57,6 @@ CLASSES = {
     "derm7pt": derm7pt.CLASSES,
     "chest_xray": chest_xray.CLASSES,
 }
-DRAWN = frozenset({"phantom", "phantom_pairs"})
 
 
 class Dermgan(tfds.core.GeneratorBasedBuilder):
@@ -109,7 +108,9 @@ class Dermgan(tfds.core.GeneratorBasedBuilder):
             ConfigDict(
                 {
                     "dataset": settings.dataset,
-                    "dir": "" if settings.dataset in DRAWN else str(dl_manager.manual_dir),
+                    "dir": ""
+                    if settings.dataset in registry.DRAWN_DATASETS
+                    else str(dl_manager.manual_dir),
                     "csv": settings.csv,
                     "resolution": settings.resolution,
                     "load_resolution": 0,

@@ -31,9 +31,9 @@ from dermgan_jax.evaluation.copy_detection import (
     FEW,
     NEAR,
     NEAR_COPY,
+    Compared,
     Findings,
     SecondDistance,
-    Compared,
     examine,
     second_distances,
 )
@@ -221,7 +221,12 @@ def text(result: dict[str, Any]) -> str:
 
 
 def write(
-    out: Path, result: dict[str, Any], found: Findings, train: Compared, fake: Compared, unseen: Compared
+    out: Path,
+    result: dict[str, Any],
+    found: Findings,
+    train: Compared,
+    fake: Compared,
+    unseen: Compared,
 ) -> None:
     """Writes audit.json, pairs.csv (each synthetic image with its nearest) and pairs.png."""
     files.write_text(out / "audit.json", json.dumps(result, indent=2) + "\n")

@@ -152,7 +152,9 @@ class SecondDistance:
     distances: Callable[[ImageSet, ImageSet], np.ndarray]
 
 
-def second_distances(features: str, images: ImageSet, folder: Path | None) -> tuple[SecondDistance, ...]:
+def second_distances(
+    features: str, images: ImageSet, folder: Path | None
+) -> tuple[SecondDistance, ...]:
     """Aligned pixels, and LPIPS unless only pixels are wanted or it cannot be had.
 
     Args:

@@ -36,12 +36,16 @@ class ImageSource:
       images: uint8 (N, H, W, C).
       labelling: their classes, if known.
       made_by: what made them, if they are synthetic and say so.
+      split: of a data set, that they are; None of anything else.
+      phantom: they are real images' stand-ins, drawn by a program.
     """
 
     name: str
     images: ImageSet
     labelling: Labelling | None = None
     made_by: MadeBy | None = None
+    split: "SplitName | None" = None
+    phantom: bool = False
 
     @property
     def compared(self) -> ImageSet:
@@ -132,8 +136,9 @@ def open_fake(name: str, opening: Opening) -> ImageSource:
     files."""
     split = split_name(name)
     if split is not None:
-        images = _open_split(name, split, opening).compared
-        return ImageSource(name, choose(images, opening.num, opening.drawing.seed))
+        source = _open_split(name, split, opening)
+        chosen = choose(source.compared, opening.num, opening.drawing.seed)
+        return dataclasses.replace(source, images=chosen, labelling=None)
     if is_workdir(name):
         return _sampled(name, opening)
     return _open_files(name, opening.config, opening.num)
@@ -219,7 +224,13 @@ def _open_split(name: str, split: SplitName, opening: Opening) -> ImageSource:
             raise UserError(f"{name} holds no images: see data.split_fractions")
     images = select(prepare(listed, at_full_size(config.data)).images, rows)
     labelling = Labelling(listed.classes, listed.labels[rows], split.label)
-    return ImageSource(name, images, labelling if len(listed.classes) > 1 else None)
+    return ImageSource(
+        name,
+        images,
+        labelling if len(listed.classes) > 1 else None,
+        split=split,
+        phantom=listed.dataset.synthetic,
+    )
 
 
 def _class_and_others(rows: np.ndarray, labels: np.ndarray, label: int, seed: int) -> np.ndarray:

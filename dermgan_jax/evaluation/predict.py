@@ -43,9 +43,7 @@ def predict(workdir: Path, images: ImageSet, checkpoint: str = LATEST) -> np.nda
     return probabilities_of(restore_classifier(workdir, checkpoint), images)
 
 
-def predict_split(
-    workdir: Path, classifier: Restored, split: str
-) -> tuple[RealImages, np.ndarray]:
+def predict_split(workdir: Path, classifier: Restored, split: str) -> tuple[RealImages, np.ndarray]:
     """The labelled images of a split of the classifier's own data, and their probabilities.
 
     Args:

@@ -7,10 +7,10 @@ import numpy as np
 
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import UserError
-from dermgan_jax.files import Path
 from dermgan_jax.features import inception_extractor, lite0_extractor, pixel_extractor
 from dermgan_jax.features.extractor import Extractor
 from dermgan_jax.features.feature_cache import features_of
+from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean
 
 Load = Callable[[Path | None], Extractor]

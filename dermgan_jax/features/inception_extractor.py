@@ -1,7 +1,6 @@
 """The feature extractors of FID, KID and Inception Score: Inception with a protocol's images."""
 
 import functools
-from pathlib import Path
 
 import jax
 
@@ -9,6 +8,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.features import inception, inception_weights, weights
 from dermgan_jax.features.extractor import Extractor, Variables, batched
 from dermgan_jax.features.published_weights import FILES
+from dermgan_jax.files import Path
 from dermgan_jax.formats.tensor_files import read_tensors
 from dermgan_jax.registry import did_you_mean
 

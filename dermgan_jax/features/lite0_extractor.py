@@ -3,8 +3,6 @@
 Distances between its features are not FID; they go by names of their own (fd_lite0, kd_lite0).
 """
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 
@@ -13,6 +11,7 @@ from dermgan_jax.features.efficientnet_lite0 import IMAGE_SIZE, EfficientNetLite
 from dermgan_jax.features.extractor import Extractor, Features, Variables, batched
 from dermgan_jax.features.published_weights import FILES
 from dermgan_jax.features.resize import resize
+from dermgan_jax.files import Path
 from dermgan_jax.formats.tensor_files import read_tensors
 
 NAME = "efficientnet_lite0"

@@ -6,7 +6,6 @@ channel-normalised activations of a network trained on ImageNet, weighted as peo
 
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
@@ -20,6 +19,7 @@ from dermgan_jax.features import torch_layout, weights
 from dermgan_jax.features.alexnet import AlexNet
 from dermgan_jax.features.squeezenet import SqueezeNet
 from dermgan_jax.features.vgg16 import Vgg16
+from dermgan_jax.files import Path
 from dermgan_jax.formats.tensor_files import read_tensors
 
 TRUNKS: dict[str, nn.Module] = {"alex": AlexNet(), "vgg": Vgg16(), "squeeze": SqueezeNet()}

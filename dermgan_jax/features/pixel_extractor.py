@@ -5,13 +5,12 @@ its contrast, so that neither the light nor the camera decides. More pixels woul
 artefacts of dull images hide that they are copies. Of what a picture means it knows nothing.
 """
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 
 from dermgan_jax.features.extractor import Extractor, Features, Variables, batched
 from dermgan_jax.features.resize import resize
+from dermgan_jax.files import Path
 
 SIDE = 16
 LEAST_CONTRAST = 1.0  # grey values; below, an image is flat and its noise is not blown up

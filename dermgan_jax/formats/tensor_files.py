@@ -11,13 +11,14 @@ import lzma
 import struct
 import zipfile
 import zlib
-from pathlib import Path
 from typing import IO
 
 import ml_dtypes
 import numpy as np
 
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.formats import safe_pickle
 
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C
@@ -57,7 +58,7 @@ def read_tensors(path: str | Path) -> dict[str, np.ndarray]:
       UserError: if the file is missing, truncated, of another kind, holds no tensors, or names
         anything that is not a tensor; the latter is refused before it is looked up.
     """
-    path = Path(path)
+    path = files.to_path(path) if isinstance(path, str) else path
     try:
         with path.open("rb") as file:
             tensors = _read(file, str(path))
@@ -67,7 +68,7 @@ def read_tensors(path: str | Path) -> dict[str, np.ndarray]:
             f"{path} is not a complete file of tensors ({reason}); fetch or save it again"
         ) from error
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     if not tensors:
         raise UserError(f"{path} holds no tensors")
     return tensors

@@ -6,10 +6,11 @@ The pickle is put together from opcodes, because Python's own pickler has to imp
 import pickle
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
+from dermgan_jax import files
+from dermgan_jax.files import Path
 from dermgan_jax.formats.safe_pickle import DTYPES
 
 STORAGES = {dtype: name for name, dtype in DTYPES.items()}
@@ -29,7 +30,7 @@ def write_state_dict(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     content = {"data.pkl": _pickled(arrays), "byteorder": b"little", "version": b"3\n"}
     for key, array in enumerate(arrays.values()):
         content[f"data/{key}"] = array.astype(array.dtype.newbyteorder("<")).tobytes()
-    with zipfile.ZipFile(path, "w") as archive:
+    with files.replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, data in content.items():
             archive.writestr(zipfile.ZipInfo(f"{path.stem}/{name}"), data)
 

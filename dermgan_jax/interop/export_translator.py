@@ -1,8 +1,7 @@
 """Writes a translator as the files that its PyTorch original loads."""
 
-from pathlib import Path
-
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.formats.torch_writer import write_state_dict
 from dermgan_jax.interop import original_nets
 from dermgan_jax.runs.restore import restore
@@ -32,7 +31,6 @@ def export_translator(workdir: Path, out: Path, checkpoint: str = "latest") -> l
             f"{workdir} was trained with model.norm='none'; without normalisation the original's "
             "networks have no biases either, so that they could not load these"
         )
-    out.mkdir(parents=True, exist_ok=True)
     written = []
     for original, net in original_nets.NETS[family].items():
         if net not in restored.untrained:

@@ -6,7 +6,6 @@ Source of the names: pytorch/examples, dcgan/main.py, and the PyTorch DCGAN tuto
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 
 import flax
 import jax
@@ -16,6 +15,7 @@ from ml_collections import FrozenConfigDict
 from dermgan_jax import config as config_schema
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.formats.tensor_files import read_tensors
 from dermgan_jax.interop import imported_run
 from dermgan_jax.interop.torch_names import AXES, COUNTER, TensorName

@@ -3,7 +3,6 @@
 import functools
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,6 +14,7 @@ from dermgan_jax import config as config_schema
 from dermgan_jax import registry
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path, listing
 from dermgan_jax.formats.tensor_files import read_tensors
 from dermgan_jax.interop import imported_run, original_nets, torch_names
 from dermgan_jax.models.contract import Translator, Variables
@@ -110,7 +110,8 @@ def _files(family: str, source: Path) -> dict[str, Path]:
         paths["G_A"] = source / original_nets.file_name("G")
     found = {name: path for name, path in paths.items() if path.is_file()}
     if not any(name in found for name in generators):
-        here = ", ".join(sorted(path.name for path in source.glob("*.pth"))[:8]) or "no .pth files"
+        saved = [path.name for path in listing(source)[1] if path.suffix == ".pth"]
+        here = ", ".join(saved[:8]) or "no .pth files"
         wanted = " or ".join(original_nets.file_name(name) for name in generators)
         raise UserError(f"{source} holds no {wanted}, the generators of a {family}; it has {here}")
     return found
@@ -174,15 +175,15 @@ def _config(
         {"dataset": "phantom_pairs", "domain_a": ("clinical",), "domain_b": ("dermoscopic",)}
     )
     config.data.update({"paired": family == "pix2pix", "channels": channels})
-    config.data.resolution = _side(config.model)
+    config.data.resolution = _fitting_side(config.model)
     return config_schema.validate(config)
 
 
-def _side(model: ConfigDict) -> int:
+def _fitting_side(fields: ConfigDict) -> int:
     """A side that suits the generator and, if that needs more, the discriminator."""
-    if model.generator == "resnet":
+    if fields.generator == "resnet":
         return RESNET_SIDE
-    multiple, needed = 2**model.num_downs, 3 * 2**model.discriminator_layers
+    multiple, needed = 2**fields.num_downs, 3 * 2**fields.discriminator_layers
     return multiple * -(-needed // multiple)
 
 
@@ -264,11 +265,10 @@ def _require_usual_blurs(path: Path, expected: Tensors, found: Tensors) -> None:
 
 
 def _summary(config: FrozenConfigDict) -> str:
-    model = config.model
-    depth = (
-        f"{model.num_downs} downs" if model.generator == "unet" else f"{model.num_blocks} blocks"
-    )
+    fields = config.model
+    unet = fields.generator == "unet"
+    depth = f"{fields.num_downs} downs" if unet else f"{fields.num_blocks} blocks"
     return (
-        f"{model.name} with a {model.generator} generator ({depth}, width {model.width}, norm "
-        f"{model.norm}, {config.data.channels} channels)"
+        f"{fields.name} with a {fields.generator} generator ({depth}, width {fields.width}, norm "
+        f"{fields.norm}, {config.data.channels} channels)"
     )

@@ -49,9 +49,7 @@ def auc(true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...]) -
     return _value("auc", "one_vs_rest:macro", value, true, details=details)
 
 
-def confusion(
-    true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...]
-) -> Confusion:
+def confusion(true: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...]) -> Confusion:
     """Which class is taken for which."""
     counts = _counts(true, probabilities, classes)
     return Confusion(tuple(classes), tuple(map(tuple, counts.tolist())))

@@ -10,7 +10,7 @@ from jax import Array
 from dermgan_jax.data.image_sets import select
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import lpips_net
-from dermgan_jax.metrics.paired import Summary, check_pairs, of_pairs, summarise, as_signed
+from dermgan_jax.metrics.paired import Summary, as_signed, check_pairs, of_pairs, summarise
 
 BATCH_SIZE = 16
 

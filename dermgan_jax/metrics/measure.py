@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from dermgan_jax.data.image_sets import ImageSet, select
 from dermgan_jax.data.labelling import Labelling
 from dermgan_jax.features.extractor import Extractor, Features
 from dermgan_jax.features.feature_cache import features_of
+from dermgan_jax.files import Path
 from dermgan_jax.metrics import yardstick
 from dermgan_jax.metrics.measurement import ClassPair, Measurement, Measurements, MetricValue
 from dermgan_jax.metrics.named_metrics import Metric
@@ -129,9 +129,7 @@ def _class_pairs(
 ) -> dict[str, tuple[ClassPair, ...]]:
     if inputs.of_all_classes is None:
         return {}
-    return yardstick.class_against_class(
-        compute, inputs.of_all_classes, labelling, n=n, seed=seed
-    )
+    return yardstick.class_against_class(compute, inputs.of_all_classes, labelling, n=n, seed=seed)
 
 
 def _published(metric: Metric, inputs: _Inputs, value: MetricValue) -> MetricValue:

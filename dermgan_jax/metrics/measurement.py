@@ -164,9 +164,14 @@ class Measurement:
         )
 
     @property
+    def finite_class_pairs(self) -> tuple[ClassPair, ...]:
+        """The pairs of classes with a finite value, the pair least apart first."""
+        return tuple(pair for pair in self.class_pairs if math.isfinite(pair.value))
+
+    @property
     def nearest_classes(self) -> ClassPair | None:
         """The two classes least apart, if classes were compared."""
-        return self.class_pairs[0] if self.class_pairs else None
+        return next(iter(self.finite_class_pairs), None)
 
 
 Measurements = dict[str, Measurement]  # by `Measurement.key`, in the order of measuring

@@ -14,8 +14,8 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from scipy import stats
 
-from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.data.image_sets import ImageSet
+from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.errors import UserError
 
 CONFIDENCE = 0.95

@@ -9,7 +9,8 @@ source of images.
 import numpy as np
 from scipy import ndimage
 
-UNKNOWN = "unknown"
+from dermgan_jax.statistics.subgroups import UNKNOWN
+
 TONES = ("dark", "brown", "tan", "intermediate", "light", "very light")
 BOUNDS = (-30.0, 10.0, 28.0, 41.0, 55.0)  # degrees; a bin holds its upper bound
 

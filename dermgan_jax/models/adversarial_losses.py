@@ -68,8 +68,8 @@ def discriminator_loss(
     real_rng, fake_rng, mix_rng, penalty_rng = jax.random.split(rng, 4)
     of_real, changed = score(variables, real, real_rng)
     of_fake, changed = score({**variables, **changed}, fake, fake_rng)
-    loss = losses.adversarial(fields.loss, of_real, True)
-    loss += losses.adversarial(fields.loss, of_fake, False)
+    loss = losses.toward_real(fields.loss, of_real)
+    loss += losses.toward_fake(fields.loss, of_fake)
     metrics = {"score_real": of_real, "score_fake": of_fake}
     if fields.loss == "wgangp":
         between = losses.interpolates(real, fake, jax.random.uniform(mix_rng, (len(real),)))
@@ -95,4 +95,4 @@ def generator_loss(
       The loss; metrics, float32 scalars.
     """
     scores, _ = score(variables, fake, rng)
-    return losses.adversarial(fields.loss, scores, True).mean(), {"score_fake": scores.mean()}
+    return losses.toward_real(fields.loss, scores).mean(), {"score_fake": scores.mean()}

@@ -210,7 +210,9 @@ class TransferClassifier(Classifier):
         if fields.augment == "none":
             return (trunk_features.PLAIN,) * fields.views
         numbers = range(fields.views)
-        return tuple(trunk_features.AugmentedView(self.amounts, n, fields.view_seed) for n in numbers)
+        return tuple(
+            trunk_features.AugmentedView(self.amounts, n, fields.view_seed) for n in numbers
+        )
 
     def init(self, rng: jax.Array) -> Variables:
         """Random variables; those that published ones replace (`pretrained`) are zeros."""

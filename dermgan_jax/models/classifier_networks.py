@@ -8,7 +8,6 @@ weights fill both.
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
@@ -19,6 +18,7 @@ import numpy as np
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import efficientnet_lite0, resnet, vit, weights
 from dermgan_jax.features.resize import resize
+from dermgan_jax.files import Path
 from dermgan_jax.formats.tensor_files import read_tensors
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

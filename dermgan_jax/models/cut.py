@@ -126,7 +126,7 @@ class Cut(PatchGanTranslator):
             generator, bind(trainable, frozen, "f"), inputs, made, flipped, rng
         )
         terms = {
-            "adversarial": fields.adversarial * losses.adversarial(fields.loss, scores, True),
+            "adversarial": fields.adversarial * losses.toward_real(fields.loss, scores),
             "nce": fields.nce * contrast[:num],
         }
         if fields.identity_nce:

@@ -100,8 +100,8 @@ class CycleGan(PatchGanTranslator):
             same_a, same_b = a, b
         again_a, again_b = run("g_BtoA", fake_b, rngs[2]), run("g_AtoB", fake_a, rngs[3])
         terms = {
-            "adversarial_AtoB": losses.adversarial(fields.loss, run("d_B", fake_b, rng), True),
-            "adversarial_BtoA": losses.adversarial(fields.loss, run("d_A", fake_a, rng), True),
+            "adversarial_AtoB": losses.toward_real(fields.loss, run("d_B", fake_b, rng)),
+            "adversarial_BtoA": losses.toward_real(fields.loss, run("d_A", fake_a, rng)),
             "cycle_a": fields.cycle_a * losses.absolute_error(again_a, a),
             "cycle_b": fields.cycle_b * losses.absolute_error(again_b, b),
             "identity_b": fields.cycle_b * fields.identity * losses.absolute_error(same_b, b),

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from dermgan_jax.models import adversarial_losses
 from dermgan_jax.models.contract import Aux, Phase, Sampler, Stage, Variables, bind
-from dermgan_jax.nets.dcgan_networks import Discriminator, Generator, widths
+from dermgan_jax.nets.dcgan_networks import DcganDiscriminator, DcganGenerator, widths
 
 DISCRIMINATOR_NORMS = ("batch", "layer", "none")
 
@@ -68,16 +68,18 @@ class DeepConvolutionalGan(Sampler):
         return self.config.model.conditional
 
     @property
-    def generator(self) -> Generator:
+    def generator(self) -> DcganGenerator:
         fields, data = self.config.model, self.data
         channels = widths(data.height, fields.width, fields.max_width)
-        return Generator(channels, data.channels, jnp.dtype(self.config.precision))
+        return DcganGenerator(channels, data.channels, jnp.dtype(self.config.precision))
 
     @property
-    def discriminator(self) -> Discriminator:
+    def discriminator(self) -> DcganDiscriminator:
         fields = self.config.model
         channels = widths(self.data.height, fields.discriminator_width, fields.max_width)
-        return Discriminator(channels, fields.discriminator_norm, jnp.dtype(self.config.precision))
+        return DcganDiscriminator(
+            channels, fields.discriminator_norm, jnp.dtype(self.config.precision)
+        )
 
     def init(self, rng: jax.Array) -> Variables:
         g_rng, d_rng = jax.random.split(rng)

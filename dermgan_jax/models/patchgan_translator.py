@@ -170,8 +170,8 @@ class PatchGanTranslator(Translator):
             of_real, of_fake = score(real), score(fake)
         else:
             of_real, of_fake = jnp.split(score(jnp.concatenate([real, fake])), 2)
-        loss = losses.adversarial(fields.loss, of_real, True)
-        loss += losses.adversarial(fields.loss, of_fake, False)
+        loss = losses.toward_real(fields.loss, of_real)
+        loss += losses.toward_fake(fields.loss, of_fake)
         loss = 0.5 * loss.mean()
         metrics = {"score_real": of_real.mean(), "score_fake": of_fake.mean()}
         if fields.loss == "wgangp":

@@ -57,7 +57,7 @@ def fade_reals(images: jax.Array, alpha: jax.Array | float) -> jax.Array:
     return fade(images, nearest_up(box_down(images)), alpha)
 
 
-class Generator(nn.Module):
+class ProgressiveGenerator(nn.Module):
     """Table 2, top, with one RGB output per resolution.
 
     Attributes:
@@ -108,11 +108,11 @@ class Generator(nn.Module):
         return rgb
 
 
-class Discriminator(nn.Module):
+class ProgressiveDiscriminator(nn.Module):
     """Table 2, bottom, with one RGB input per resolution.
 
     Attributes:
-      widths: as in `Generator`; widths[0] is that of the dense layer.
+      widths: as in `ProgressiveGenerator`; widths[0] is that of the dense layer.
       num_labels: label logits, besides the score.
       stddev_group: images per group of the minibatch standard deviation.
       dtype: of the arithmetic; statistics, scores and logits are float32.
@@ -253,14 +253,14 @@ class ProgressiveGan(Sampler):
         }
 
     @property
-    def generator(self) -> Generator:
-        return Generator(self._widths, self.data.channels, self.config.precision)
+    def generator(self) -> ProgressiveGenerator:
+        return ProgressiveGenerator(self._widths, self.data.channels, self.config.precision)
 
     @property
-    def discriminator(self) -> Discriminator:
+    def discriminator(self) -> ProgressiveDiscriminator:
         num_labels = self.data.num_classes if self.conditional else 0
         group = self.config.model.stddev_group
-        return Discriminator(self._widths, num_labels, group, self.config.precision)
+        return ProgressiveDiscriminator(self._widths, num_labels, group, self.config.precision)
 
     @property
     def _widths(self) -> tuple[int, ...]:

@@ -95,7 +95,7 @@ class Pix2Pix(PatchGanTranslator):
             bind(trainable, frozen, "d"), jnp.concatenate([batch["a"], fake], -1), train=True
         )
         terms = {
-            "adversarial": losses.adversarial(fields.loss, scores, True),
+            "adversarial": losses.toward_real(fields.loss, scores),
             "l1": fields.l1 * losses.absolute_error(fake, batch["b"]),
         }
         return sum(terms.values()).mean(), Aux(

@@ -60,9 +60,7 @@ def draw_latents(
     return np.concatenate(rows)[:num]
 
 
-def draw_labels(
-    model: Sampler, seed: int, num: int, *, for_evaluation: bool = False
-) -> np.ndarray:
+def draw_labels(model: Sampler, seed: int, num: int, *, for_evaluation: bool = False) -> np.ndarray:
     """Labels int32 (num,) with the class frequencies of the training data; zeros if unlabelled.
 
     Arguments as of `draw_latents`.

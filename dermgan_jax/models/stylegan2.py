@@ -18,8 +18,8 @@ from ml_collections import ConfigDict
 from dermgan_jax import losses
 from dermgan_jax.models import augmentation
 from dermgan_jax.models.contract import Aux, Phase, Stage, StyleSampler, Variables, bind
-from dermgan_jax.nets.stylegan2_discriminator import Discriminator
-from dermgan_jax.nets.stylegan2_generator import Generator, Noise
+from dermgan_jax.nets.stylegan2_discriminator import StyleGan2Discriminator
+from dermgan_jax.nets.stylegan2_generator import Noise, StyleGan2Generator
 
 LOSSES = ("logistic", "wgangp")
 
@@ -124,17 +124,17 @@ class StyleGan2(StyleSampler):
         )
 
     @property
-    def generator(self) -> Generator:
+    def generator(self) -> StyleGan2Generator:
         fields, dtype = self.config.model, jnp.dtype(self.config.precision)
-        return Generator(
+        return StyleGan2Generator(
             *(self.widths, self.data.channels, fields.style_size, fields.mapping_layers),
             *(fields.conv_clamp, dtype),
         )
 
     @property
-    def discriminator(self) -> Discriminator:
+    def discriminator(self) -> StyleGan2Discriminator:
         fields, dtype = self.config.model, jnp.dtype(self.config.precision)
-        return Discriminator(
+        return StyleGan2Discriminator(
             *(self.widths, fields.label_layers, fields.stddev_group, fields.conv_clamp),
             *(fields.spectral_norm, dtype),
         )
@@ -222,10 +222,10 @@ class StyleGan2(StyleSampler):
 
     def _map(self, g: Mapping[str, Any], latents: jax.Array, labels: jax.Array) -> jax.Array:
         one_hot = self.one_hot(labels)
-        return self.generator.apply(g, latents, one_hot, method=Generator.map)
+        return self.generator.apply(g, latents, one_hot, method=StyleGan2Generator.map)
 
     def _synthesize(self, g: Mapping[str, Any], styles: jax.Array, noise: Noise) -> jax.Array:
-        return self.generator.apply(g, styles, noise, method=Generator.synthesize)
+        return self.generator.apply(g, styles, noise, method=StyleGan2Generator.synthesize)
 
     def _drawn_styles(self, g: Mapping[str, Any], draws: Draws) -> tuple[jax.Array, jax.Array]:
         """Styles (N, layers, D) of fakes, mixed; and the mean style (D,) of the first latents."""
@@ -320,7 +320,7 @@ class StyleGan2(StyleSampler):
         scores = self._score(variables["d"], fakes, draws.labels)
         average = self.mean_style(variables)
         average = average + (1 - _STYLE_DECAY) * (jax.lax.stop_gradient(mean) - average)
-        return losses.adversarial(self._adversarial, scores, True).mean(), Aux(
+        return losses.toward_real(self._adversarial, scores).mean(), Aux(
             {"score_fake": scores.mean()},
             collections={"g": {"average": {"mapping": {"w_avg": average}}}},
         )
@@ -385,8 +385,8 @@ class StyleGan2(StyleSampler):
             d, reals, self.one_hot(labels), mutable=["spectral"]
         )
         fake_scores = self._score(d, fakes, draws.labels)
-        loss = losses.adversarial(self._adversarial, real_scores, True)
-        loss += losses.adversarial(self._adversarial, fake_scores, False)
+        loss = losses.toward_real(self._adversarial, real_scores)
+        loss += losses.toward_fake(self._adversarial, fake_scores)
         metrics = {"score_real": real_scores, "score_fake": fake_scores}
         metrics["sign_real"] = jnp.sign(real_scores)  # ADA's measure of overfitting
         if self.config.model.loss == "wgangp":

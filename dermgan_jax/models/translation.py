@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.data.image_sets import ImageSet
+from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.models.contract import Translator, Variables
 
 BATCH = 16

@@ -89,7 +89,9 @@ def weights_digest(variables: Mapping[str, Any]) -> str:
     return found.hexdigest()
 
 
-def _place(trunk: Trunk, variables: Mapping[str, Any], images: ImageSet, view: AugmentedView) -> pathlib.Path:
+def _place(
+    trunk: Trunk, variables: Mapping[str, Any], images: ImageSet, view: AugmentedView
+) -> pathlib.Path:
     facts = (VERSION, trunk, weights_digest(variables), digest(images), view)
     name = hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
     return cache_dir() / "trunk_features" / f"{trunk.name}-{name}.npy"

@@ -1,4 +1,4 @@
-"""Generator and discriminator of DCGAN (Radford et al., ICLR 2016, arXiv:1511.06434).
+"""DcganGenerator and discriminator of DCGAN (Radford et al., ICLR 2016, arXiv:1511.06434).
 
 Source: pytorch/examples, dcgan/main.py, at 64 px; other sizes have as many layers as it takes
 between 4×4 features and the image, as in martinarjovsky/WassersteinGAN, models/dcgan.py.
@@ -47,7 +47,7 @@ class Projection(nn.Module):
         return jnp.einsum("nd,hwdc->nhwc", z.astype(self.dtype), kernel.astype(self.dtype))
 
 
-class Generator(nn.Module):
+class DcganGenerator(nn.Module):
     """A projection onto 4x4, then transposed 4x4 convolutions with stride 2.
 
     Layers are `project`, `up0`, `up1`, …, each followed by its `…_norm`, and `to_image`. Collection
@@ -84,7 +84,7 @@ class Generator(nn.Module):
         return Conv(features, 4, "up", use_bias=False, dtype=self.dtype, name=name)
 
 
-class Discriminator(nn.Module):
+class DcganDiscriminator(nn.Module):
     """4x4 convolutions with stride 2 down to 4x4 features, then one onto a score.
 
     Layers are `conv0`, `conv1`, … and `score`; `norm1`, … follow all but the first convolution.

@@ -1,6 +1,6 @@
 """The residual discriminator of StyleGAN2 (Karras et al., 2020, figure 7c).
 
-Source: NVlabs/stylegan2-ada-pytorch, training/networks.py, Discriminator.
+Source: NVlabs/stylegan2-ada-pytorch, training/networks.py, StyleGan2Discriminator.
 """
 
 import functools
@@ -23,7 +23,7 @@ class DiscriminatorBlock(nn.Module):
       width: channels before.
       features: channels after.
       first: begin from images.
-      clamp, spectral_norm, dtype: see `Discriminator`.
+      clamp, spectral_norm, dtype: see `StyleGan2Discriminator`.
     """
 
     width: int
@@ -53,7 +53,7 @@ class DiscriminatorEpilogue(nn.Module):
     Attributes:
       width: of the hidden layers.
       outputs: per image.
-      stddev_group, clamp, spectral_norm: see `Discriminator`.
+      stddev_group, clamp, spectral_norm: see `StyleGan2Discriminator`.
     """
 
     width: int
@@ -72,7 +72,7 @@ class DiscriminatorEpilogue(nn.Module):
         return FullyConnected(self.outputs, name="out", **norm)(x)
 
 
-class Discriminator(nn.Module):
+class StyleGan2Discriminator(nn.Module):
     """Images to scores.
 
     Conditional ones score the projection on a mapped label (Miyato and Koyama, 2018,

@@ -125,7 +125,7 @@ class Synthesis(nn.Module):
         return image
 
 
-class Generator(nn.Module):
+class StyleGan2Generator(nn.Module):
     """Mapping and synthesis.
 
     Attributes:

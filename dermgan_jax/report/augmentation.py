@@ -1,10 +1,10 @@
 """The report of an augmentation study: one HTML file, and its figures as files for papers."""
 
+import dataclasses
 import io
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -13,16 +13,20 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from PIL import Image
 
+from dermgan_jax import files
 from dermgan_jax.data.image_files import grid
-from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.report import augmentation_figures
 from dermgan_jax.report import augmentation_tables as tables
-from dermgan_jax.report.augmentation_tables import Result, arm_title
+from dermgan_jax.report.augmentation_tables import arm_title
 from dermgan_jax.report.html import environment, picture
 from dermgan_jax.report.style import INK, STYLE, to_svg
-from dermgan_jax.runs.workdir import write_atomically
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.studies import augmentation_result
+from dermgan_jax.studies.augmentation_arms import FILTERED
+from dermgan_jax.studies.augmentation_result import AugmentationResult
 
-RESULT_FILE, REPORT_FILE, FIGURES = "augmentation.json", "report.html", "figures"
+FIGURES = "figures"
 WIDTH = 1200  # pixels of a picture, at most
 COLUMNS, SHOWN = 4, 8  # of a sheet of examples
 CAPTIONS = {
@@ -39,7 +43,7 @@ CAPTIONS = {
     "target": ("Scores of the class in question", "Lines are 95 % intervals."),
     "recall_change": (
         "Change of recall, class by class",
-        "In brackets the lesions in the test set: few lesions, wide intervals. Filled: told from "
+        "In brackets the {noun}s in the test set: few {noun}s, wide intervals. Filled: told from "
         "zero after correction.",
     ),
     "training_curves": (
@@ -56,7 +60,7 @@ CAPTIONS = {
         "On the thin line, confidence is right; below it, the classifier is too sure of itself. "
         "Larger points are more images.",
     ),
-    "leakage": ("What leaking lesions would have shown", "Lines are 95 % intervals."),
+    "leakage": ("What leakage into the test would have shown", "Lines are 95 % intervals."),
 }
 
 
@@ -75,19 +79,12 @@ def build(path: Path) -> Path:
     Raises:
       UserError: if the folder holds no finished study.
     """
-    if not (path / RESULT_FILE).is_file():
-        raise UserError(
-            f"{path} holds no finished augmentation study: {RESULT_FILE} is missing; run the study "
-            "to its end first"
-        )
-    result = json.loads((path / RESULT_FILE).read_text())
+    result = augmentation_result.read(path)
     figures = augmentation_figures.draw(result)
     titles = {name: caption(result, name)[0] for name in figures}
     svgs = {name: Markup(to_svg(figures[name], escape(titles[name]))) for name in figures}
-    folder = path / FIGURES
-    folder.mkdir(exist_ok=True)
     for name, figure in figures.items():
-        write_atomically(folder / f"{name}.svg", standalone(figure, titles[name], result))
+        files.write_text(path / FIGURES / f"{name}.svg", standalone(figure, titles[name], result))
     html = (
         environment()
         .get_template("augmentation.html.jinja")
@@ -103,6 +100,7 @@ def build(path: Path) -> Path:
             subgroups=tables.subgroups_table(result),
             drift=tables.drift_rows(result),
             accept_rates=tables.accept_rates(result),
+            noun=result.group_noun,
             examples=examples(path, result),
             sheets=filter_sheets(path),
             figures={
@@ -110,44 +108,51 @@ def build(path: Path) -> Path:
                 for name in figures
             },
             arm_title=arm_title,
-            configuration=json.dumps(
-                {key: result.get(key) for key in ("data", "classifier", "generator")}, indent=2
-            ),
+            configuration=configuration(result),
         )
     )
-    write_atomically(path / REPORT_FILE, html)
-    return path / REPORT_FILE
+    report = WorkDir(path).report
+    files.write_text(report, html)
+    return report
 
 
-def caption(result: Result, name: str) -> tuple[str, str]:
+def configuration(result: AugmentationResult) -> str:
+    """Of data and classifier, and what is known of the generator, as JSON text."""
+    generator = dataclasses.asdict(result.generator) if result.generator else None
+    told = {"data": result.data, "classifier": result.classifier, "generator": generator}
+    return json.dumps(told, indent=2)
+
+
+def caption(result: AugmentationResult, name: str) -> tuple[str, str]:
     """Title and note of a figure."""
     if name.startswith("confusion_"):
         return f"Confusion matrix, {arm_title(name.removeprefix('confusion_'))}", ""
     title, note = CAPTIONS[name]
-    return (f"{title}, {result['target']}" if name == "target" else title), note
+    if name == "target":
+        title = f"{title}, {result.target}"
+    return title, note.format(noun=result.group_noun)
 
 
-def standalone(figure: Figure, title: str, result: Result) -> str:
+def standalone(figure: Figure, title: str, result: AugmentationResult) -> str:
     """A figure as an SVG file: ink on white, in fixed colours, which papers need."""
-    if result.get("phantom"):
+    if result.phantom:
         place = {"rotation": "vertical", "ha": "right", "va": "center"}
         figure.text(0.995, 0.5, "drawn phantoms, not real skin", fontsize=7, color=INK, **place)
         figure.get_layout_engine().set(rect=(0, 0, 0.96, 1))
     buffer = io.StringIO()
     with matplotlib.rc_context(STYLE):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        metadata = {**nothing, "Title": f"{result['title']}: {title}"}
+        metadata = {**nothing, "Title": f"{result.title}: {title}"}
         figure.savefig(buffer, format="svg", facecolor="white", metadata=metadata)
     return buffer.getvalue()
 
 
-def examples(path: Path, result: Result) -> list[dict[str, Any]]:
+def examples(path: Path, result: AugmentationResult) -> list[dict[str, Any]]:
     """A sheet of real and one of synthetic images for each class that has synthetic ones."""
-    found = result.get("examples") or {}
-    real, made = (found.get(kind) or {} for kind in ("real", "synthetic"))
+    real, made = result.examples.real, result.examples.synthetic
     pairs = [
         (name, {"real": _sheet(path, real.get(name, ())), "synthetic": _sheet(path, made[name])})
-        for name in result["classes"]
+        for name in result.classes
         if made.get(name)
     ]
     return [{"name": name, **sheets} for name, sheets in pairs if sheets["synthetic"]]
@@ -155,12 +160,12 @@ def examples(path: Path, result: Result) -> list[dict[str, Any]]:
 
 def _sheet(path: Path, names: Sequence[str]) -> dict[str, Any] | None:
     """The images that are there, as large as the first of them."""
-    files = [path / name for name in names[:SHOWN] if (path / name).is_file()]
-    if not files:
+    present = [path / name for name in names[:SHOWN] if (path / name).is_file()]
+    if not present:
         return None
-    images = []
-    for file in files:
-        with Image.open(file) as image:
+    images: list[np.ndarray] = []
+    for each in present:
+        with each.open("rb") as file, Image.open(file) as image:
             size = images[0].shape[1::-1] if images else image.size
             images.append(np.asarray(image.convert("RGB").resize(size, Image.Resampling.LANCZOS)))
     rows = math.ceil(len(images) / COLUMNS)
@@ -171,8 +176,8 @@ def filter_sheets(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Which of the filter's contact sheets are there: ("best" or "worst", picture)."""
     found = []
     for which in ("best", "worst"):
-        file = path / "synthetic" / f"filtered_{which}.png"
-        if file.is_file():
-            with Image.open(file) as image:
+        sheet = path / "synthetic" / f"{FILTERED}_{which}.png"
+        if sheet.is_file():
+            with sheet.open("rb") as file, Image.open(file) as image:
                 found.append((which, picture(image, WIDTH)))
     return found

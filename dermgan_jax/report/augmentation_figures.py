@@ -6,7 +6,6 @@ arm is grey; the others keep their colour and marker from figure to figure.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -14,25 +13,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dermgan_jax.data.splits import GROUP, IMAGE, TEST, TRAIN, VAL
 from dermgan_jax.report.augmentation_tables import (
-    ONLY,
     SCORES,
-    SIGNIFICANT,
-    Result,
+    UNMEASURED,
     arm_title,
     is_area,
     number,
     score_title,
+    splittings,
+    told_from_zero,
 )
 from dermgan_jax.report.style import FADE, HAIRLINE, INK, SERIES, STYLE
+from dermgan_jax.statistics.classifier_scores import Score
+from dermgan_jax.statistics.comparison import UNDEFINED, Difference
+from dermgan_jax.studies.augmentation_arms import FILTERED, ONLY, UNFILTERED, sweep_times
+from dermgan_jax.studies.augmentation_result import AugmentationResult
+from dermgan_jax.studies.held_out import LEAD
 
-OVERALL = ("accuracy", "balanced_accuracy", "f1", "auc", "precision", "specificity")
+OVERALL = ("accuracy", LEAD, "f1", "auc", "precision", "specificity")
 OF_TARGET = ("precision", "recall", "specificity", "f1")
-SPLITS = {"train": (SERIES[0], 0.9), "val": (SERIES[5], 0.9), "test": (FADE, 0.6)}
-SPLITTINGS = {
-    "group": ("split by lesion", "o", SERIES[0]),
-    "image": ("split by image", "s", SERIES[1]),
-}
+SPLITS = {TRAIN: (SERIES[0], 0.9), VAL: (SERIES[5], 0.9), TEST: (FADE, 0.6)}
+SPLITTINGS = {GROUP: ("o", SERIES[0], -0.14), IMAGE: ("s", SERIES[1], 0.14)}
 MARKERS = "os^DvPX"
 WIDTH = 4.5  # inches, so that letters are not too small on a phone
 ROW, HEAD = 0.21, 0.62  # inches: of a row of a panel, and of its title and axis
@@ -43,20 +45,18 @@ SMALL = 9
 STEPS = (1, 2, 2.5, 5, 10)  # between ticks, in any power of ten
 
 
-def draw(result: Result) -> dict[str, Figure]:
+def draw(result: AugmentationResult) -> dict[str, Figure]:
     """All figures that the result has the numbers for: file name without suffix -> figure."""
-    base, target = result["base"], result["target"]
-    arms = [arm for arm in result["arms"] if result["scores"].get(arm)]
-    compared = [arm for arm in (base, "unfiltered", "filtered") if arm in arms]
-    others = [arm for arm in arms if arm != ONLY and result["versus"].get(arm)]
-    lesions = result["test"].get("lesions_per_class") or {}
+    arms = list(result.scores)
+    compared = [arm for arm in (result.base, UNFILTERED, FILTERED) if arm in arms]
+    others = [arm for arm in result.versus if arm != ONLY]
     recalls = {
-        f"recall/{name}": f"{name} ({lesions[name]:,})" if name in lesions else name
-        for name in result["classes"]
+        f"recall/{name}": f"{name} ({result.test.groups_per_class[name]:,})"
+        for name in result.classes
     }
-    overall = {name: SCORES[name] for name in ("balanced_accuracy", "accuracy", "f1", "auc")}
-    of_target = [f"{name}/{target}" for name in OF_TARGET]
-    both = ["accuracy", "balanced_accuracy", "f1", *of_target[:2], of_target[3]]
+    overall = {name: SCORES[name] for name in (LEAD, "accuracy", "f1", "auc")}
+    of_target = [f"{name}/{result.target}" for name in OF_TARGET]
+    both = ["accuracy", LEAD, "f1", *of_target[:2], of_target[3]]
     with matplotlib.rc_context(STYLE):
         found = {
             "class_distribution": class_distribution(result),
@@ -66,7 +66,7 @@ def draw(result: Result) -> dict[str, Figure]:
             "recall_change": differences(result, others, recalls),
             **{f"confusion_{arm}": confusion(result, arm) for arm in arms},
             "training_curves": training_curves(result),
-            "filter": bars(result, compared, both) if "filtered" in compared else None,
+            "filter": bars(result, compared, both) if FILTERED in compared else None,
             "sweep": sweep(result),
             "reliability": reliability(result, arms),
             "leakage": leakage(result),
@@ -74,13 +74,13 @@ def draw(result: Result) -> dict[str, Figure]:
     return {name: figure for name, figure in found.items() if figure is not None}
 
 
-def class_distribution(result: Result) -> Figure | None:
+def class_distribution(result: AugmentationResult) -> Figure:
     """Real images per class and split, and below them the synthetic ones of each arm."""
-    real, classes = result["counts"]["real"], list(result["classes"])
+    real, classes = result.counts.real, result.classes
     made = [
         (name, arm, counts[name])
         for name in classes
-        for arm, counts in (result["counts"].get("synthetic") or {}).items()
+        for arm, counts in result.counts.synthetic.items()
         if counts.get(name)
     ]
     heights = [HEAD + ROW * len(classes), HEAD + 0.8 * ROW * len(made)][: 2 if made else 1]
@@ -89,12 +89,12 @@ def class_distribution(result: Result) -> Figure | None:
     panels = figure.subplots(len(heights), squeeze=False, height_ratios=heights)[:, 0]
     left = np.zeros(len(classes))
     for split, (colour, alpha) in SPLITS.items():
-        widths = np.array([real.get(split, {}).get(name, 0) for name in classes], float)
+        widths = np.array([real[split].get(name, 0) for name in classes], float)
         panels[0].barh(
             range(len(classes)), widths, left=left, color=colour, alpha=alpha, label=split
         )
         left += widths
-    title = "drawn phantoms" if result["phantom"] else "real images"
+    title = "drawn phantoms" if result.phantom else "real images"
     _rows(panels[0], classes, title, [f"{total:,.0f}" for total in left])
     _legend(figure, panels[0])
     if made:
@@ -112,9 +112,9 @@ def class_distribution(result: Result) -> Figure | None:
     return figure
 
 
-def bars(result: Result, arms: Sequence[str], names: Iterable[str]) -> Figure | None:
+def bars(result: AugmentationResult, arms: Sequence[str], names: Iterable[str]) -> Figure | None:
     """A panel for each score, with a bar from zero for each arm."""
-    scores = result["scores"]
+    scores = result.scores
     names = [name for name in names if any(name in scores[arm] for arm in arms)]
     if not names:
         return None
@@ -123,7 +123,7 @@ def bars(result: Result, arms: Sequence[str], names: Iterable[str]) -> Figure | 
         factor, decimals, unit = (1, 3, "") if is_area(name) else (100, 1, ", %")
         texts = []
         for row, arm in enumerate(arms):
-            value, low, high = _ends(scores[arm].get(name, {}), "value", factor)
+            value, low, high = _ends(scores[arm].get(name, UNMEASURED), factor)
             axes.barh(row, value, height=0.72, color=_colour(result, arm), alpha=0.6)
             axes.hlines(row, low, high, color=INK, linewidth=1.3)
             texts.append(f"{value:.{decimals}f}" if math.isfinite(value) else "–")
@@ -134,7 +134,9 @@ def bars(result: Result, arms: Sequence[str], names: Iterable[str]) -> Figure | 
     return figure
 
 
-def differences(result: Result, arms: Sequence[str], names: Mapping[str, str]) -> Figure | None:
+def differences(
+    result: AugmentationResult, arms: Sequence[str], names: Mapping[str, str]
+) -> Figure | None:
     """A panel for each arm: its differences from the base arm; filled if told from zero.
 
     Args:
@@ -142,7 +144,7 @@ def differences(result: Result, arms: Sequence[str], names: Mapping[str, str]) -
       arms: to draw.
       names: score -> label of its row.
     """
-    versus = result["versus"]
+    versus = result.versus
     names = {n: label for n, label in names.items() if any(n in versus[arm] for arm in arms)}
     if not names:
         return None
@@ -150,23 +152,18 @@ def differences(result: Result, arms: Sequence[str], names: Mapping[str, str]) -
     for axes, arm in zip(panels, arms, strict=False):
         axes.axvline(0, color=INK, linewidth=0.8)
         for row, name in enumerate(names):
-            found = versus[arm].get(name, {})
-            value, low, high = _ends(found, "difference", 100)
-            told = number(found.get("p_corrected")) < SIGNIFICANT
-            _point(axes, row, (value, low, high), _colour(result, arm), told)
+            found = versus[arm].get(name, UNDEFINED)
+            _point(axes, row, _ends(found, 100), _colour(result, arm), told_from_zero(found))
         _rows(axes, list(names.values()), "")
         axes.set_title(arm_title(arm), loc="left", fontsize=10)
         axes.xaxis.set_major_formatter(_signed)
-    figure.supxlabel(f"percentage points more than {arm_title(result['base'])}", fontsize=10)
+    figure.supxlabel(f"percentage points more than {arm_title(result.base)}", fontsize=10)
     return figure
 
 
-def confusion(result: Result, arm: str) -> Figure | None:
+def confusion(result: AugmentationResult, arm: str) -> Figure:
     """Share of each true class (row) that is called a class (column), above the mean count."""
-    counts = np.array(result["confusion"].get(arm) or [], float)
-    if not counts.size:
-        return None
-    classes = result["classes"]
+    counts, classes = np.array(result.confusion[arm], float), result.classes
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-9)
     side = 0.42 * len(classes) + 0.85
     figure = Figure(figsize=(side, side), layout="constrained")
@@ -196,19 +193,21 @@ def confusion(result: Result, arm: str) -> Figure | None:
     return figure
 
 
-def training_curves(result: Result) -> Figure | None:
+def training_curves(result: AugmentationResult) -> Figure | None:
     """Loss and balanced accuracy on validation images over training, a curve for each arm."""
-    arms = [arm for arm in result["arms"] if (result["curves"].get(arm) or {}).get("images")]
+    arms = [arm for arm in result.arms if arm in result.curves and result.curves[arm].images]
     if not arms:
         return None
     figure = Figure(figsize=(WIDTH, 4.9), layout="constrained")
     panels = figure.subplots(2, sharex=True)
-    for axes, key, factor in zip(panels, ("loss", "balanced_accuracy"), (1, 100), strict=True):
+    for axes, key, factor in zip(panels, ("loss", LEAD), (1, 100), strict=True):
         for arm in arms:
-            curve = result["curves"][arm]
-            thousands = np.array(curve["images"], float) / 1000
+            curve = result.curves[arm]
+            thousands = np.array(curve.images, float) / 1000
             line = {"color": _colour(result, arm), "label": arm_title(arm), "linewidth": 1.3}
-            values = factor * np.array(curve.get(key) or np.full(len(thousands), np.nan), float)
+            values = factor * np.array(
+                getattr(curve, key) or np.full(len(thousands), np.nan), float
+            )
             axes.plot(
                 thousands,
                 values,
@@ -226,25 +225,24 @@ def training_curves(result: Result) -> Figure | None:
     return figure
 
 
-def sweep(result: Result) -> Figure | None:
+def sweep(result: AugmentationResult) -> Figure | None:
     """Gain over the base arm against the number of synthetic images that were added."""
-    made = result["counts"].get("synthetic") or {}
-    swept = [arm for arm in made if arm.startswith("sweep_") or arm == "unfiltered"]
-    points = sorted((sum(made[arm].values()), arm) for arm in swept if result["versus"].get(arm))
+    made, versus = result.counts.made, result.versus
+    swept = [arm for arm in versus if sweep_times(arm) is not None or arm == UNFILTERED]
+    points = sorted((made(arm), arm) for arm in swept)
     if len(points) < 2:
         return None
     figure = Figure(figsize=(WIDTH, 4.9), layout="constrained")
     panels = figure.subplots(2, sharex=True)
-    for axes, name in zip(panels, ("balanced_accuracy", f"recall/{result['target']}"), strict=True):
-        gains = [_ends(result["versus"][arm].get(name, {}), "difference", 100) for _, arm in points]
+    for axes, name in zip(panels, (LEAD, f"recall/{result.target}"), strict=True):
+        gains = [_ends(versus[arm].get(name, UNDEFINED), 100) for _, arm in points]
         axes.axhline(0, color=INK, linewidth=0.8)
         line = [(0, 0.0), *((x, gain[0]) for (x, _), gain in zip(points, gains, strict=True))]
         axes.plot(*zip(*line, strict=True), color=FADE, linewidth=1, linestyle="--")
         drawn = list(zip(points, gains, strict=True))
-        if "filtered" in made and result["versus"].get("filtered"):
-            found = result["versus"]["filtered"].get(name, {})
-            point = (sum(made["filtered"].values()), "filtered")
-            drawn.append((point, _ends(found, "difference", 100)))
+        if FILTERED in versus:
+            found = versus[FILTERED].get(name, UNDEFINED)
+            drawn.append(((made(FILTERED), FILTERED), _ends(found, 100)))
         for (x, arm), (value, low, high) in drawn:
             colour = _colour(result, arm)
             axes.vlines(x, low, high, color=colour, linewidth=1.3)
@@ -267,21 +265,16 @@ def sweep(result: Result) -> Figure | None:
     return figure
 
 
-def reliability(result: Result, arms: Sequence[str]) -> Figure | None:
+def reliability(result: AugmentationResult, arms: Sequence[str]) -> Figure:
     """Share that is right against the confidence claimed, a panel for each arm."""
-    found = {arm: result["reliability"].get(arm) or {} for arm in arms}
-    found = {arm: bins for arm, bins in found.items() if any(bins.get("count", ()))}
-    if not found:
-        return None
+    found = {arm: result.reliability[arm] for arm in arms}
     columns = min(3, len(found))
     lines = math.ceil(len(found) / columns)
     size = (WIDTH, 0.35 + lines * (WIDTH - 0.6) / 3 + 0.25 * lines)
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     for axes, (arm, bins) in zip(panels.flat, found.items(), strict=False):
-        confidence, right, count = (
-            np.array(bins[key], float) for key in ("confidence", "accuracy", "count")
-        )
+        confidence, right, count = map(np.array, (bins.confidence, bins.accuracy, bins.count))
         axes.plot((0, 1), (0, 1), color=HAIRLINE, linewidth=1)
         shown = count > 0
         axes.plot(confidence[shown], right[shown], color=_colour(result, arm), linewidth=1.1)
@@ -296,30 +289,27 @@ def reliability(result: Result, arms: Sequence[str]) -> Figure | None:
     return figure
 
 
-def leakage(result: Result) -> Figure | None:
+def leakage(result: AugmentationResult) -> Figure | None:
     """The base arm's level, and what each arm gains, under both ways of splitting."""
-    found = result.get("leakage")
-    if not found:
+    if result.leakage is None:
         return None
-    sides = {name: found[name] for name in SPLITTINGS if found.get(name)}
-    known = {arm for side in sides.values() for arm in side["versus"]} - {ONLY}
-    arms = [arm for arm in result["arms"] if arm in known]
-    names = ("accuracy", "balanced_accuracy")
+    sides = {GROUP: result.leakage.group, IMAGE: result.leakage.image}
+    known = {arm for side in sides.values() for arm in side.versus} - {ONLY}
+    arms = [arm for arm in result.arms if arm in known]
+    names = ("accuracy", LEAD)
     heights = [HEAD + 1.5 * ROW * rows for rows in (len(names), *[max(len(arms), 1)] * len(names))]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.3), layout="constrained")
     figure.get_layout_engine().set(h_pad=0.07)
     panels = figure.subplots(len(heights), height_ratios=heights)
-    panels[0].set_title(f"{arm_title(result['base'])}, %", loc="left", fontsize=10)
-    for side, (text, marker, colour) in SPLITTINGS.items():
-        if side not in sides:
-            continue
-        style = {"marker": marker, "label": text, "offset": -0.14 if side == "group" else 0.14}
+    panels[0].set_title(f"{arm_title(result.base)}, %", loc="left", fontsize=10)
+    for way, side in sides.items():
+        marker, colour, offset = SPLITTINGS[way]
+        style = {"marker": marker, "label": splittings(result)[way], "offset": offset}
         for row, name in enumerate(names):
-            ends = _ends(sides[side]["base"].get(name, {}), "value", 100)
+            ends = _ends(side.base.get(name, UNMEASURED), 100)
             _point(panels[0], row, ends, colour, True, **style)
             for below, arm in enumerate(arms):
-                gain = sides[side]["versus"].get(arm, {}).get(name, {})
-                ends = _ends(gain, "difference", 100)
+                ends = _ends(side.versus.get(arm, {}).get(name, UNDEFINED), 100)
                 _point(panels[1 + row], below, ends, colour, True, **style)
     _rows(panels[0], [score_title(name) for name in names], "")
     for axes, name in zip(panels[1:], names, strict=True):
@@ -331,19 +321,19 @@ def leakage(result: Result) -> Figure | None:
     return figure
 
 
-def _colour(result: Result, arm: str) -> str:
-    others = [name for name in result["arms"] if name != result["base"]]
+def _colour(result: AugmentationResult, arm: str) -> str:
+    others = [name for name in result.arms if name != result.base]
     return FADE if arm not in others else SERIES[others.index(arm) % len(SERIES)]
 
 
-def _marker(result: Result, arm: str) -> str:
-    return MARKERS[list(result["arms"]).index(arm) % len(MARKERS)] if arm in result["arms"] else "."
+def _marker(result: AugmentationResult, arm: str) -> str:
+    return MARKERS[result.arms.index(arm) % len(MARKERS)]
 
 
-def _ends(found: Mapping[str, Any], key: str, factor: float) -> tuple[float, float, float]:
-    """The number under `key` and its interval, NaN where there is none."""
-    value, low, high = (factor * number(found.get(name)) for name in (key, "low", "high"))
-    return value, low, high
+def _ends(found: Score | Difference, factor: float) -> tuple[float, float, float]:
+    """The number and its interval, NaN where there is none."""
+    value = found.value if isinstance(found, Score) else found.difference
+    return factor * number(value), factor * number(found.low), factor * number(found.high)
 
 
 def _point(

@@ -1,8 +1,5 @@
 """The report of a comparison of models: one HTML file that needs nothing beside it."""
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -11,14 +8,17 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
+from dermgan_jax import files, registry
 from dermgan_jax.data.image_files import grid
-from dermgan_jax.evaluation.evaluate import LOWER_BOUND, is_yardstick
+from dermgan_jax.files import Path
 from dermgan_jax.metrics import power_spectrum
 from dermgan_jax.report import metric_texts, metric_values
 from dermgan_jax.report.figures import new_figure
 from dermgan_jax.report.html import environment, picture
 from dermgan_jax.report.style import SERIES, STYLE, to_svg
-from dermgan_jax.runs.workdir import write_atomically
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.studies import comparison_result
+from dermgan_jax.studies.comparison_result import EXAMPLES_FILE, ComparisonResult
 
 ROWS, COLUMNS = 3, 8  # of a model's sheet
 WIDTH = 1200  # pixels of a picture, at most
@@ -28,91 +28,80 @@ RANGE = 12.0  # decibels at which a spectrum's colours end
 
 def build(path: Path) -> Path:
     """Writes STUDY/report.html from STUDY/comparison.json and the models' folders."""
-    result = json.loads((path / "comparison.json").read_text())
-    models = result["models"]
-    order = sorted(models, key=lambda name: models[name]["values"][lead(models)]["value"])
+    result = comparison_result.read(path)
+    first = result.models[result.ranking[0]]
     html = (
         environment()
         .get_template("comparison.html.jinja")
         .render(
-            title=result["title"],
-            data=result["data"],
-            phantom=result["data"]["dataset"].startswith("phantom"),
-            total_kimg=result["total_kimg"],
-            images=models[order[0]]["images"],
-            real_images=models[order[0]]["real_images"],
-            sentence=sentence(models),
-            headings=[metric_texts.of(name).short for name in metric_names(models)],
-            lines=lines(models, order),
-            spectrum=Markup(to_svg(spectrum_figure(models, order), "power spectra")),
-            models=[{"name": name, **pictures(path / name)} for name in order],
-            excesses={name: f"{models[name]['excess']:+.1f}" for name in order},
-            warnings=sorted({line for model in models.values() for line in model["warnings"]}),
+            title=result.title,
+            data=result.data,
+            phantom=result.data["dataset"] in registry.DRAWN_DATASETS,
+            total_kimg=result.total_kimg,
+            images=first.images,
+            real_images=first.real_images,
+            sentence=sentence(result),
+            headings=[metric_texts.of(one.name).short for one in first.values.values()],
+            lines=lines(result),
+            spectrum=Markup(to_svg(spectrum_figure(result), "power spectra")),
+            models=[{"name": name, **pictures(path / name)} for name in result.ranking],
+            excesses={name: f"{model.excess:+.1f}" for name, model in result.models.items()},
+            warnings=sorted({line for model in result.models.values() for line in model.warnings}),
         )
     )
-    write_atomically(path / "report.html", html)
-    return path / "report.html"
+    report = WorkDir(path).report
+    files.write_text(report, html)
+    return report
 
 
-def metric_names(models: Mapping[str, Any]) -> list[str]:
-    """The metrics that were computed, in order."""
-    values = next(iter(models.values()))["values"]
-    return [name for name in values if not is_yardstick(name)]
-
-
-def lead(models: Mapping[str, Any]) -> str:
-    """The metric that models are ranked by."""
-    return metric_names(models)[0]
-
-
-def sentence(models: Mapping[str, Any]) -> str:
+def sentence(result: ComparisonResult) -> str:
     """Which model came closest to the real images, by how much, and whether all metrics agree."""
-    name = lead(models)
-    order = sorted(models, key=lambda model: models[model]["values"][name]["value"])
-    numbers = [metric_values.number(models[model]["values"][name]) for model in order]
-    ranking = ", ".join(f"{model} {number}" for model, number in zip(order, numbers, strict=True))
-    bound = models[order[0]]["values"].get(name + LOWER_BOUND)
-    text = (
-        f"By {metric_texts.of(name).short}, {order[0]} comes closest to the real images: {ranking}"
+    nearest = result.models[result.ranking[0]].lead
+    ranking = ", ".join(
+        f"{name} {metric_values.number(result.models[name].lead.value)}" for name in result.ranking
     )
+    short, bound = metric_texts.of(nearest.name).short, nearest.real_against_real
+    text = f"By {short}, {result.ranking[0]} comes closest to the real images: {ranking}"
     text += f"; real against real {metric_values.number(bound)}." if bound else "."
-    return text + _disagreement(models, order[0])
+    return text + _disagreement(result)
 
 
-def _disagreement(models: Mapping[str, Any], nearest: str) -> str:
+def _disagreement(result: ComparisonResult) -> str:
     """Which metrics would have named another model."""
+    nearest = result.ranking[0]
     others: dict[str, list[str]] = {}
-    for name in metric_names(models)[1:]:
-        if models[nearest]["values"][name]["better"] != "lower":
-            continue
-        better = min(models, key=lambda model: models[model]["values"][name]["value"])
+    for key, one in list(result.models[nearest].values.items())[1:]:
+        better = min(
+            result.models, key=lambda name: result.models[name].values[key].value.lower_is_better
+        )
         if better != nearest:
-            others.setdefault(better, []).append(metric_texts.of(name).short)
+            others.setdefault(better, []).append(metric_texts.of(one.name).short)
     return "".join(f" By {' and '.join(names)} it is {model}." for model, names in others.items())
 
 
-def lines(models: Mapping[str, Any], order: list[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+def lines(result: ComparisonResult) -> list[tuple[str, list[tuple[str, str]]]]:
     """Real against real, then every model: (name, [(number, spread)] by metric)."""
-    names = metric_names(models)
-    first = models[order[0]]["values"]
-    bounds = [first.get(name + LOWER_BOUND) for name in names]
+    first = result.models[result.ranking[0]].values
+    bounds = [one.real_against_real for one in first.values()]
     rows = [
         ("real against real", [(metric_values.number(b) if b else "–", "") for b in bounds]),
     ]
-    for model in order:
-        values = [models[model]["values"][name] for name in names]
-        rows.append((model, [(metric_values.number(v), metric_values.spread(v)) for v in values]))
+    for name in result.ranking:
+        values = [one.value for one in result.models[name].values.values()]
+        rows.append((name, [(metric_values.number(v), metric_values.spread(v)) for v in values]))
     return rows
 
 
-def spectrum_figure(models: Mapping[str, Any], order: list[str]) -> Figure:
+def spectrum_figure(result: ComparisonResult) -> Figure:
     """Power over that of the real images, by frequency; 0 is as it should be."""
     with matplotlib.rc_context(STYLE):
         figure, axes = new_figure("power against real, dB")
         axes.set_xlabel("cycles per pixel")
         axes.axhline(0, color=SERIES[2], linewidth=1, label="real")
-        for name, colour in zip(order, (SERIES[0], SERIES[1], SERIES[3], SERIES[4]), strict=False):
-            power, real = (np.array(models[name][key]) for key in ("spectrum", "real_spectrum"))
+        colours = (SERIES[0], SERIES[1], SERIES[3], SERIES[4])
+        for name, colour in zip(result.ranking, colours, strict=False):
+            model = result.models[name]
+            power, real = np.array(model.spectrum), np.array(model.real_spectrum)
             frequencies = np.arange(1, len(power) + 1) * 0.5 / len(power)
             axes.plot(frequencies, power_spectrum.decibels(power, real), color=colour, label=name)
         figure.legend(loc="outside upper left", ncols=4, fontsize=9.5)
@@ -121,7 +110,7 @@ def spectrum_figure(models: Mapping[str, Any], order: list[str]) -> Figure:
 
 def pictures(workdir: Path) -> dict[str, Any]:
     """Pictures of one model: sheet, close-ups, spectrum and walk, as the template shows them."""
-    with np.load(workdir / "examples.npz") as arrays:
+    with files.open_arrays(workdir / EXAMPLES_FILE) as arrays:
         images, power, real = (arrays[key] for key in ("images", "power", "real_power"))
     side = images.shape[1]
     middle = slice(side // 4, side - side // 4)
@@ -134,7 +123,8 @@ def pictures(workdir: Path) -> dict[str, Any]:
     shown = {
         name: picture(Image.fromarray(array.squeeze()), WIDTH) for name, array in arrays.items()
     }
-    with Image.open(workdir / "walk" / "strip.png") as walk:
+    strip = workdir / "walk" / "strip.png"
+    with strip.open("rb") as file, Image.open(file) as walk:
         return {**shown, "walk": picture(walk, WIDTH)}
 
 

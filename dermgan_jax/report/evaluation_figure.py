@@ -1,4 +1,4 @@
-"""The figure of `--mode=evaluate`: examples of both sides, and a panel per metric.
+"""The figure of an evaluation: examples of both sides, and a panel per metric.
 
 Every metric has an axis of its own. On it lie the value and its 95 % interval, real against real
 as the yardstick of what can be reached, and pairs of real classes as that of what would matter.
@@ -6,9 +6,7 @@ as the yardstick of what can be reached, and pairs of real classes as that of wh
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -16,8 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.offsetbox import AnnotationBbox, TextArea
 
-from dermgan_jax import registry
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation.evaluate import Evaluation
+from dermgan_jax.evaluation.image_sources import ImageSource
+from dermgan_jax.files import Path
+from dermgan_jax.metrics.measurement import ClassPair, Measurement, MetricValue
+from dermgan_jax.metrics.measurement_table import kid_before_fid
 from dermgan_jax.report import metric_texts, metric_values
 from dermgan_jax.report.style import FADE, INK, SERIES, STYLE
 
@@ -31,48 +34,48 @@ MARGIN = 0.15  # of the span of values, on either side of a panel
 LINE = 0.19  # inches, of the warnings
 DPI = 150
 
-Values = Mapping[str, Mapping[str, Any]]
 
-
-def draw(result: Mapping[str, Any], real: np.ndarray, fake: np.ndarray, path: Path) -> None:
+def draw(evaluation: Evaluation, path: Path) -> None:
     """Writes the figure of an evaluation as PNG, SVG or PDF, by the suffix of the file.
 
-    Args:
-      result: {"real", "fake": names of the sides, "metrics": see `evaluate.evaluate_arrays`,
-        "warnings": texts}.
-      real, fake: examples, uint8 (K, H, W, C), C 1 or 3; at most eight are shown, none if K is 0.
-      path: of the file; its folder is made.
+    Raises:
+      UserError: if the suffix is another.
+    """
+    require_known(path)
+    figure = evaluation_figure(evaluation)
+    kind = path.suffix.lower().removeprefix(".")
+    # Letters as outlines: a file that stands alone cannot choose the reader's fonts.
+    with matplotlib.rc_context({**STYLE, "svg.fonttype": "path"}), files.replacing(path) as file:
+        undated = {"Date": None} if kind == "svg" else None
+        figure.savefig(file, format=kind, dpi=DPI, metadata=undated)
+
+
+def require_known(path: Path) -> None:
+    """Checks that a figure can be written in a format.
 
     Raises:
       UserError: if the suffix is another.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: a figure is a file that ends in {', '.join(SUFFIXES)}")
-    figure = evaluation_figure(result, real, fake)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Letters as outlines: a file that stands alone cannot choose the reader's fonts.
-    with matplotlib.rc_context({**STYLE, "svg.fonttype": "path"}):
-        undated = {"Date": None} if path.suffix.lower() == ".svg" else None
-        figure.savefig(path, dpi=DPI, metadata=undated)
 
 
-def evaluation_figure(result: Mapping[str, Any], real: np.ndarray, fake: np.ndarray) -> Figure:
-    """The figure that `draw` writes; see there."""
-    metrics = metric_values.names(result["metrics"])
+def evaluation_figure(evaluation: Evaluation) -> Figure:
+    """The figure that `draw` writes: at most eight examples of each side, and every metric."""
+    metrics = kid_before_fid(evaluation.measured.values())
     columns = 2 if len(metrics) == 4 else min(max(len(metrics), 1), max(WIDTHS))
     width = WIDTHS[columns]
     strips = [
-        (side_name("real", result["real"], width), real[:MOST_EXAMPLES]),
-        (side_name("fake", result["fake"], width), fake[:MOST_EXAMPLES]),
+        (source_name("real", evaluation.real, width), evaluation.real.examples(MOST_EXAMPLES)),
+        (source_name("fake", evaluation.fake, width), evaluation.fake.examples(MOST_EXAMPLES)),
     ]
-    strips = [(name, images) for name, images in strips if len(images)]
     rows = math.ceil(len(metrics) / columns)
-    classes = any(metric_values.class_yardstick(result["metrics"], name) for name in metrics)
+    classes = any(one.class_pairs for one in metrics)
     below = [
         (line, colour)
         for text, colour in [
             (KEY + KEY_OF_CLASSES * classes, FADE),
-            *((text, SERIES[1]) for text in result["warnings"]),
+            *((text, SERIES[1]) for text in evaluation.warnings),
         ]
         for line in textwrap.wrap(text, round(14 * width))
     ]
@@ -87,31 +90,29 @@ def evaluation_figure(result: Mapping[str, Any], real: np.ndarray, fake: np.ndar
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06, hspace=0.0, wspace=0.04)
         drawn = figure.subfigures(len(heights), squeeze=False, height_ratios=[*heights.values()])
         parts = dict(zip(heights, drawn[:, 0], strict=True))
-        if strips:
-            _draw_strips(parts["strips"], strips, width)
-        if metrics:
-            panels = parts["panels"].subplots(rows, columns, squeeze=False).ravel()
-            for axes, name in zip(panels, metrics, strict=False):
-                _draw_metric(axes, result["metrics"], name, classes)
-                title = textwrap.wrap(
-                    metric_texts.of(name).title, TITLE_CHARACTERS[columns], break_on_hyphens=False
-                )
-                axes.set_title("\n".join([*title, ""]), loc="left", fontsize=10, fontweight="bold")
-            for axes in panels[len(metrics) :]:
-                axes.remove()
+        _draw_strips(parts["strips"], strips, width)
+        panels = parts["panels"].subplots(rows, columns, squeeze=False).ravel()
+        for axes, one in zip(panels, metrics, strict=False):
+            _draw_metric(axes, one, classes)
+            title = textwrap.wrap(
+                metric_texts.of(one.name).title, TITLE_CHARACTERS[columns], break_on_hyphens=False
+            )
+            axes.set_title("\n".join([*title, ""]), loc="left", fontsize=10, fontweight="bold")
+        for axes in panels[len(metrics) :]:
+            axes.remove()
         for i, (line, colour) in enumerate(below):
             y = 1 - (0.05 + LINE * i) / heights["below"]
             parts["below"].text(0.12 / width, y, line, va="top", fontsize=9, color=colour)
     return figure
 
 
-def side_name(role: str, side: str, width: float) -> str:
+def source_name(role: str, source: ImageSource, width: float) -> str:
     """What stands above examples of a side, such as "fake: runs/ham (synthetic images)"."""
-    dataset, _, split = side.partition(":")
-    what = "" if role == "real" or (split and dataset in registry.names("dataset")) else "synthetic"
-    note = " (drawn phantoms, not real skin)" if dataset == "phantom" else ""
-    note = f" ({what} images)" if what and not note else note
-    return f"{role}: {shorten(side, round(11 * width) - len(role + note))}{note}"
+    if source.phantom:
+        note = " (drawn phantoms, not real skin)"
+    else:
+        note = "" if role == "real" or source.split is not None else " (synthetic images)"
+    return f"{role}: {shorten(source.name, round(11 * width) - len(role + note))}{note}"
 
 
 def shorten(text: str, most: int) -> str:
@@ -151,16 +152,14 @@ def _side_by_side(images: np.ndarray) -> np.ndarray:
     return row
 
 
-def _draw_metric(axes: Axes, values: Values, name: str, classes: bool) -> None:
+def _draw_metric(axes: Axes, one: Measurement, classes: bool) -> None:
     """One metric: fake and real against real, and pairs of classes if any metric has them."""
-    value, bound = values[name], metric_values.bound(values, name)
-    yardstick = metric_values.class_yardstick(values, name)
-    pairs = metric_values.pairs_of_classes(yardstick) if yardstick else []
-    text, better = metric_texts.of(name), metric_values.direction(value)
+    value, bound, pairs = one.value, one.real_against_real, one.finite_class_pairs
+    text, better = metric_texts.of(one.name), value.better
     levels = {"fake vs real": 0, "real vs real": 1}
     if classes:
         levels["class vs class"] = 2
-    axes.set_xlim(*_limits([value, bound, *pairs]))
+    axes.set_xlim(*_limits(value, bound, pairs))
     axes.set_ylim(max(levels.values()) + 0.5, -0.75)
     axes.set_yticks([*levels.values()], [*levels], fontsize=9)
     axes.tick_params(axis="y", length=0)
@@ -169,7 +168,7 @@ def _draw_metric(axes: Axes, values: Values, name: str, classes: bool) -> None:
     axes.locator_params(axis="x", nbins=5)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
-    caution = metric_values.cautions(name, value)
+    caution = metric_values.cautions(one)
     axes.annotate(
         metric_values.images(value, "fake") + ("; biased" if caution else ""),
         (0, 1),
@@ -185,42 +184,35 @@ def _draw_metric(axes: Axes, values: Values, name: str, classes: bool) -> None:
     if bound is None:
         _note(axes, 1, "not measured")
     else:
-        _draw_value(
-            axes, bound, 1, INK, f", n = {bound['n']:,}" if bound["n"] != value["n"] else ""
-        )
+        _draw_value(axes, bound, 1, INK, f", n = {bound.n:,}" if bound.n != value.n else "")
     if pairs:
         _draw_pairs(axes, pairs, value)
     elif classes:
         _note(axes, 2, "not measured")
-    if not any(shown and shown["value"] is not None for shown in (value, bound, *pairs)):
+    if not (pairs or any(shown and shown.is_finite for shown in (value, bound))):
         axes.set_xticks([])
 
 
-def _draw_value(
-    axes: Axes, value: metric_values.Value, level: int, colour: str, note: str = ""
-) -> None:
+def _draw_value(axes: Axes, value: MetricValue, level: int, colour: str, note: str = "") -> None:
     """A dot, its 95 % interval as a line, and both in digits above."""
-    if value["value"] is None:
+    if not value.is_finite:
         _note(axes, level, "no finite value")
         return
     if ends := metric_values.interval(value):
         axes.hlines(level, *ends, color=colour, linewidth=3, alpha=0.4)
-    axes.plot(value["value"], level, "o", color=colour, markersize=5)
-    _label(axes, value["value"], level, metric_values.with_spread(value) + note, colour)
+    axes.plot(value.value, level, "o", color=colour, markersize=5)
+    _label(axes, value.value, level, metric_values.with_spread(value) + note, colour)
 
 
-def _draw_pairs(
-    axes: Axes, pairs: Sequence[metric_values.Value], like: metric_values.Value
-) -> None:
+def _draw_pairs(axes: Axes, pairs: Sequence[ClassPair], like: MetricValue) -> None:
     """Light ticks, and a dark one for the pair least apart, which is named."""
     nearest = pairs[0]
-    axes.vlines(
-        [pair["value"] for pair in pairs[1:]], 1.9, 2.2, color=FADE, alpha=0.55, linewidth=1
-    )
-    axes.vlines(nearest["value"], 1.85, 2.25, color=INK, linewidth=1.8)
-    names = shorten(metric_values.pair_name(nearest), 24)
-    text = f"{names}: {metric_values.digits(nearest['value'], like)}, n = {nearest['n']:,}"
-    _label(axes, nearest["value"], 2, text, INK)
+    others = [pair.value for pair in pairs[1:]]
+    axes.vlines(others, 1.9, 2.2, color=FADE, alpha=0.55, linewidth=1)
+    axes.vlines(nearest.value, 1.85, 2.25, color=INK, linewidth=1.8)
+    number = metric_values.digits(nearest.value, like)
+    text = f"{shorten(nearest.name, 24)}: {number}, n = {nearest.n:,}"
+    _label(axes, nearest.value, 2, text, INK)
 
 
 def _label(axes: Axes, x: float, level: int, text: str, colour: str) -> None:
@@ -245,13 +237,15 @@ def _note(axes: Axes, level: int, text: str) -> None:
     axes.text(0.02, level, text, transform=place, va="center", fontsize=8.5, color=FADE)
 
 
-def _limits(values: Sequence[metric_values.Value | None]) -> tuple[float, float]:
+def _limits(
+    value: MetricValue, bound: MetricValue | None, pairs: Sequence[ClassPair]
+) -> tuple[float, float]:
     """Ends of an axis that shows all values and intervals; from 0 to 1 if there are none."""
-    shown = [value for value in values if value is not None and value["value"] is not None]
-    if not shown:
+    shown = [one for one in (value, bound) if one is not None and one.is_finite]
+    ends = [pair.value for pair in pairs] + [one.value for one in shown]
+    ends += [end for one in shown for end in metric_values.interval(one) or ()]
+    if not ends:
         return 0.0, 1.0
-    ends = [metric_values.interval(value) or (value["value"], value["value"]) for value in shown]
-    low = min(min(low, value["value"]) for (low, _), value in zip(ends, shown, strict=True))
-    high = max(max(high, value["value"]) for (_, high), value in zip(ends, shown, strict=True))
+    low, high = min(ends), max(ends)
     span = high - low or 0.2 * abs(high) or 1.0
     return low - MARGIN * span, high + MARGIN * span

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from dermgan_jax.metrics.measurement import MetricValue
 from dermgan_jax.report import metric_values
 from dermgan_jax.report.style import FADE, HAIRLINE, INK, SERIES, STYLE
 
@@ -66,7 +67,7 @@ def training_and_validation(rows: Rows, name: str, trained: str, label: str) -> 
       label: of the vertical axis.
     """
     kimg, values = _series(rows, lambda row: row["metrics"].get(trained))
-    measured = [row for row in evaluations(rows) if name in row["metrics"]]
+    measured = having(rows, name)
     if not len(kimg):
         return None
     with matplotlib.rc_context(STYLE):
@@ -74,7 +75,7 @@ def training_and_validation(rows: Rows, name: str, trained: str, label: str) -> 
         _draw(axes, kimg, values, SERIES[0], "training, with dropout and augmentation")
         axes.plot(
             [row["images"] / 1000 for row in measured],
-            [_number(row["metrics"][name]["value"]) for row in measured],
+            [row["metrics"][name].value.value for row in measured],
             color=SERIES[1],
             label="validation",
         )
@@ -84,11 +85,11 @@ def training_and_validation(rows: Rows, name: str, trained: str, label: str) -> 
 
 def confusion(rows: Rows) -> Figure | None:
     """Which classes the latest evaluation takes for which: counts, shaded by the share of a row."""
-    found = [row["metrics"].get("accuracy", {}) for row in evaluations(rows)]
-    found = [value for value in found if "confusion" in value]
+    measured = [row["metrics"]["accuracy"] for row in having(rows, "accuracy")]
+    found = [one.confusion for one in measured if one.confusion is not None]
     if not found:
         return None
-    counts, names = np.array(found[-1]["confusion"]), found[-1]["classes"]
+    counts, names = np.array(found[-1].counts), found[-1].classes
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = range(len(names))
     with matplotlib.rc_context(STYLE):
@@ -179,20 +180,19 @@ def evaluation(rows: Rows, name: str, label: str, whole: str = "") -> Figure | N
       label: of the vertical axis.
       whole: what the value is of its parts, such as "average"; without it they are not drawn.
     """
-    measured = [row for row in evaluations(rows) if name in row["metrics"]]
+    measured = having(rows, name)
     if not measured:
         return None
     kimg = [row["images"] / 1000 for row in measured]
-    values = [row["metrics"][name] for row in measured]
-    nothing = {"value": None}
-    bounds = [metric_values.bound(row["metrics"], name) or nothing for row in measured]
+    values = [row["metrics"][name].value for row in measured]
+    bounds = [row["metrics"][name].real_against_real for row in measured]
     with matplotlib.rc_context(STYLE):
         figure, axes = new_figure(label)
-        parts = list(dict.fromkeys(part for value in values for part in value["details"]))
+        parts = list(dict.fromkeys(part for value in values for part in value.details))
         for i, part in enumerate(parts if whole else ()):
             axes.plot(
                 kimg,
-                [_number(value["details"].get(part)) for value in values],
+                [value.details.get(part, np.nan) for value in values],
                 color=SERIES[1 + i % (len(SERIES) - 1)],
                 linewidth=1.0,
                 marker=".",
@@ -201,22 +201,27 @@ def evaluation(rows: Rows, name: str, label: str, whole: str = "") -> Figure | N
             )
         curve = {"linewidth": 2, "marker": "o", "markersize": 4, "clip_on": False}
         with_interval(axes, kimg, values, SERIES[0], label=whole or "value", **curve)
-        if any(bound["value"] is not None for bound in bounds):
+        if any(bound is not None and bound.is_finite for bound in bounds):
             with_interval(
                 axes, kimg, bounds, INK, label="real vs real", linestyle="--", linewidth=1
             )
-        if metric_values.direction(values[-1]) == "lower" and all_positive(axes, values + bounds):
+        if values[-1].better == "lower" and all_positive(axes, values + bounds):
             log_axis(axes)
         _finish(axes, rows)
     return figure
 
 
 def with_interval(
-    axes: Axes, kimg: Sequence[float], values: Rows, colour: str, **line: Any
+    axes: Axes,
+    kimg: Sequence[float],
+    values: Sequence[MetricValue | None],
+    colour: str,
+    **line: Any,
 ) -> None:
     """A curve in the band of its 95 % intervals; of a single point the interval is a bar."""
-    axes.plot(kimg, [_number(value["value"]) for value in values], color=colour, **line)
-    ends = [metric_values.interval(value) or (np.nan, np.nan) for value in values]
+    nothing = (np.nan, np.nan)
+    axes.plot(kimg, [value.value if value else np.nan for value in values], color=colour, **line)
+    ends = [(value and metric_values.interval(value)) or nothing for value in values]
     low, high = np.array(ends).T
     if not np.isfinite(low).any():
         return
@@ -225,16 +230,21 @@ def with_interval(
         axes.vlines(kimg, low, high, color=colour, alpha=0.6, linewidth=2, clip_on=False)
 
 
-def all_positive(axes: Axes, values: Rows) -> bool:
+def all_positive(axes: Axes, values: Sequence[MetricValue | None]) -> bool:
     """Whether everything drawn, down to the ends of intervals, fits on a logarithmic axis."""
     lowest = [np.nanmin(np.asarray(line.get_ydata(), float), initial=np.inf) for line in axes.lines]
-    lowest += [ends[0] for value in values if (ends := metric_values.interval(value))]
+    lowest += [ends[0] for value in values if value and (ends := metric_values.interval(value))]
     return min(lowest) > 0
 
 
 def evaluations(rows: Rows) -> list[Mapping[str, Any]]:
     """The eval rows in order; of several at one step (a run finished twice), the last."""
     return list({row["step"]: row for row in _of_kind(rows, "eval")}.values())
+
+
+def having(rows: Rows, key: str) -> list[Mapping[str, Any]]:
+    """The eval rows that have a measurement."""
+    return [row for row in evaluations(rows) if key in row["metrics"]]
 
 
 def _of_kind(rows: Rows, kind: str) -> list[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from pathlib import Path
+import pathlib
 from typing import Any
 
 import jinja2
@@ -14,7 +14,7 @@ LOSSLESS_PIXELS = 512 * 512  # larger pictures become JPEG
 def environment() -> jinja2.Environment:
     """Finds this package's templates; a name that a template lacks is an error."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -1,6 +1,6 @@
 """One metric of a translator over training: every direction and split, between its yardsticks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -8,18 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dermgan_jax.evaluation import evaluate
-from dermgan_jax.report import figures, metric_values
+from dermgan_jax.report import figures
+from dermgan_jax.report.metric_values import Row
 from dermgan_jax.report.style import INK, SERIES, STYLE
+from dermgan_jax.report.translation_series import YARDSTICKS
 
-Curve = tuple[str, str, Sequence[Mapping[str, Any]]]
+Curve = tuple[str, str, Sequence[Row]]
 
-# Yardsticks as the figure labels them, and how they are drawn.
-LINES = {
-    evaluate.IDENTITY: ("identity", "-."),
-    evaluate.MEAN_COLOUR: ("mean colour", ":"),
-    evaluate.LOWER_BOUND: ("real vs real", (0, (6, 2))),
-}
+LINES = {"identity": "-.", "mean colour": ":", "real vs real": (0, (6, 2))}  # of yardsticks
 WIDE_RANGE = 10  # largest over smallest value from which on the axis is logarithmic
 LABEL_GAP = 0.07  # of the height, between labels of horizontal lines
 LEGEND_LINE = 0.2  # inches
@@ -46,14 +42,14 @@ def curves(
         drawn = []
         for direction, kind, rows in series:
             x = [row["images"] / (epoch or 1000) for row in rows]
-            values = [row["metrics"][name] for row in rows]
+            values = [row["metrics"][name].value for row in rows]
             text, colour = f"{direction}, {kind}", SERIES[directions.index(direction)]
             if kind == main:
                 bold = {"linewidth": 2, "marker": "o", "markersize": 4, "clip_on": False}
                 figures.with_interval(axes, x, values, colour, label=text, **bold)
             else:
-                numbers = [np.nan if value["value"] is None else value["value"] for value in values]
                 pale = {"linewidth": 1.2, "linestyle": "--", "marker": ".", "clip_on": False}
+                numbers = [value.value for value in values]
                 axes.plot(x, numbers, color=colour, label=text, **pale)
             drawn += values
         wide = _is_wide(axes)
@@ -62,7 +58,7 @@ def curves(
             axes.axhline(value, color=colour, linestyle=style, linewidth=0.9)
         last = max(row["images"] for _, _, rows in series for row in rows) / (epoch or 1000)
         axes.set_xlim(0, last or 1)
-        lower = metric_values.direction(drawn[-1]) == "lower"
+        lower = drawn[-1].better == "lower"
         if lower and figures.all_positive(axes, drawn) and wide:
             figures.log_axis(axes)
         else:
@@ -78,13 +74,12 @@ def _horizontal_lines(
     """(value, text, colour, line style) of the yardsticks; one if all directions have the same."""
     found: dict[tuple[float, str], list[str]] = {}
     for direction, kind, rows in series:
-        for suffix in LINES if kind == main else ():
-            value = rows[-1]["metrics"].get(name + suffix, {"value": None})["value"]
-            if value is not None:
-                found.setdefault((round(value, 6), suffix), []).append(direction)
+        for text, yardstick in YARDSTICKS.items() if kind == main else ():
+            value = yardstick(rows[-1]["metrics"][name])
+            if value is not None and value.is_finite:
+                found.setdefault((round(value.value, 6), text), []).append(direction)
     return [
-        (value, LINES[suffix][0], _colour(of, directions), LINES[suffix][1])
-        for (value, suffix), of in found.items()
+        (value, text, _colour(of, directions), LINES[text]) for (value, text), of in found.items()
     ]
 
 

@@ -1,16 +1,25 @@
-"""The evaluations of a translator, taken apart by direction and split.
+"""The evaluations of a translator, taken apart by direction and split."""
 
-Metrics are named DIRECTION/SPLIT/METRIC, such as "AtoB/test/kid".
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dermgan_jax.report import figures, metric_values
-from dermgan_jax.report.metric_values import Value
+from dermgan_jax.data.splits import TEST, TRAIN
+from dermgan_jax.metrics.measurement import Measurement, Measurements, MetricValue
+from dermgan_jax.metrics.measurement_table import kid_before_fid
+from dermgan_jax.report import figures
+from dermgan_jax.report.metric_values import Row
+from dermgan_jax.report.run_record import RunRecord
 
 # As the published tables have them; others follow.
 ORDER = ("kid", "fid", "inception_score", "swd", "lpips", "ssim", "psnr", "cycle_error", "mask_iou")
+
+
+# What a translation is held against, by its name in tables and figures.
+YARDSTICKS: Mapping[str, Callable[[Measurement], MetricValue | None]] = {
+    "identity": lambda one: one.identity,
+    "mean colour": lambda one: one.mean_colour,
+    "real vs real": lambda one: one.real_against_real,
+}
 
 
 class Series(NamedTuple):
@@ -19,14 +28,15 @@ class Series(NamedTuple):
     Attributes:
       direction: such as "AtoB".
       split: "train", "val", "test" or "all".
-      rows: {"images", "metrics": {METRIC: value}}, in order, without those that lack this series.
+      rows: {"images", "metrics": measurements by the metric's name}, in order, without those that
+        lack this series.
     """
 
     direction: str
     split: str
-    rows: list[dict[str, Any]]
+    rows: list[Row]
 
-    def having(self, name: str) -> list[dict[str, Any]]:
+    def having(self, name: str) -> list[Row]:
         """The evaluations that have a metric."""
         return [row for row in self.rows if name in row["metrics"]]
 
@@ -73,34 +83,6 @@ class Run(NamedTuple):
         return f"{images / 1000:.1f} thousand"
 
 
-def is_translator(config: Mapping[str, Any], rows: figures.Rows) -> bool:
-    """Whether values are per direction; before any are there, whether there are two domains."""
-    names = [name for row in figures.evaluations(rows) for name in row["metrics"]]
-    return any(map(_is_ours, names)) if names else bool(config["data"].get("domain_a"))
-
-
-def epoch_length(config: Mapping[str, Any], card: Mapping[str, Any]) -> int | None:
-    """Images in an epoch; None if the run does not count epochs or the number is not known.
-
-    Work directories whose data card lacks it are understood if the domains are classes.
-    """
-    data = config["data"]
-    if not config["train"].get("total_epochs", 0.0):
-        return None
-    paired = data.get("paired", False)
-    if "num_examples" in card:
-        return card["num_examples"][data["split"]]["paired" if paired else "unpaired"] or None
-    classes = card.get("classes", {})
-    domains = [data.get("domain_a", ()), data.get("domain_b", ())]
-    if (
-        paired
-        or not all(domains)
-        or not all(name in classes for names in domains for name in names)
-    ):
-        return None
-    return max(sum(classes[name].get(data["split"], 0) for name in names) for names in domains)
-
-
 def direction_name(direction: str, domains: Sequence[str]) -> str:
     """Such as "clinical → dermoscopic" of "AtoB"."""
     source, _, target = direction.partition("to")
@@ -113,29 +95,24 @@ def domain_names(config: Mapping[str, Any]) -> tuple[str, str]:
     return a, b
 
 
-def read(rows: figures.Rows, config: Mapping[str, Any], epoch: int | None) -> Run:
+def read(record: RunRecord) -> Run:
     """The evaluations, taken apart by direction and split."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in figures.evaluations(rows):
-        values: dict[tuple[str, str], dict[str, Value]] = {}
-        for full_name, value in row["metrics"].items():
-            if _is_ours(full_name):
-                direction, split, name = full_name.split("/")
-                values.setdefault((direction, split), {})[name] = value
+    found: dict[tuple[str, str], list[Row]] = {}
+    measured = {}
+    for row in figures.evaluations(record.rows):
+        values: dict[tuple[str, str], Measurements] = {}
+        for one in row["metrics"].values():
+            values.setdefault((one.direction, one.split), {})[one.name] = one
+            measured[one.name] = one
         for key, metrics in values.items():
             found.setdefault(key, []).append({"images": row["images"], "metrics": metrics})
-    trained = config["data"].get("split", "train")
+    trained = record.config["data"].get("split", TRAIN)
     # The test split is what results are reported on, val what choices may have been made by.
-    rank = {trained: 2, "test": 0}
+    rank = {trained: 2, TEST: 0}
     series = [Series(*key, found[key]) for key in found]
     series.sort(key=lambda one: (rank.get(one.split, 1), one.direction))
-    keys = dict.fromkeys(name for one in series for row in one.rows for name in row["metrics"])
-    names = sorted(metric_values.names(keys), key=_place)
-    return Run(series, names, domain_names(config), trained, epoch)
-
-
-def _is_ours(name: str) -> bool:
-    return name.count("/") == 2
+    names = sorted((one.name for one in kid_before_fid(measured.values())), key=_place)
+    return Run(series, names, domain_names(record.config), trained, record.epoch)
 
 
 def _place(name: str) -> int:

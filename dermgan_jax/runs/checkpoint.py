@@ -18,16 +18,17 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, LatestN
 
 from dermgan_jax import files
 from dermgan_jax.errors import UserError
-from dermgan_jax.files import Path
 from dermgan_jax.metrics.measurement import Measurement
 from dermgan_jax.runs.metrics_log import evaluated, read_rows
 from dermgan_jax.runs.state import TrainState
 from dermgan_jax.runs.workdir import WorkDir
 
 # How TensorStore's own errors begin, which are ValueErrors: the status, such as NOT_FOUND.
-_STATUS = re.compile(r"(^|[\s:\[])(NOT_FOUND|RESOURCE_EXHAUSTED|DATA_LOSS|FAILED_PRECONDITION|"
-                     r"PERMISSION_DENIED|UNAVAILABLE|OUT_OF_RANGE|INVALID_ARGUMENT|ABORTED|"
-                     r"DEADLINE_EXCEEDED|INTERNAL|UNKNOWN|CANCELLED): ")
+_STATUS = re.compile(
+    r"(^|[\s:\[])(NOT_FOUND|RESOURCE_EXHAUSTED|DATA_LOSS|FAILED_PRECONDITION|"
+    r"PERMISSION_DENIED|UNAVAILABLE|OUT_OF_RANGE|INVALID_ARGUMENT|ABORTED|"
+    r"DEADLINE_EXCEEDED|INTERNAL|UNKNOWN|CANCELLED): "
+)
 
 
 @dataclasses.dataclass

@@ -48,9 +48,7 @@ def _on_disk(folder: pathlib.Path) -> Iterator[RequireHeld]:
         files.make_folder(folder)
         file = open(folder / NAME, "a+")  # noqa: SIM115 (closed below)
     except OSError as error:
-        raise UserError(
-            f"{folder} cannot be used as a work directory: {error.strerror}"
-        ) from error
+        raise UserError(f"{folder} cannot be used as a work directory: {error.strerror}") from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -26,6 +26,8 @@ from dermgan_jax.runs.workdir import WorkDir
 
 UPLOADED = 60.0  # seconds between two uploads of training rows to a bucket, which cannot append
 
+FINISHED, PREEMPTED, STOPPED = "finished", "preempted", "stopped"  # events that end a run
+
 Row = dict[str, Any]
 
 
@@ -48,6 +50,12 @@ def read_rows(path: Path) -> list[Row]:
 def evaluated(rows: list[Row]) -> dict[int, dict[str, Measurement]]:
     """Step -> what was measured then; of several evaluations of one step the last counts."""
     return {row["step"]: row["metrics"] for row in rows if row["kind"] == "eval"}
+
+
+def is_finished(workdir: WorkDir) -> bool:
+    """Whether a run has come to its end."""
+    events = [row for row in read_rows(workdir.metrics) if row["kind"] == "event"]
+    return bool(events) and events[-1]["event"] == FINISHED
 
 
 def _read_plain(path: Path) -> list[Row]:

@@ -14,6 +14,7 @@ from clu import parameter_overview
 from dermgan_jax import __version__, files
 from dermgan_jax import config as config_schema
 from dermgan_jax.data.catalogue import Catalogue
+from dermgan_jax.data.splits import ALL, SPLITS
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Model, Variables
@@ -73,8 +74,7 @@ def data_card(data: Catalogue) -> dict[str, Any]:
     """
     counts = {
         name: {
-            split: int(np.sum((data.labels == label) & (data.splits == split)))
-            for split in ("train", "val", "test")
+            split: int(np.sum((data.labels == label) & (data.splits == split))) for split in SPLITS
         }
         for label, name in enumerate(data.classes)
     }
@@ -83,7 +83,7 @@ def data_card(data: Catalogue) -> dict[str, Any]:
             "unpaired": max(data.domain_counts(split), default=len(data.indices(split))),
             "paired": len(data.pairs(split)[0]),
         }
-        for split in ("train", "val", "test", "all")
+        for split in (*SPLITS, ALL)
     }
     return {
         "dataset": data.dataset.name,

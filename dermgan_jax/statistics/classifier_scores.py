@@ -1,4 +1,4 @@
-"""The scores of a classifier that reports show, each with an interval over lesions and trainings.
+"""The scores of a classifier that reports show, each with an interval over groups and trainings.
 
 Every score takes weights per image, many sets at once, so that a bootstrap costs a few matrix
 products. Higher is better, but for those of `LOWER_IS_BETTER`. A class without test images has no
@@ -8,19 +8,37 @@ scores of its own and is left out of means; `score_table` says so.
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.statistics import calibration, classification, group_bootstrap, operating_point
+from dermgan_jax.statistics.held_out_images import TWO_THOUSAND, HeldOutImages, Resampling
 
 LOWER_IS_BETTER = ("ece",)
 SPECIFICITY = 0.95
 BLOCK = 64  # sets of weights that are sorted together: few enough to stay in the processor's cache
 
-# Values (seeds,) of a score and its replicates (seeds, num) under resampled lesions.
+# Values (seeds,) of a score and its replicates (seeds, num) under resampled groups.
 Replicates = tuple[np.ndarray, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """A score with its 95 % interval.
+
+    Attributes:
+      value: mean over the trainings; None, as are the others, where the score is undefined.
+      low, high: ends of the interval over groups of test images and trainings.
+      per_seed: the value of each training.
+      note: which classes have too few groups, and what that does to the score.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    per_seed: tuple[float | None, ...] = ()
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,62 +150,30 @@ def _evaluate(name: str, judged: _Judged, classes: Sequence[str]) -> np.ndarray:
     return np.divide(sums, count, out=np.full(len(values), np.nan), where=count > 0)
 
 
-def check(
-    labels: np.ndarray, groups: Sequence[str], probabilities: np.ndarray, classes: Sequence[str]
-) -> None:
-    """Raises a UserError unless these are the answers of trainings on labelled test images.
-
-    Arguments as of `score_table`.
-    """
-    n, k = len(labels), len(classes)
-    if probabilities.ndim != 3 or probabilities.shape[1:] != (n, k) or len(groups) != n:
-        raise UserError(
-            f"scores: probabilities {probabilities.shape} and {len(groups)} groups do not fit "
-            f"{n} images and {k} classes; give (trainings, {n}, {k}) and {n} groups"
-        )
-    if len(probabilities) == 0 or n == 0:
-        raise UserError("scores: there are no test images or no trainings; give at least one each")
-    if labels.min() < 0 or labels.max() >= k:
-        raise UserError(
-            f"scores: labels from {labels.min()} to {labels.max()}, but the {k} classes are 0 to "
-            f"{k - 1}; leave out images without a label"
-        )
-    sums = probabilities.sum(axis=2, dtype=np.float64)
-    if not (probabilities.min() >= 0 and np.abs(sums - 1).max() < 1e-3):
-        raise UserError(
-            "scores: the probabilities of an image must be at least 0 and add up to 1; give the "
-            "softmax of the classifier's outputs"
-        )
-
-
 def replicate(
-    wanted: Sequence[str],
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    classes: Sequence[str],
-    weights: np.ndarray,
+    wanted: Sequence[str], test: HeldOutImages, probabilities: np.ndarray, weights: np.ndarray
 ) -> dict[str, Replicates]:
     """Scores of each training and under each set of weights.
 
     Args:
-      wanted: of `names(classes)`.
-      labels: int (n,).
+      wanted: of `names(test.classes)`.
+      test: the images.
       probabilities: (seeds, n, k).
-      classes: k names.
       weights: of `group_bootstrap.image_weights` (num, n).
 
     Raises:
       UserError: if there is no such score.
     """
+    classes = test.classes
     unknown = [name for name in wanted if name not in names(classes)]
     if unknown:
         raise UserError(
             f"unknown scores {', '.join(unknown)}; there are {', '.join(SCORES)} and, for each of "
             f"{', '.join(classes)}, {', '.join(f'{kind}/{classes[0]}' for kind in _OF_CLASSES)}"
         )
-    once = np.ones((1, len(labels)))
+    once = np.ones((1, len(test)))
     judged = [
-        (_Judged(labels, of_seed, once), _Judged(labels, of_seed, weights))
+        (_Judged(test.labels, of_seed, once), _Judged(test.labels, of_seed, weights))
         for of_seed in probabilities
     ]
     return {
@@ -199,100 +185,86 @@ def replicate(
     }
 
 
-def support(name: str, lesions: np.ndarray, classes: Sequence[str]) -> tuple[float, float]:
-    """How many lesions a score rests on, and the degrees of freedom of its variance.
+def support(name: str, test: HeldOutImages) -> tuple[float, float]:
+    """How many groups a score rests on, and the degrees of freedom of its variance.
 
     Args:
-      name: of `names(classes)`.
-      lesions: test lesions of each class (k,), see `lesions_of_classes`.
-      classes: k names.
+      name: of `names(test.classes)`.
+      test: the images.
     """
+    groups = test.groups_of_classes
     kind, _, of_class = name.partition("/")
-    own = lesions[list(classes).index(of_class)] if of_class else 0
+    own = groups[list(test.classes).index(of_class)] if of_class else 0
     if name in _WHOLE or kind == "specificity":
-        number = lesions.sum() - own
-        return float(number), float(max(number - (lesions > 0).sum(), 1))
+        number = groups.sum() - own
+        return float(number), float(max(number - (groups > 0).sum(), 1))
     if of_class:
         return float(own), float(max(own - 1, 1))
-    lesions = lesions[lesions > 0]
-    return float(len(lesions) ** 2 / (1 / lesions).sum()), group_bootstrap.mean_freedom(lesions)
-
-
-def lesions_of_classes(labels: np.ndarray, groups: Sequence[str], num_classes: int) -> np.ndarray:
-    """Test lesions (k,) by the class that each counts under."""
-    return np.bincount(group_bootstrap.strata(labels, groups)[1], minlength=num_classes)
+    groups = groups[groups > 0]
+    return float(len(groups) ** 2 / (1 / groups).sum()), group_bootstrap.mean_freedom(groups)
 
 
 def score_table(
-    labels: np.ndarray,
-    groups: Sequence[str],
+    test: HeldOutImages,
     probabilities: np.ndarray,
-    classes: Sequence[str],
     *,
     wanted: Sequence[str] | None = None,
-    num: int = 2000,
-    seed: int = 0,
-) -> dict[str, dict[str, Any]]:
-    """Every score with its 95 % interval over lesions and trainings.
+    resampling: Resampling = TWO_THOUSAND,
+) -> dict[str, Score]:
+    """Every score with its 95 % interval over groups of test images and trainings.
 
     Args:
-      labels: int (n,), classes of the test images.
-      groups: n names of lesions; images of one lesion are resampled together.
+      test: the images.
       probabilities: of several trainings on the same data (seeds, n, k); with one, the intervals
         speak of that trained network only.
-      classes: k names.
-      wanted: of `names(classes)`; all by default.
-      num: resamplings.
-      seed: of the resamplings.
-
-    Returns:
-      Values for JSON: name -> "value" (mean over trainings), "low", "high", "per_seed"; all None
-      where the score is undefined. "note" is there where classes lack lesions, and says what that
-      does to the score.
+      wanted: of `names(test.classes)`; all by default.
+      resampling: of the test images.
 
     Raises:
       UserError: if the arrays do not fit each other, there is no such score, no class has two
-        lesions, or, unless `wanted` is given, all images are of one class.
+        groups, or, unless `wanted` is given, all images are of one class.
     """
-    check(labels, groups, probabilities, classes)
-    found = np.unique(labels)
+    test.require_answers(probabilities)
+    found = np.unique(test.labels)
     if wanted is None and len(found) < 2:
         raise UserError(
-            f"scores: all test images are of class {classes[found[0]]!r}; a classifier's scores "
-            "need two classes or more: use a test split that has them"
+            f"scores: all test images are of class {test.classes[found[0]]!r}; a classifier's "
+            "scores need two classes or more: use a test split that has them"
         )
-    weights = group_bootstrap.image_weights(labels, groups, num, seed)
-    lesions = lesions_of_classes(labels, groups, len(classes))
-    images = np.bincount(labels, minlength=len(classes))
-    wanted = names(classes) if wanted is None else wanted
-    table = {}
-    for name, (values, replicates) in replicate(
-        wanted, labels, probabilities, classes, weights
-    ).items():
-        row: dict[str, Any] = dict.fromkeys(("value", "low", "high"))
-        row["per_seed"] = [None] * len(values)
-        if not np.isnan(values).any():
-            number, freedom = support(name, lesions, classes)
-            uncertainty = group_bootstrap.of_score(values, replicates, freedom)
-            low, high = group_bootstrap.score_interval(uncertainty, max(number, 1))
-            row = {"value": uncertainty.value, "low": low, "high": high}
-            row["per_seed"] = values.tolist()
-        note = _note(name, images, lesions, classes)
-        table[name] = row | ({"note": note} if note else {})
-    return table
+    wanted = names(test.classes) if wanted is None else wanted
+    replicates = replicate(wanted, test, probabilities, test.weights(resampling))
+    return {name: _with_interval(name, test, *found) for name, found in replicates.items()}
 
 
-def _note(name: str, images: np.ndarray, lesions: np.ndarray, classes: Sequence[str]) -> str:
+def _with_interval(
+    name: str, test: HeldOutImages, values: np.ndarray, replicates: np.ndarray
+) -> Score:
+    note = _note(name, test)
+    if np.isnan(values).any():
+        return Score(None, None, None, (None,) * len(values), note)
+    number, freedom = support(name, test)
+    uncertainty = group_bootstrap.of_score(values, replicates, freedom)
+    low, high = group_bootstrap.score_interval(uncertainty, max(number, 1))
+    return Score(uncertainty.value, low, high, tuple(values.tolist()), note)
+
+
+def _note(name: str, test: HeldOutImages) -> str:
+    """Which classes lack groups, and what that does to the score."""
     if name in _WHOLE:
         return ""
+    images = np.bincount(test.labels, minlength=len(test.classes))
+    groups = test.groups_of_classes
     of_class = name.partition("/")[2]
-    considered = [c for c, known in enumerate(classes) if of_class in ("", known)]
-    absent = [classes[c] for c in considered if images[c] == 0]
-    single = [classes[c] for c in considered if images[c] > 0 and lesions[c] < 2]
+    considered = [c for c, known in enumerate(test.classes) if of_class in ("", known)]
+    absent = [test.classes[c] for c in considered if images[c] == 0]
+    single = [test.classes[c] for c in considered if images[c] > 0 and groups[c] < 2]
     parts = []
     if absent:
         left_out = "" if of_class else ", left out of the mean"
         parts.append(f"no test image of {', '.join(absent)}{left_out}")
     if single:
-        parts.append(f"fewer than two test lesions of {', '.join(single)}: the interval is a guess")
+        parts.append(
+            f"fewer than two test {test.group_noun}s of {', '.join(single)}: the interval is a "
+            "guess"
+        )
     return "; ".join(parts)

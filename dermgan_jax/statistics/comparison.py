@@ -1,82 +1,111 @@
-"""Did it help? Classifiers trained in different ways, judged on the same test lesions."""
+"""Did it help? Classifiers trained in different ways, judged on the same test images."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.statistics import classifier_scores, group_bootstrap, multiple_tests
+from dermgan_jax.statistics.classifier_scores import Replicates
+from dermgan_jax.statistics.held_out_images import TWO_THOUSAND, HeldOutImages, Resampling
 
 ALPHA = group_bootstrap.LEVEL
+HELPED, HURT, CANNOT_TELL = "helped", "hurt", "cannot tell"
 
-# Score -> "difference", "low", "high", "p", "seed_half_width" (of what more lesions do not cure).
-Comparison = dict[str, dict[str, Any]]
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How much higher a score is than the baseline's, with its 95 % interval.
+
+    Attributes:
+      difference: other − baseline; None, as are the rest, where the score is undefined.
+      low, high: ends of the interval, over groups of test images and trainings.
+      p: two-sided p-value, which agrees with the interval.
+      seed_half_width: the part of the interval's half-width that more groups do not cure.
+      p_corrected: by Holm's method over the arms that were compared; None of a single comparison.
+    """
+
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    seed_half_width: float | None
+    p_corrected: float | None = None
+
+
+UNDEFINED = Difference(None, None, None, None, None)
+Comparison = dict[str, Difference]  # by score
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What a comparison of arms says about one score.
+
+    Attributes:
+      outcome: "helped", "hurt" or "cannot tell".
+      arm: which the sentence is about.
+      sentence: for a clinician.
+      groups_needed: see `groups_needed`, at the level that Bonferroni's correction leaves to one
+        arm.
+    """
+
+    outcome: str
+    arm: str
+    sentence: str
+    groups_needed: int | None
 
 
 def compare(
-    labels: np.ndarray,
-    groups: Sequence[str],
+    test: HeldOutImages,
     baseline: np.ndarray,
     other: np.ndarray,
-    classes: Sequence[str],
     *,
     names: Sequence[str] | None = None,
-    num: int = 2000,
-    seed: int = 0,
+    resampling: Resampling = TWO_THOUSAND,
     paired_seeds: bool = True,
 ) -> Comparison:
-    """Other − baseline, with 95 % intervals over lesions and trainings, and p-values.
+    """Other − baseline, with 95 % intervals over groups and trainings, and p-values.
 
-    Both are judged on the same resampled lesions, so that what makes a test set easy or hard for
-    both cancels out. `metrics.group_bootstrap` has the method; interval and p-value always agree.
+    Both are judged on the same resampled groups, so that what makes a test set easy or hard for
+    both cancels out. `group_bootstrap` has the method; interval and p-value always agree.
 
     Args:
-      labels: int (n,).
-      groups: n names of lesions.
+      test: the images.
       baseline, other: probabilities (seeds, n, k). With one training each, the answer holds for
         these two networks, not for the ways of training them.
-      classes: k names.
       names: scores, of `classifier_scores.names(classes)`; all by default.
-      num: resamplings.
-      seed: of the resamplings.
+      resampling: of the test images.
       paired_seeds: whether training i of both used the same seed; otherwise numbers may differ.
-
-    Returns:
-      Values for JSON; all None where a score is undefined for want of a class.
 
     Raises:
       UserError: as `classifier_scores.score_table`; if seeds are paired and their numbers differ.
     """
     arms = {"baseline": baseline, "other": other}
-    found = _replicates(labels, groups, arms, classes, names, num, seed, paired_seeds)
-    lesions = classifier_scores.lesions_of_classes(labels, groups, len(classes))
-    return _differences(found["baseline"], found["other"], lesions, classes, paired_seeds)
+    found = _replicates(test, arms, names, resampling, paired_seeds)
+    return _differences(test, found["baseline"], found["other"], paired_seeds)
 
 
 def compare_arms(
-    labels: np.ndarray,
-    groups: Sequence[str],
+    test: HeldOutImages,
     arms: Mapping[str, np.ndarray],
     baseline: str,
-    classes: Sequence[str],
     *,
     names: Sequence[str] | None = None,
-    num: int = 2000,
-    seed: int = 0,
+    resampling: Resampling = TWO_THOUSAND,
     paired_seeds: bool = True,
 ) -> dict[str, Comparison]:
     """Every arm against the baseline, as `compare` does.
 
     Args:
-      labels, groups, classes, names, num, seed, paired_seeds: see `compare`.
+      test, names, resampling, paired_seeds: see `compare`.
       arms: name -> probabilities (seeds, n, k), the baseline's among them.
       baseline: its name.
 
     Returns:
-      Arm -> score -> the values of `compare` and "p_corrected", by Holm's method over the arms, for
+      Arm -> score -> the values of `compare` and `p_corrected`, by Holm's method over the arms, for
       each score on its own.
 
     Raises:
@@ -87,64 +116,55 @@ def compare_arms(
             f"comparison: arms {', '.join(arms)}, baseline {baseline!r}; give the baseline and at "
             "least one other arm"
         )
-    found = _replicates(labels, groups, arms, classes, names, num, seed, paired_seeds)
-    lesions = classifier_scores.lesions_of_classes(labels, groups, len(classes))
+    found = _replicates(test, arms, names, resampling, paired_seeds)
     compared = {
-        arm: _differences(found[baseline], found[arm], lesions, classes, paired_seeds)
+        arm: _differences(test, found[baseline], found[arm], paired_seeds)
         for arm in arms
         if arm != baseline
     }
     for name in found[baseline]:
-        rows = [comparison[name] for comparison in compared.values()]
-        known = [row for row in rows if row["p"] is not None]
-        corrected = multiple_tests.holm(np.array([row["p"] for row in known]))
-        for row in rows:
-            row["p_corrected"] = None
-        for row, p in zip(known, corrected.tolist(), strict=True):
-            row["p_corrected"] = p
+        known = [arm for arm, of_arm in compared.items() if of_arm[name].p is not None]
+        corrected = multiple_tests.holm(np.array([compared[arm][name].p for arm in known]))
+        for arm, p in zip(known, corrected.tolist(), strict=True):
+            compared[arm][name] = dataclasses.replace(compared[arm][name], p_corrected=p)
     return compared
 
 
 def _replicates(
-    labels: np.ndarray,
-    groups: Sequence[str],
+    test: HeldOutImages,
     arms: Mapping[str, np.ndarray],
-    classes: Sequence[str],
     names: Sequence[str] | None,
-    num: int,
-    seed: int,
+    resampling: Resampling,
     paired_seeds: bool,
-) -> dict[str, dict[str, classifier_scores.Replicates]]:
+) -> dict[str, dict[str, Replicates]]:
     for probabilities in arms.values():
-        classifier_scores.check(labels, groups, probabilities, classes)
+        test.require_answers(probabilities)
     if paired_seeds and len({len(probabilities) for probabilities in arms.values()}) > 1:
         numbers = ", ".join(f"{arm}: {len(p)}" for arm, p in arms.items())
         raise UserError(
             f"comparison: arms have different numbers of trainings ({numbers}), so their seeds are "
             "not paired; train the missing ones, or compare with paired_seeds=False"
         )
-    names = classifier_scores.names(classes) if names is None else names
-    weights = group_bootstrap.image_weights(labels, groups, num, seed)
+    names = classifier_scores.names(test.classes) if names is None else names
+    weights = test.weights(resampling)
     return {
-        arm: classifier_scores.replicate(names, labels, probabilities, classes, weights)
+        arm: classifier_scores.replicate(names, test, probabilities, weights)
         for arm, probabilities in arms.items()
     }
 
 
 def _differences(
-    baseline: dict[str, classifier_scores.Replicates],
-    other: dict[str, classifier_scores.Replicates],
-    lesions: np.ndarray,
-    classes: Sequence[str],
+    test: HeldOutImages,
+    baseline: Mapping[str, Replicates],
+    other: Mapping[str, Replicates],
     paired_seeds: bool,
 ) -> Comparison:
     comparison = {}
     for name in baseline:
         if np.isnan(baseline[name][0]).any() or np.isnan(other[name][0]).any():
-            keys = ("difference", "low", "high", "p", "seed_half_width")
-            comparison[name] = dict.fromkeys(keys)
+            comparison[name] = UNDEFINED
             continue
-        number, freedom = classifier_scores.support(name, lesions, classes)
+        number, freedom = classifier_scores.support(name, test)
         uncertainty = group_bootstrap.floored(
             group_bootstrap.of_difference(
                 baseline[name], other[name], freedom, paired_seeds=paired_seeds
@@ -152,27 +172,27 @@ def _differences(
             number,
         )
         half = group_bootstrap.half_width(uncertainty)
-        comparison[name] = {
-            "difference": uncertainty.value,
-            "low": max(uncertainty.value - half, -1.0),
-            "high": min(uncertainty.value + half, 1.0),
-            "p": group_bootstrap.p_value(uncertainty),
-            "seed_half_width": group_bootstrap.lasting_half_width(uncertainty),
-        }
+        comparison[name] = Difference(
+            difference=uncertainty.value,
+            low=max(uncertainty.value - half, -1.0),
+            high=min(uncertainty.value + half, 1.0),
+            p=group_bootstrap.p_value(uncertainty),
+            seed_half_width=group_bootstrap.lasting_half_width(uncertainty),
+        )
     return comparison
 
 
-def lesions_needed(
-    difference: float, low: float, high: float, lesions: int, *, seed_half_width: float = 0.0
+def groups_needed(
+    difference: float, low: float, high: float, num_groups: int, *, seed_half_width: float = 0.0
 ) -> int | None:
-    """How many test lesions would tell the observed difference from 0, were it the true one.
+    """How many groups of test images would tell the observed difference from 0, were it the truth.
 
-    The part of the interval that stems from lesions shrinks as 1 / √lesions; the part that stems
+    The part of the interval that stems from groups shrinks as 1 / √groups; the part that stems
     from trainings stays, whatever the test set, and only more trainings reduce it.
 
     Args:
       difference, low, high: as `compare` found them.
-      lesions: in the test set that they were found on.
+      num_groups: in the test set that they were found on.
       seed_half_width: the part of the interval's half-width that stems from trainings.
 
     Returns:
@@ -182,90 +202,71 @@ def lesions_needed(
     room = difference**2 - seed_half_width**2
     if room <= 0:
         return None
-    return max(math.ceil(lesions * (half**2 - seed_half_width**2) / room), 1)
+    return max(math.ceil(num_groups * (half**2 - seed_half_width**2) / room), 1)
 
 
 def verdict(
-    comparisons: Mapping[str, Comparison],
-    score: str = "balanced_accuracy",
-    *,
-    lesions: int,
-) -> dict[str, Any]:
+    test: HeldOutImages, comparisons: Mapping[str, Comparison], score: str = "balanced_accuracy"
+) -> Verdict:
     """What the comparison of arms says about one score, in one sentence for a clinician.
 
     Helped: an arm is better, after Holm's correction; of several the one that gained most. Hurt:
     every arm is worse. Otherwise it cannot be told, of the arm with the largest gain.
 
     Args:
+      test: the images.
       comparisons: of `compare_arms`.
       score: which; for scores of `classifier_scores.LOWER_IS_BETTER`, a fall helps.
-      lesions: in the test set.
-
-    Returns:
-      "outcome" ("helped", "hurt" or "cannot tell"), "arm", "sentence", and "lesions_needed" (see
-      `lesions_needed`, here at the level that Bonferroni's correction leaves to one arm).
 
     Raises:
       UserError: if the score is undefined on this test set.
     """
     rows = {arm: comparison[score] for arm, comparison in comparisons.items()}
-    if any(row["p_corrected"] is None for row in rows.values()):
+    if any(row.p_corrected is None for row in rows.values()):
         raise UserError(f"verdict: the test images do not define {score}; choose another score")
     sign = -1 if score.partition("/")[0] in classifier_scores.LOWER_IS_BETTER else 1
 
     def gain(arm: str) -> float:
-        return sign * rows[arm]["difference"]
+        return sign * rows[arm].difference
 
-    told = [arm for arm, row in rows.items() if row["p_corrected"] < ALPHA]
+    told = [arm for arm, row in rows.items() if row.p_corrected < ALPHA]
     better = [arm for arm in told if gain(arm) > 0]
     arm = max(better or rows, key=gain)
-    outcome = "helped" if better else "hurt" if len(told) == len(rows) else "cannot tell"
+    outcome = HELPED if better else HURT if len(told) == len(rows) else CANNOT_TELL
     row = rows[arm]
     wider = stats.norm.isf(ALPHA / 2 / len(rows)) / stats.norm.isf(ALPHA / 2)
-    needed = lesions_needed(
-        row["difference"],
-        row["difference"] - wider * (row["difference"] - row["low"]),
-        row["difference"] + wider * (row["high"] - row["difference"]),
-        lesions,
-        seed_half_width=wider * row["seed_half_width"],
+    needed = groups_needed(
+        row.difference,
+        row.difference - wider * (row.difference - row.low),
+        row.difference + wider * (row.high - row.difference),
+        test.num_groups,
+        seed_half_width=wider * row.seed_half_width,
+    )
+    change = (
+        f"{score.replace('_', ' ')} changed by {100 * row.difference:+.1f} percentage points "
+        f"(95 % interval {100 * row.low:+.1f} to {100 * row.high:+.1f}, corrected "
+        f"p = {row.p_corrected:.2g})"
     )
     worse = [name for name in told if gain(name) < 0 and name != arm]
-    return {
-        "outcome": outcome,
-        "arm": arm,
-        "sentence": _sentence(outcome, arm, score, row, lesions, needed, worse),
-        "lesions_needed": needed,
-    }
-
-
-def _sentence(
-    outcome: str,
-    arm: str,
-    score: str,
-    row: dict[str, float],
-    lesions: int,
-    needed: int | None,
-    worse: Sequence[str],
-) -> str:
-    points = {key: 100 * row[key] for key in ("difference", "low", "high")}
-    change = (
-        f"{score.replace('_', ' ')} changed by {points['difference']:+.1f} percentage points "
-        f"(95 % interval {points['low']:+.1f} to {points['high']:+.1f}, corrected "
-        f"p = {row['p_corrected']:.2g})"
-    )
     also = f"; {', '.join(worse)} made it worse" if worse else ""
-    if outcome != "cannot tell":
-        return f"On {lesions} test lesions, {arm} {outcome}: {change}{also}."
-    if row["difference"] == 0:
-        remedy = "no difference was seen, so no number of test lesions can be named that would tell"
-    elif needed is None:
-        remedy = (
-            "trainings vary so much that no number of test lesions would tell: more trainings of "
+    groups = f"test {test.group_noun}s"
+    if outcome != CANNOT_TELL:
+        sentence = f"On {test.num_groups} {groups}, {arm} {outcome}: {change}{also}."
+    else:
+        remedy = _remedy(row.difference, needed, groups)
+        sentence = (
+            f"With {test.num_groups} {groups} we cannot tell whether {arm} helped or hurt: "
+            f"{change}; {remedy}{also}."
+        )
+    return Verdict(outcome, arm, sentence, needed)
+
+
+def _remedy(difference: float, needed: int | None, groups: str) -> str:
+    if difference == 0:
+        return f"no difference was seen, so no number of {groups} can be named that would tell"
+    if needed is None:
+        return (
+            f"trainings vary so much that no number of {groups} would tell: more trainings of "
             "each are needed first"
         )
-    else:
-        remedy = f"about {needed:,} test lesions would be needed to tell a difference of this size"
-    return (
-        f"With {lesions} test lesions we cannot tell whether {arm} helped or hurt: {change}; "
-        f"{remedy}{also}."
-    )
+    return f"about {needed:,} {groups} would be needed to tell a difference of this size"

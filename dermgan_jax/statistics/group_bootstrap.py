@@ -1,18 +1,18 @@
-"""How sure are scores of a classifier, if its test lesions and its training had been others?
+"""How sure are scores of a classifier, if its test images and its training had been others?
 
-Two things were drawn: the test lesions, of which one may have several images, and the trainings
-(seeds). They are crossed: every training is judged on every lesion. Resampling images, or one
-training alone, leaves out either and promises too much.
+Two things were drawn: the groups of test images (a group is a lesion, a patient or the like, and
+may have several images), and the trainings (seeds). They are crossed: every training is judged on
+every group. Resampling images, or one training alone, leaves out either and promises too much.
 
-* Lesions are resampled, not images, within strata: those of one class (Efron and Tibshirani 1993,
-  section 8.3). Of a stratum's g lesions g − 1 are drawn and count g / (g − 1), so that variances
+* Groups are resampled, not images, within strata: those of one class (Efron and Tibshirani 1993,
+  section 8.3). Of a stratum's g groups g − 1 are drawn and count g / (g − 1), so that variances
   are not too small where a class has few (Rao and Wu 1988). The shares of the classes stay as they
   are in the test data.
-* Variances of lesions and of trainings are told apart as Obuchowski and Rockette (1995) do for
-  readers and cases: what trainings have in common on resampled lesions is the lesions' part, the
+* Variances of groups and of trainings are told apart as Obuchowski and Rockette (1995) do for
+  readers and cases: what trainings have in common on resampled groups is the groups' part, the
   scatter of their scores is the trainings' part.
 * The half-width is, squared, the mean of two: Satterthwaite's (1946), which covers too little with
-  few trainings that differ much, and Banerjee's (1960), t_lesions² V_lesions + t_seeds² V_seeds,
+  few trainings that differ much, and Banerjee's (1960), t_groups² V_groups + t_seeds² V_seeds,
   which never covers too little but too much. For normal scores the mean covers 94.3 to 96.7 % with
   three trainings, whatever the shares of the two parts, 94.9 to 95.8 % with five and 93.8 to 98.2 %
   with two. With one, the interval speaks of that trained network only.
@@ -38,17 +38,17 @@ class Uncertainty(NamedTuple):
 
     Attributes:
       value: mean over the trainings.
-      lesions: variance from the choice of test lesions that all trainings share.
+      groups: variance from the choice of test groups that all trainings share.
       seeds: variance of the mean over trainings; 0 with one.
-      lasting: the part of `seeds` that is left when test lesions are endless.
-      lesions_freedom, seeds_freedom: degrees of freedom of the two variances.
+      lasting: the part of `seeds` that is left when test groups are endless.
+      groups_freedom, seeds_freedom: degrees of freedom of the two variances.
     """
 
     value: float
-    lesions: float
+    groups: float
     seeds: float
     lasting: float
-    lesions_freedom: float
+    groups_freedom: float
     seeds_freedom: int
 
 
@@ -70,7 +70,7 @@ def image_weights(labels: np.ndarray, groups: Sequence[str], num: int, seed: int
 
     Args:
       labels: int (n,), classes from 0.
-      groups: n names of lesions, or patients.
+      groups: n names of groups.
       num: how many resamplings.
       seed: of the resamplings.
 
@@ -80,8 +80,8 @@ def image_weights(labels: np.ndarray, groups: Sequence[str], num: int, seed: int
     group_of_image, stratum = strata(labels, groups)
     if np.bincount(stratum).max(initial=0) < 2:
         raise UserError(
-            f"bootstrap: {len(stratum)} test lesions, and no class has two of them; how sure a "
-            "score is cannot be told: use a larger test split"
+            f"bootstrap: {len(stratum)} groups of test images, and no class has two of them; how "
+            "sure a score is cannot be told: use a larger test split"
         )
     rng = np.random.default_rng(seed)
     counts = np.ones((len(stratum), num))
@@ -102,7 +102,7 @@ def of_score(values: np.ndarray, replicates: np.ndarray, freedom: float) -> Unce
     Args:
       values: the score of each training (s,).
       replicates: the same under `image_weights` (s, num); NaN where undefined.
-      freedom: degrees of freedom of the lesions' variance, `mean_freedom` or lesions − 1.
+      freedom: degrees of freedom of the groups' variance, `mean_freedom` or groups − 1.
     """
     return _uncertainty(values.mean(), replicates.mean(axis=0), [values], [replicates], freedom)
 
@@ -146,24 +146,24 @@ def _uncertainty(
 
     Args:
       value: what is uncertain.
-      resampled: the same on resampled lesions (num,).
+      resampled: the same on resampled groups (num,).
       values, replicates: of the trainings (s,), (s, num), of which the variances are pooled.
-      freedom: of the lesions' variance.
+      freedom: of the groups' variance.
     """
-    lesions, seeds_freedom = _variance(resampled), sum(len(v) - 1 for v in values)
+    groups, seeds_freedom = _variance(resampled), sum(len(v) - 1 for v in values)
     if seeds_freedom == 0:
-        return Uncertainty(float(value), lesions, 0.0, 0.0, freedom, 0)
+        return Uncertainty(float(value), groups, 0.0, 0.0, freedom, 0)
     between = sum(np.square(v - v.mean()).sum() for v in values) / seeds_freedom
-    # What a training has of its own on these lesions: others would not repeat it, nor would it on
-    # other lesions.
+    # What a training has of its own on these groups: others would not repeat it, nor would it on
+    # other groups.
     own = sum(_variance(r - r.mean(axis=0)) for r in replicates) / seeds_freedom
     of_mean = sum(1 / len(v) for v in values)
     return Uncertainty(
         value=float(value),
-        lesions=max(lesions - own * of_mean, 0.0),
+        groups=max(groups - own * of_mean, 0.0),
         seeds=float(between) * of_mean,
         lasting=max(float(between) - own, 0.0) * of_mean,
-        lesions_freedom=freedom,
+        groups_freedom=freedom,
         seeds_freedom=seeds_freedom,
     )
 
@@ -174,30 +174,30 @@ def _variance(replicates: np.ndarray) -> float:
     return float(replicates[..., defined].var(axis=-1).sum()) if defined.any() else 0.0
 
 
-def mean_freedom(lesions: np.ndarray) -> float:
-    """Degrees of freedom of a mean over classes whose lesions (k,) vary alike (Welch 1947)."""
-    shares = 1 / lesions[lesions > 0]
+def mean_freedom(groups: np.ndarray) -> float:
+    """Degrees of freedom of a mean over classes whose groups (k,) vary alike (Welch 1947)."""
+    shares = 1 / groups[groups > 0]
     return float(shares.sum() ** 2 / (shares**2 / np.maximum(1 / shares - 1, 1)).sum())
 
 
 def half_width(uncertainty: Uncertainty, level: float = LEVEL) -> float:
     """Half-width of the interval that leaves out the truth at most so often."""
-    lesions, seeds = uncertainty.lesions, uncertainty.seeds
-    of_lesions = _quantile(level, uncertainty.lesions_freedom) ** 2
+    groups, seeds = uncertainty.groups, uncertainty.seeds
+    of_groups = _quantile(level, uncertainty.groups_freedom) ** 2
     if seeds == 0:
-        return float(np.sqrt(of_lesions * lesions))
+        return float(np.sqrt(of_groups * groups))
     of_seeds = _quantile(level, uncertainty.seeds_freedom) ** 2
-    both = lesions + seeds
+    both = groups + seeds
     freedom = both**2 / (
-        lesions**2 / uncertainty.lesions_freedom + seeds**2 / uncertainty.seeds_freedom
+        groups**2 / uncertainty.groups_freedom + seeds**2 / uncertainty.seeds_freedom
     )
     satterthwaite = _quantile(level, freedom) ** 2 * both
-    banerjee = of_lesions * lesions + of_seeds * seeds
+    banerjee = of_groups * groups + of_seeds * seeds
     return float(np.sqrt((satterthwaite + banerjee) / 2))
 
 
 def lasting_half_width(uncertainty: Uncertainty) -> float:
-    """What would be left of `half_width` if test lesions were endless, never more than it."""
+    """What would be left of `half_width` if test groups were endless, never more than it."""
     if uncertainty.lasting == 0:
         return 0.0
     alone = _quantile(LEVEL, uncertainty.seeds_freedom) * np.sqrt(uncertainty.lasting)
@@ -208,21 +208,21 @@ def _quantile(level: float, freedom: float) -> float:
     return -special.stdtrit(freedom, level / 2)
 
 
-def score_interval(uncertainty: Uncertainty, lesions: float) -> tuple[float, float]:
+def score_interval(uncertainty: Uncertainty, groups: float) -> tuple[float, float]:
     """95 % interval of a score in [0, 1].
 
     Wilson's (1927), for as many images as would give a share this half-width. A score that does not
-    vary between lesions, as when all are right, gets the interval of a share of that many lesions.
+    vary between groups, as when all are right, gets the interval of a share of that many groups.
 
     Args:
       uncertainty: of the score.
-      lesions: that the score rests on.
+      groups: that the score rests on.
     """
     value = uncertainty.value
     half = half_width(uncertainty)
     spread = value * (1 - value)
     if half**2 <= NO_VARIATION or spread <= 0:
-        weight = _quantile(LEVEL, uncertainty.lesions_freedom) ** 2 / lesions
+        weight = _quantile(LEVEL, uncertainty.groups_freedom) ** 2 / groups
     else:
         weight = half**2 / spread
     centre = (value + weight / 2) / (1 + weight)
@@ -230,16 +230,16 @@ def score_interval(uncertainty: Uncertainty, lesions: float) -> tuple[float, flo
     return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
 
 
-def floored(uncertainty: Uncertainty, lesions: float) -> Uncertainty:
-    """A difference that does not vary between lesions, but may be by chance.
+def floored(uncertainty: Uncertainty, groups: float) -> Uncertainty:
+    """A difference that does not vary between groups, but may be by chance.
 
-    It gets the variance of two shares of that many lesions, none or all of which count, each as
+    It gets the variance of two shares of that many groups, none or all of which count, each as
     Agresti and Coull (1998) would have it.
     """
-    if uncertainty.lesions + uncertainty.seeds > NO_VARIATION:
+    if uncertainty.groups + uncertainty.seeds > NO_VARIATION:
         return uncertainty
-    share = 2 / (lesions + 4)
-    return uncertainty._replace(lesions=2 * share * (1 - share) / (lesions + 4))
+    share = 2 / (groups + 4)
+    return uncertainty._replace(groups=2 * share * (1 - share) / (groups + 4))
 
 
 def p_value(uncertainty: Uncertainty) -> float:

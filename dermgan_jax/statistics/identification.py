@@ -5,15 +5,42 @@ the classifier gives its intended class more than 0.98. Judge real images first:
 those, it cannot be expected to see in synthetic ones.
 """
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.statistics import intervals
+from dermgan_jax.statistics.intervals import Estimate
 
 THRESHOLD = 0.98
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """How a classifier judges some images; all None if there are none.
+
+    Attributes:
+      n: images.
+      identified: share whose intended class has a probability above the threshold, with Wilson's
+        95 % interval.
+      mean_probability: of the intended class.
+      consistent: share whose intended class is the most probable one, with its interval.
+    """
+
+    n: int
+    identified: Estimate | None = None
+    mean_probability: float | None = None
+    consistent: Estimate | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Identification:
+    """How a classifier judges images, all together and by the class they are meant to show."""
+
+    overall: Judged
+    classes: dict[str, Judged]
 
 
 def identification(
@@ -21,7 +48,7 @@ def identification(
     labels: np.ndarray,
     classes: Sequence[str],
     threshold: float = THRESHOLD,
-) -> dict[str, Any]:
+) -> Identification:
     """How a classifier judges images that are real, or synthetic and made to be of a class.
 
     Args:
@@ -30,45 +57,39 @@ def identification(
       classes: k names.
       threshold: of the intended class's probability, above which an image counts as identified.
 
-    Returns:
-      Values for JSON, "overall" and for each of "classes" by name: "n"; "identified" and
-      "consistent" (the intended class is the most probable one), shares with "value", "low" and
-      "high" of Wilson's 95 % interval; "mean_probability" of the intended class. A class without
-      images has "n" 0 and None for the rest.
-
     Raises:
       UserError: if the arrays do not fit each other, or there are no images.
     """
     if len(labels) == 0 or probabilities.shape != (len(labels), len(classes)):
         raise UserError(
-            f"identification: probabilities {probabilities.shape}, {len(labels)} labels and {len(classes)} "
-            "classes do not fit; give one row per image, one column per class, and an image or more"
+            f"identification: probabilities {probabilities.shape}, {len(labels)} labels and "
+            f"{len(classes)} classes do not fit; give one row per image, one column per class, and "
+            "an image or more"
         )
     if labels.min() < 0 or labels.max() >= len(classes):
         raise UserError(
-            f"identification: labels from {labels.min()} to {labels.max()}, but the classes are 0 to "
-            f"{len(classes) - 1}; judge only images of a known or intended class"
+            f"identification: labels from {labels.min()} to {labels.max()}, but the classes are 0 "
+            f"to {len(classes) - 1}; judge only images of a known or intended class"
         )
     intended = probabilities[np.arange(len(labels)), labels]
     consistent = probabilities.argmax(axis=1) == labels
 
-    def summary(chosen: np.ndarray) -> dict[str, Any]:
+    def judged(chosen: np.ndarray) -> Judged:
         n = int(chosen.sum())
         if n == 0:
-            return {"n": 0, "identified": None, "mean_probability": None, "consistent": None}
-        return {
-            "n": n,
-            "identified": _share(int((intended[chosen] > threshold).sum()), n),
-            "mean_probability": float(intended[chosen].mean(dtype=np.float64)),
-            "consistent": _share(int(consistent[chosen].sum()), n),
-        }
+            return Judged(0)
+        return Judged(
+            n,
+            _share(int((intended[chosen] > threshold).sum()), n),
+            float(intended[chosen].mean(dtype=np.float64)),
+            _share(int(consistent[chosen].sum()), n),
+        )
 
-    return {
-        "overall": summary(np.ones(len(labels), bool)),
-        "classes": {name: summary(labels == c) for c, name in enumerate(classes)},
-    }
+    return Identification(
+        judged(np.ones(len(labels), bool)),
+        {name: judged(labels == c) for c, name in enumerate(classes)},
+    )
 
 
-def _share(successes: int, n: int) -> dict[str, float]:
-    low, high = intervals.wilson(successes, n)
-    return {"value": successes / n, "low": low, "high": high}
+def _share(successes: int, n: int) -> Estimate:
+    return Estimate(successes / n, *intervals.wilson(successes, n))

@@ -1,10 +1,21 @@
 """95 % confidence intervals."""
 
+import dataclasses
+
 import numpy as np
 from scipy.special import betaincinv, ndtri
 
 TAIL = 0.025
 Z = float(ndtri(1 - TAIL))
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A value and the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 def normal(value: float, standard_error: float) -> tuple[float, float]:

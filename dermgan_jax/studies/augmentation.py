@@ -7,46 +7,46 @@ by another way of splitting lies under STUDY/by_image.
 """
 
 import csv
-import json
-from pathlib import Path
+import io
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import config as config_schema
+from dermgan_jax import files
 from dermgan_jax.data.image_sets import FolderImages, select
 from dermgan_jax.data.prepare import at_full_size, prepare
+from dermgan_jax.data.splits import IMAGE, TEST
 from dermgan_jax.evaluation.predict import predict
-from dermgan_jax.report.build import build
-from dermgan_jax.runs.workdir import write_arrays, write_atomically
-from dermgan_jax.studies import synthetic_sets
+from dermgan_jax.files import Path
+from dermgan_jax.runs.metrics_log import is_finished
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.studies import augmentation_result, synthetic_sets
+from dermgan_jax.studies.augmentation_analysis import analyse, table
+from dermgan_jax.studies.augmentation_arms import arm_names
 from dermgan_jax.studies.augmentation_config import (
-    arm_names,
     classifier_experiment,
     generator_experiment,
     require_valid,
 )
-from dermgan_jax.studies.augmentation_part import (
-    PREDICTIONS,
-    Part,
-    open_part,
-    require_answerable,
-)
-from dermgan_jax.studies.augmentation_result import analyse, table
-from dermgan_jax.studies.study_folder import adopt, key_of, read_json
-from dermgan_jax.train.loop import FINISHED, train
+from dermgan_jax.studies.augmentation_part import Part, open_part, require_answerable
+from dermgan_jax.studies.study_folder import TABLE_FILE, adopt, identity, key_of, read_json
+from dermgan_jax.train.loop import FINISHED, PREEMPTED, train
 
-RESULT_FILE, TABLE_FILE = "augmentation.json", "table.csv"
 # Between two runs of a study: none of these changes a classifier that is there already.
 CHANGEABLE = ("title", "bootstrap", "threshold", "target", "data.dir", "arms", "seeds", "split_by")
 
+Report = Callable[[Path], object]  # writes the report of a work directory
 
-def run(config: FrozenConfigDict, path: Path, weights: Path | None = None) -> str:
+
+def run(config: FrozenConfigDict, path: Path, report: Report, weights: Path | None = None) -> str:
     """Trains every classifier, compares the arms, writes augmentation.json and table.csv.
 
     Args:
       config: of `augmentation_config.augmentation`.
       path: the study's folder, new or of the same configuration.
+      report: writes the report of each work directory once it is trained.
       weights: folder where pretrained weights are looked for first.
 
     Returns:
@@ -61,46 +61,47 @@ def run(config: FrozenConfigDict, path: Path, weights: Path | None = None) -> st
         require_answerable(part)
     adopt(config, path, CHANGEABLE)
     for part in parts:
-        if train_part(part) != FINISHED:
-            return "preempted"
+        if train_part(part, report) != FINISHED:
+            return PREEMPTED
     result = analyse(parts)
-    write_atomically(path / RESULT_FILE, json.dumps(result, indent=1) + "\n")
-    with (path / TABLE_FILE).open("w", newline="") as file:
-        csv.writer(file).writerows(table(result))
+    augmentation_result.write(result, path)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(table(result))
+    files.write_text(path / TABLE_FILE, text.getvalue())
     return FINISHED
 
 
-def train_part(part: Part) -> str:
+def train_part(part: Part, report: Report) -> str:
     """Trains the GAN if none is given, makes the synthetic images, trains all classifiers."""
     if part.sets:
-        if part.generator.parent == part.folder:
-            outcome = _train_generator(part)
+        if part.generator == part.own_generator:
+            outcome = _train_generator(part, report)
             if outcome != FINISHED:
                 return outcome
-        synthetic_sets.make(
-            part.config, part.data, part.generator, part.folder / "synthetic", part.weights
-        )
+        synthetic_sets.make(part.config, part.data, part.generator, part.synthetic, part.weights)
     for arm in arm_names(part.config):
         for seed in part.config.seeds:
-            outcome = train_one(part, arm, seed)
+            outcome = train_one(part, arm, seed, report)
             if outcome != FINISHED:
                 return outcome
     return FINISHED
 
 
-def _train_generator(part: Part) -> str:
-    done = part.folder / "generator" / "report.html"
-    if done.is_file():
-        return FINISHED
-    print("== generator")
-    experiment = config_schema.validate(generator_experiment(part.config, part.split_by))
-    outcome = train(experiment, part.folder / "generator")
-    if outcome == FINISHED:
-        build(part.folder / "generator")
-    return outcome
+def _train_generator(part: Part, report: Report) -> str:
+    workdir = WorkDir(part.own_generator)
+    if not is_finished(workdir):
+        print("== generator")
+        experiment = config_schema.validate(generator_experiment(part.config, part.split_by))
+        outcome = train(experiment, workdir.path)
+        if outcome != FINISHED:
+            return outcome
+        report(workdir.path)
+    elif not workdir.report.is_file():
+        report(workdir.path)
+    return FINISHED
 
 
-def train_one(part: Part, arm: str, seed: int) -> str:
+def train_one(part: Part, arm: str, seed: int, report: Report) -> str:
     """Trains one classifier and keeps what it says about the test images.
 
     Returns:
@@ -112,36 +113,34 @@ def train_one(part: Part, arm: str, seed: int) -> str:
         classifier_experiment(config, arm, seed, part.split_by, synthetic)
     )
     key = _key(part, arm, experiment)
-    if _has(workdir / PREDICTIONS, key):
+    if part.has_predictions(arm, seed, key):
         return FINISHED
-    print(f"== {arm}, seed {seed}" + (" (split by image)" if part.split_by == "image" else ""))
+    print(f"== {arm}, seed {seed}" + (" (split by image)" if part.split_by == IMAGE else ""))
     outcome = train(experiment, workdir)
     if outcome != FINISHED:
         return outcome
-    build(workdir)
-    rows = part.data.indices("test")
+    report(workdir)
+    rows = part.data.indices(TEST)
     images = prepare(part.data, at_full_size(experiment.data)).images
-    said = {"test": predict(workdir, select(images, rows), config.checkpoint)}
+    said = {TEST: predict(workdir, select(images, rows), config.checkpoint)}
     if arm == config.base:
         for name, folder in part.sets.items():
             made = FolderImages(folder, experiment.data.channels)
             said[name] = predict(workdir, made, config.checkpoint)
-    write_arrays(workdir / PREDICTIONS, **said, key=np.array(key))
+    part.keep_predictions(arm, seed, key, said)
     return FINISHED
 
 
 def _key(part: Part, arm: str, experiment: FrozenConfigDict) -> str:
     """What a classifier's answers depend on."""
-    made = read_json(part.folder / "synthetic" / synthetic_sets.MADE)["keys"] if part.sets else {}
+    made: dict[str, Any] = {}
+    if part.sets:
+        made = read_json(part.synthetic / synthetic_sets.MADE)["keys"]
     seen = made if arm == part.config.base else made.get(arm)  # judged, or learned from
-    computed = config_schema.computed_fields(experiment)
     return key_of(
-        computed, experiment.train.total_kimg, part.config.checkpoint, part.data.split_hash, seen
+        identity(experiment),
+        experiment.train.total_kimg,
+        part.config.checkpoint,
+        part.data.split_hash,
+        seen,
     )
-
-
-def _has(file: Path, key: str) -> bool:
-    if not file.is_file():
-        return False
-    with np.load(file) as arrays:
-        return str(arrays["key"]) == key

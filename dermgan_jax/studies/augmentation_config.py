@@ -7,14 +7,16 @@ from ml_collections import ConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
+from dermgan_jax.data.splits import GROUP, SPLIT_RULES
 from dermgan_jax.errors import UserError
+from dermgan_jax.runs.restore import BEST
+from dermgan_jax.statistics.identification import THRESHOLD
+from dermgan_jax.studies.augmentation_arms import ARMS, BASES, CLASSICAL, ONLY, REAL
 from dermgan_jax.studies.experiments import SHARED, completed, without_shared
+from dermgan_jax.synthesis.filter import KEEP
+from dermgan_jax.synthesis.quality_rules import DISCRIMINATOR, RULES
 
 KIND = "augmentation"
-REAL, CLASSICAL, FILTERED, UNFILTERED = "real", "classical", "filtered", "unfiltered"
-SWEEP, ONLY = "sweep", "synthetic_only"
-ARMS = (REAL, CLASSICAL, FILTERED, UNFILTERED, SWEEP, ONLY)
-RULES = ("discriminator", "realism", "confidence")
 # What a generator has of its own; all else in `data` is the study's.
 OWN_DATA = ("classes", "mirror", "load_resolution", "cache")
 
@@ -41,23 +43,23 @@ def augmentation(
             "arms": ARMS,
             "base": REAL,  # what synthetic images are added to, and every arm is compared with
             "seeds": (0, 1, 2, 3, 4),  # a classifier each, in every arm
-            # group: by lesion; image: as in the published study, so that lesions leak. The first
-            # one is reported; a second one is set beside it.
-            "split_by": ("group", "image"),
-            "checkpoint": "best",  # of each classifier, by the validation images
+            # group: by lesion or patient; image: as in the published study, so that lesions leak.
+            # The first one is reported; a second one is set beside it.
+            "split_by": SPLIT_RULES,
+            "checkpoint": BEST,  # of each classifier, by the validation images
             "synthesis": {
                 "workdir": "",  # of a GAN trained on this very split; empty: trained here
                 "workdir_by_image": "",  # the same for the split by image
                 "classes": (target,),  # that images are made of
                 "candidates": 1000,  # of each
-                "rule": "discriminator",  # discriminator | realism | confidence
-                "keep": 0.3,
+                "rule": DISCRIMINATOR,  # discriminator | realism | confidence
+                "keep": KEEP,
                 "features": "lite0",  # of realism and confidence
                 "sweep": (1.0, 2.0),  # synthetic images for each real one of those classes
                 "seed": 1000,
             },
-            "bootstrap": 2000,  # resamplings of the test lesions
-            "threshold": 0.98,  # of the probability from which an image counts as identified
+            "bootstrap": 2000,  # resamplings of the test images' groups
+            "threshold": THRESHOLD,  # of the probability from which an image counts as identified
             "classifier": without_shared(classifier),
             "generator": {
                 **without_shared(generator),
@@ -73,27 +75,6 @@ def generator_experiment(config: Mapping[str, Any], split_by: str) -> ConfigDict
     own = dict(config["generator"])
     data = {f"data.{key}": value for key, value in own.pop("data").items()}
     return completed(own, config, {**data, "data.split_by": split_by})
-
-
-def arm_names(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The arms, each multiple of the sweep being one: "sweep_1", "sweep_2"."""
-    names: list[str] = []
-    for arm in config["arms"]:
-        if arm == SWEEP:
-            names += [sweep_name(times) for times in config["synthesis"]["sweep"]]
-        else:
-            names.append(arm)
-    return tuple(names)
-
-
-def sweep_name(times: float) -> str:
-    """The arm with so many synthetic images for each real one."""
-    return f"{SWEEP}_{times:g}"
-
-
-def is_synthetic(arm: str) -> bool:
-    """Whether an arm's classifier sees synthetic images."""
-    return arm not in (REAL, CLASSICAL)
 
 
 def classifier_experiment(
@@ -130,8 +111,8 @@ def require_valid(config: Mapping[str, Any]) -> None:
     """
     found = _own_faults(config)
     for name, experiment in (
-        ("generator", generator_experiment(config, "group")),
-        ("classifier", classifier_experiment(config, REAL, 0, "group", "")),
+        ("generator", generator_experiment(config, GROUP)),
+        ("classifier", classifier_experiment(config, REAL, 0, GROUP, "")),
     ):
         found += [f"{name}: {fault}" for fault in config_schema.faults(experiment)]
     if found:
@@ -146,10 +127,10 @@ def _own_faults(config: Mapping[str, Any]) -> list[str]:
             found.append(message)
 
     synthesis, train = config["synthesis"], config["classifier"]["train"]
-    arms, bases = tuple(config["arms"]), (REAL, CLASSICAL)
+    arms = tuple(config["arms"])
     for arm in arms:
         require(arm in ARMS, f"arms: unknown arm {arm!r}{registry.did_you_mean(arm, ARMS)}")
-    require(config["base"] in bases, f"base is {config['base']!r}; expected real or classical")
+    require(config["base"] in BASES, f"base is {config['base']!r}; expected real or classical")
     require(config["base"] in arms, f"base is {config['base']!r}, which is none of the arms")
     require(len(arms) > 1, "arms: an arm needs another to be compared with")
     seeds = tuple(config["seeds"])
@@ -158,7 +139,7 @@ def _own_faults(config: Mapping[str, Any]) -> list[str]:
         f"seeds is {seeds}; expected different numbers",
     )
     for split_by in config["split_by"]:
-        require(split_by in ("group", "image"), f"split_by: {split_by!r} is not group or image")
+        require(split_by in SPLIT_RULES, f"split_by: {split_by!r} is not group or image")
     require(len(config["split_by"]) > 0, "split_by is empty; expected ('group',) at least")
     require(
         train["total_kimg"] > 0 and not train["total_epochs"],

@@ -1,23 +1,22 @@
 """An augmentation study under one way of splitting: where its parts lie, what they have found."""
 
 import dataclasses
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 from ml_collections import FrozenConfigDict
 
+from dermgan_jax import files
 from dermgan_jax.data.catalogue import Catalogue, catalogue
-from dermgan_jax.data.splits import SPLITS
+from dermgan_jax.data.splits import IMAGE, SPLITS
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.studies import synthetic_sets
-from dermgan_jax.studies.augmentation_config import (
-    arm_names,
-    classifier_experiment,
-    is_synthetic,
-)
+from dermgan_jax.studies.augmentation_arms import arm_names, is_synthetic
+from dermgan_jax.studies.augmentation_config import classifier_experiment
 
-PREDICTIONS = "predictions.npz"
+PREDICTIONS, KEY = "predictions.npz", "key"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,16 +40,26 @@ class Part:
     @property
     def generator(self) -> Path:
         """Work directory of the GAN."""
-        by_image = self.split_by == "image"
         synthesis = self.config.synthesis
+        by_image = self.split_by == IMAGE
         given = synthesis.workdir_by_image if by_image else synthesis.workdir
-        return Path(given).expanduser() if given else self.folder / "generator"
+        return files.to_path(given) if given else self.own_generator
+
+    @property
+    def own_generator(self) -> Path:
+        """Work directory of the GAN where none is given."""
+        return self.folder / "generator"
 
     @property
     def sets(self) -> dict[str, Path]:
         """Arm -> folder of its synthetic images."""
         names = filter(is_synthetic, arm_names(self.config))
-        return {arm: self.folder / "synthetic" / arm for arm in names}
+        return {arm: self.synthetic / arm for arm in names}
+
+    @property
+    def synthetic(self) -> Path:
+        """Where synthetic images lie."""
+        return self.folder / "synthetic"
 
     def workdir(self, arm: str, seed: int) -> Path:
         """Of one classifier."""
@@ -63,9 +72,24 @@ class Part:
         """
         found = []
         for seed in self.config.seeds:
-            with np.load(self.workdir(arm, seed) / PREDICTIONS) as arrays:
-                found.append({name: arrays[name] for name in arrays.files if name != "key"})
+            with files.open_arrays(self.workdir(arm, seed) / PREDICTIONS) as arrays:
+                found.append({name: arrays[name] for name in arrays.files if name != KEY})
         return {name: np.stack([each[name] for each in found]) for name in found[0]}
+
+    def has_predictions(self, arm: str, seed: int, key: str) -> bool:
+        """Whether answers of one classifier were kept under this key."""
+        file = self.workdir(arm, seed) / PREDICTIONS
+        if not file.is_file():
+            return False
+        with files.open_arrays(file) as arrays:
+            return str(arrays[KEY]) == key
+
+    def keep_predictions(
+        self, arm: str, seed: int, key: str, said: Mapping[str, np.ndarray]
+    ) -> None:
+        """Keeps what one classifier says, under what it depends on."""
+        file = self.workdir(arm, seed) / PREDICTIONS
+        files.write_arrays(file, **said, **{KEY: np.array(key)})
 
 
 def open_part(
@@ -96,9 +120,10 @@ def require_answerable(part: Part) -> None:
     found = []
     for label, name in enumerate(data.classes):
         rows = np.flatnonzero(data.labels == label)
-        lesions = {data.records[row].group for row in rows}
-        if len(lesions) < len(SPLITS):
-            found.append(f"class {name!r}: {len(lesions)} of at least {len(SPLITS)} lesions")
+        groups = {data.records[row].group for row in rows}
+        if len(groups) < len(SPLITS):
+            noun = data.dataset.group_noun
+            found.append(f"class {name!r}: {len(groups)} of at least {len(SPLITS)} {noun}s")
             continue
         found += [
             f"class {name!r} has no image in the {split} split"

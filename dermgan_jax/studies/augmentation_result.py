@@ -1,216 +1,326 @@
-"""From what classifiers said to what a study found: everything its report shows, as JSON values."""
+"""What an augmentation study found: everything that its report shows, and as JSON.
 
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+Before version 0.2, groups of images were called lesions; such files are read too.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
+import cattrs
 
-from dermgan_jax.data.image_files import write_pngs
-from dermgan_jax.data.image_sets import FolderImages
-from dermgan_jax.data.prepare import at_full_size, prepare
-from dermgan_jax.runs import provenance
-from dermgan_jax.runs.metrics_log import METRICS_FILE, read_rows
-from dermgan_jax.runs.workdir import WorkDir
-from dermgan_jax.statistics import comparison
-from dermgan_jax.statistics.identification import judge
-from dermgan_jax.studies import augmentation_texts, synthetic_sets
-from dermgan_jax.studies.augmentation_config import FILTERED, ONLY, UNFILTERED, arm_names
-from dermgan_jax.studies.augmentation_part import Part
-from dermgan_jax.studies.held_out import LEAD, OVERALL, HeldOut
-from dermgan_jax.studies.leakage import leakage
-from dermgan_jax.studies.population import by_subgroup
-from dermgan_jax.studies.study_folder import read_json
+from dermgan_jax import files
+from dermgan_jax.data.splits import TRAIN
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+from dermgan_jax.statistics.classifier_scores import Score
+from dermgan_jax.statistics.comparison import Comparison, Verdict
+from dermgan_jax.statistics.identification import Identification
+from dermgan_jax.statistics.intervals import Estimate
+from dermgan_jax.statistics.subgroups import Drift
 
-EXAMPLES = 8  # images of each class that the report shows
+RESULT_FILE = "augmentation.json"
+
+Counts = dict[str, int]  # by class
+Scores = dict[str, Score]  # by name
 
 
-def analyse(parts: Sequence[Part]) -> dict[str, Any]:
-    """What the study found; see `report/augmentation.py` for what becomes of each value.
+@dataclasses.dataclass(frozen=True)
+class HeldOutSize:
+    """How many images, and groups of them such as lesions, the arms are compared on."""
 
-    Args:
-      parts: of the same study; the first one is reported, others are set beside it.
+    images: int
+    groups: int
+    groups_per_class: Counts
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratorFacts:
+    """The model that made the synthetic images.
+
+    Attributes:
+      name, title: of its family and its run.
+      workdir: relative to the study's folder where it lies in or near it.
+      step: of the checkpoint that was used.
+      resolution: side of its images, in pixels.
     """
-    part = parts[0]
-    config, data, test = part.config, part.data, HeldOut(part)
-    arms = arm_names(config)
-    said = {arm: part.predictions(arm) for arm in arms}
-    answers = {arm: said[arm]["test"] for arm in arms}
-    found = test.compared(answers)
-    best = max(found["versus"], key=lambda arm: found["versus"][arm][LEAD]["difference"])
-    added = {arm: found["versus"][arm] for arm in arms if arm in part.sets and arm != ONLY}
-    verdicts = [
-        comparison.verdict(added or found["versus"], score, lesions=test.num_lesions)
-        for score in (LEAD, f"recall/{config.target}")
-    ]
-    classifier = config.classifier.to_dict()
-    one = WorkDir(part.workdir(config.base, config.seeds[0]))
-    return {
-        "title": config.title,
-        "target": config.target,
-        "base": config.base,
-        "classes": list(data.classes),
-        "phantom": data.dataset.synthetic,
-        "threshold": config.threshold,
-        "data": config.data.to_dict(),
-        "seeds": list(config.seeds),
-        **_length(one),
-        "classifier": classifier["model"],
-        "generator": _generator(part),
-        "split_hash": data.split_hash,
-        "test": test.size(),
-        "counts": _counts(part),
-        "arms": list(arms),
-        **found,
-        "verdict": verdicts[0],
-        "target_verdict": verdicts[1],
-        "confusion": {arm: test.confusion(answers[arm]) for arm in arms},
-        "reliability": {arm: test.reliability(answers[arm]) for arm in arms},
-        "curves": {arm: _curves(part.workdir(arm, config.seeds[0])) for arm in arms},
-        "leakage": leakage(parts, found) if len(parts) > 1 else None,
-        "judged": judged(part, test, said[config.base]),
-        "cas": _cas(config.base, found["scores"]) if ONLY in arms else None,
-        "filter": _filter(part),
-        **by_subgroup(part, test, answers, best),
-        "card": provenance.data_card(data),
-        "examples": _examples(part),
-        "method": augmentation_texts.method(part),
-        "limits": augmentation_texts.limits(part),
-    }
+
+    name: str
+    title: str
+    workdir: str
+    step: int
+    resolution: int
 
 
-def judged(part: Part, test: HeldOut, said: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The base arm's classifiers on real images first, then on synthetic ones.
+@dataclasses.dataclass(frozen=True)
+class Reliability:
+    """Bins of answers by confidence: mean confidence, share that is right, number of answers."""
 
-    Args:
-      part: of the study.
-      test: its test images.
-      said: of the base arm, "test" and each synthetic set: (seeds, n, K).
+    confidence: list[float]
+    accuracy: list[float]
+    count: list[float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Values on the validation images over training; empty where they were not measured."""
+
+    images: list[int]
+    loss: list[float | None] = dataclasses.field(default_factory=list)
+    balanced_accuracy: list[float | None] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitSide:
+    """The study under one way of splitting.
+
+    Attributes:
+      base: scores of the base arm.
+      versus: other arms against it.
+      shared_groups: test images that show a group which is also in training.
+      test: the test images.
     """
-    classes, threshold = test.classes, part.config.threshold
-    of_sets = {}
-    for arm, folder in part.sets.items():
-        names, positions = FolderImages(folder, part.config.data.channels).classes()
-        labels = np.array([classes.index(name) for name in names])[positions]
-        of_sets[arm] = judge(said[arm].mean(axis=0), labels, classes, threshold)
-    return {
-        "threshold": threshold,
-        "real": judge(said["test"].mean(axis=0), test.labels, classes, threshold),
-        "sets": of_sets,
-    }
+
+    base: Scores
+    versus: dict[str, Comparison]
+    shared_groups: int
+    test: HeldOutSize
 
 
-def table(result: Mapping[str, Any]) -> list[list[str]]:
-    """The main table as text: an arm per row, headings first; shares as percentages."""
-    target = result["target"]
-    names = [
-        *OVERALL,
-        "ece",
-        *(f"{n}/{target}" for n in ("precision", "recall", "specificity", "f1")),
-    ]
-    head = ["arm", "synthetic images"]
-    for name in names:
-        head += [name, "low", "high"]
-    head += [f"{LEAD} difference", "low", "high", "corrected p"]
-    rows = [head]
-    for arm in result["arms"]:
-        number = sum(result["counts"]["synthetic"].get(arm, {}).values())
-        row = [arm, str(number)]
-        for name in names:
-            value = result["scores"][arm][name]
-            row += [f"{100 * value[key]:.2f}" for key in ("value", "low", "high")]
-        versus = result["versus"].get(arm, {}).get(LEAD)
-        if versus is None:
-            row += [""] * 4
-        else:
-            row += [f"{100 * versus[key]:.2f}" for key in ("difference", "low", "high")]
-            row.append(f"{versus['p_corrected']:.4g}")
-        rows.append(row)
-    return rows
+@dataclasses.dataclass(frozen=True)
+class Leakage:
+    """The same arms split by group and by image, and what that says in one sentence."""
+
+    group: SplitSide
+    image: SplitSide
+    sentence: str
 
 
-def _length(workdir: WorkDir) -> dict[str, int]:
-    rows = read_rows(workdir.path / METRICS_FILE)
-    last = max(rows, key=lambda row: row["step"])
-    return {"steps": last["step"], "images_shown": last["images"]}
+@dataclasses.dataclass(frozen=True)
+class JudgedSets:
+    """What the base arm's classifiers say of real test images, and of each synthetic set."""
+
+    threshold: float
+    real: Identification
+    sets: dict[str, Identification]
 
 
-def _generator(part: Part) -> dict[str, Any] | None:
-    if not part.sets:
-        return None
-    made = read_json(part.folder / "synthetic" / synthetic_sets.MADE)
-    own = WorkDir(part.generator).read_config()
-    return {
-        "name": own.model.name,
-        "title": own.title,
-        "workdir": os.path.relpath(part.generator, part.folder),
-        "step": made["step"],
-        "resolution": own.data.resolution,
-    }
+@dataclasses.dataclass(frozen=True)
+class AccuracyScores:
+    """Classification accuracy score (Ravuri and Vinyals 2019): tested on real images, learned
+    from real or from synthetic ones."""
+
+    real: Scores
+    synthetic: Scores
 
 
-def _counts(part: Part) -> dict[str, Any]:
-    data = part.data
-    real = {
-        split: dict(zip(data.classes, data.class_counts(split), strict=True))
-        for split in ("train", "val", "test")
-    }
-    made = {
-        arm: {name: len(files) for name, files in _files(folder).items()}
-        for arm, folder in part.sets.items()
-    }
-    return {"real": real, "synthetic": made}
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """How many images of a class were made and kept."""
+
+    n: int
+    kept: int
+    accept_rate: float
 
 
-def _curves(workdir: Path) -> dict[str, list[float]]:
-    rows = [row for row in read_rows(workdir / METRICS_FILE) if row["kind"] == "eval"]
-    return {
-        "images": [row["images"] for row in rows],
-        **{
-            name: [row["metrics"][name]["value"] for row in rows]
-            for name in ("loss", LEAD)
-            if all(name in row["metrics"] for row in rows)
-        },
-    }
+@dataclasses.dataclass(frozen=True)
+class FilterFacts:
+    """What the filter did: its rule and protocol, how the threshold was chosen, what was kept."""
+
+    rule: str
+    protocol: str
+    chosen_by: str
+    n: int
+    kept: int
+    classes: dict[str, Kept]
 
 
-def _cas(base: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Classification accuracy score (Ravuri and Vinyals 2019): synthetic to learn, real to test."""
-    names = ("accuracy", LEAD)
-    return {
-        side: {name: found[arm][name] for name in names}
-        for side, arm in (("real", base), ("synthetic", ONLY))
-    }
+@dataclasses.dataclass(frozen=True)
+class SubgroupRow:
+    """Test images that have one value of a column, and scores by arm and name."""
+
+    column: str
+    value: str
+    images: int
+    groups: int
+    scores: dict[str, dict[str, Estimate]]
 
 
-def _filter(part: Part) -> dict[str, Any] | None:
-    if FILTERED not in part.sets:
-        return None
-    return read_json(part.sets[FILTERED] / "scores.json")
+@dataclasses.dataclass(frozen=True)
+class Population:
+    """Scores by subgroup, and how the make-up of synthetic images differs from that of real ones.
+
+    `method` says how synthetic images were given an age, sex or site.
+    """
+
+    subgroups: list[SubgroupRow]
+    drift: list[Drift]
+    method: str
 
 
-def _examples(part: Part) -> dict[str, dict[str, list[str]]]:
-    """Synthetic and real training images of the classes made, as paths in the study's folder."""
-    arm = next((arm for arm in (ONLY, UNFILTERED, *part.sets) if arm in part.sets), None)
-    if arm is None:
-        return {}
-    made = {name: files[:EXAMPLES] for name, files in _files(part.sets[arm]).items()}
-    images = prepare(part.data, at_full_size(part.config.data)).images
-    train = part.data.indices("train")
-    real = {}
-    for name in made:
-        rows = train[part.data.labels[train] == part.data.classes.index(name)][:EXAMPLES]
-        real[name] = write_pngs(images[rows], part.folder / "examples" / name)
-    return {
-        side: {
-            name: [path.relative_to(part.folder).as_posix() for path in paths]
-            for name, paths in files.items()
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """Paths in the study's folder, by class."""
+
+    real: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    synthetic: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageCounts:
+    """Real images by split and class, synthetic ones by arm and class."""
+
+    real: dict[str, Counts]
+    synthetic: dict[str, Counts]
+
+    def made(self, arm: str) -> int:
+        """Synthetic images of an arm."""
+        return sum(self.synthetic.get(arm, {}).values())
+
+    @property
+    def train(self) -> int:
+        """Real training images."""
+        return sum(self.real[TRAIN].values())
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentationResult:
+    """Everything that a study found.
+
+    Attributes:
+      title, target, base: of the study, the class in question, and the arm others are held against.
+      classes: names.
+      phantom: whether the real images are drawn by a program.
+      group_noun: what a group of images is: lesion, patient, case, group.
+      threshold: of the probability from which an image counts as identified.
+      data, classifier: configurations.
+      seeds: of the trainings of each arm.
+      steps, images_shown: of every training.
+      generator: of the synthetic images; None if no arm has any.
+      split_hash: of the data.
+      test: the test images.
+      counts: of images.
+      arms: names, in the study's order.
+      scores: of each arm.
+      versus: each other arm against the base.
+      verdict, target_verdict: on balanced accuracy, and on the recall of the target.
+      confusion: of each arm, counts (true, called), a mean over trainings.
+      reliability, curves: of each arm.
+      leakage: both ways of splitting; None if there was one.
+      judged: what classifiers say of synthetic images.
+      cas: learned from synthetic images alone; None if no arm did.
+      filter: what it kept; None if no arm was filtered.
+      population: who is in the images.
+      card: of the data, see `provenance.data_card`.
+      examples: images to show.
+      method, limits: sentences.
+    """
+
+    title: str
+    target: str
+    base: str
+    classes: list[str]
+    phantom: bool
+    group_noun: str
+    threshold: float
+    data: dict[str, Any]
+    seeds: list[int]
+    steps: int
+    images_shown: int
+    classifier: dict[str, Any]
+    generator: GeneratorFacts | None
+    split_hash: str
+    test: HeldOutSize
+    counts: ImageCounts
+    arms: list[str]
+    scores: dict[str, Scores]
+    versus: dict[str, Comparison]
+    verdict: Verdict
+    target_verdict: Verdict
+    confusion: dict[str, list[list[float]]]
+    reliability: dict[str, Reliability]
+    curves: dict[str, Curve]
+    leakage: Leakage | None
+    judged: JudgedSets
+    cas: AccuracyScores | None
+    filter: FilterFacts | None
+    population: Population
+    card: dict[str, Any]
+    examples: Examples
+    method: list[str]
+    limits: list[str]
+
+
+def write(result: AugmentationResult, folder: Path) -> None:
+    """Writes FOLDER/augmentation.json."""
+    text = json.dumps(cattrs.unstructure(result), indent=1, allow_nan=False)
+    files.write_text(folder / RESULT_FILE, text + "\n")
+
+
+def read(folder: Path) -> AugmentationResult:
+    """The inverse of `write`.
+
+    Raises:
+      UserError: if the folder holds no finished study, or the file is damaged.
+    """
+    file = folder / RESULT_FILE
+    if not file.is_file():
+        raise UserError(
+            f"{folder} holds no finished augmentation study: {RESULT_FILE} is missing; run the "
+            "study to its end first"
+        )
+    try:
+        return from_json(json.loads(file.read_text()))
+    except (ValueError, KeyError, TypeError, cattrs.BaseValidationError) as error:
+        raise UserError(f"{file} is damaged ({error}): run the study again") from error
+
+
+def from_json(plain: Mapping[str, Any]) -> AugmentationResult:
+    """A result from what `json` reads."""
+    today = plain if "population" in plain else _with_todays_names(plain)
+    return cattrs.structure(today, AugmentationResult)
+
+
+_RENAMED = {
+    "lesions": "groups",
+    "lesions_per_class": "groups_per_class",
+    "shared_lesions": "shared_groups",
+    "lesions_needed": "groups_needed",
+}
+
+
+def _with_todays_names(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A result of before version 0.2, when it was about lesions only."""
+    found = {**plain, "group_noun": "lesion"}
+    for key in ("test", "verdict", "target_verdict"):
+        found[key] = _renamed(plain[key])
+    if plain["leakage"] is not None:
+        found["leakage"] = {
+            key: {**_renamed(side), "test": _renamed(side["test"])} if key != "sentence" else side
+            for key, side in plain["leakage"].items()
         }
-        for side, files in (("synthetic", made), ("real", real))
+    found["population"] = {
+        "subgroups": [
+            {**_renamed(row), "value": row["group"], "scores": _defined(row["scores"])}
+            for row in plain.get("subgroups") or []
+        ],
+        "drift": [
+            {**row, "shares": [{**share, "value": share["group"]} for share in row["groups"]]}
+            for row in plain.get("drift") or []
+        ],
+        "method": plain.get("drift_method", ""),
     }
+    return found
 
 
-def _files(folder: Path) -> dict[str, list[Path]]:
-    """Class -> its images in FOLDER/CLASS."""
-    return {sub.name: sorted(sub.glob("*.png")) for sub in sorted(folder.iterdir()) if sub.is_dir()}
+def _renamed(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {_RENAMED.get(key, key): value for key, value in plain.items()}
+
+
+def _defined(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Scores by arm and name, without those that the images did not define."""
+    return {
+        arm: {name: score for name, score in of_arm.items() if score["value"] is not None}
+        for arm, of_arm in scores.items()
+    }

@@ -1,11 +1,12 @@
 """How an augmentation study was done and what it cannot show, in sentences for its report."""
 
-from dermgan_jax.studies.augmentation_config import CLASSICAL, ONLY, REAL, arm_names
+from dermgan_jax.data.splits import GROUP, IMAGE
+from dermgan_jax.studies.augmentation_arms import CLASSICAL, ONLY, REAL, arm_names
 from dermgan_jax.studies.augmentation_part import Part
 
 SPLITS = {
-    "group": "Images were split so that no lesion is in two of training, validation and test.",
-    "image": "Images were split one by one, so that a lesion may be in training and in test.",
+    GROUP: "Images were split so that no {noun} is in two of training, validation and test.",
+    IMAGE: "Images were split one by one, so that a {noun} may be in training and in test.",
 }
 ADDED = {
     REAL: "Synthetic images were added to the real ones without further augmentation.",
@@ -15,21 +16,21 @@ ADDED = {
 
 def method(part: Part) -> list[str]:
     """What was done, a sentence each."""
-    config, seeds = part.config, len(part.config.seeds)
+    config, seeds, noun = part.config, len(part.config.seeds), part.data.dataset.group_noun
     model = config.classifier.model
     start = "pretrained on ImageNet" if model.pretrained else "from random weights"
     which = {0: "only its head was trained", -1: "all of it was trained"}.get(
         model.trained_stages, f"its last {model.trained_stages} stages and its head were trained"
     )
     found = [
-        SPLITS[part.split_by],
+        SPLITS[part.split_by].format(noun=noun),
         f"Each arm trained {seeds} classifiers ({model.network}, {start}; {which}) that differ in "
         "their seed, all for equally many optimiser steps, and all were tested on the same images.",
         f"Of each classifier the {config.checkpoint} checkpoint was used; validation images alone "
         "decided which that is.",
         ADDED[config.base],
-        "Intervals are for 95 % and come from resampling lesions, not images, within classes, and "
-        "from the spread over seeds; differences between arms are paired on the same lesions and "
+        f"Intervals are for 95 % and come from resampling {noun}s, not images, within classes, and "
+        f"from the spread over seeds; differences between arms are paired on the same {noun}s and "
         "seeds.",
         f"p-values are corrected by Holm's method for the {len(arm_names(config)) - 1} arms that "
         "were compared with the base.",
@@ -52,11 +53,15 @@ def limits(part: Part) -> list[str]:
         "intervals.",
         "The test images come from the same collection as the training images: what happens with "
         "another camera, clinic or population is not known from this.",
-        "Subgroups are small and are described, not tested; skin tone is estimated from light on "
-        "the image (ITA), which dermoscopy distorts, and is not Fitzpatrick's type.",
+        "Subgroups are small and are described, not tested.",
         "A classifier that gains from synthetic images does not make them fit to be shown as "
         "pictures of patients.",
     ]
+    if config.data.channels == 3:
+        found.append(
+            "Skin tone is estimated from light on the image (ITA), which dermoscopy distorts, and "
+            "is not Fitzpatrick's type."
+        )
     if ONLY in config.arms:
         found.append(
             "An image that a classifier identifies need not look real; experts were not asked here."

@@ -5,41 +5,45 @@ be stopped anywhere and continues with the same command.
 """
 
 import csv
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+import io
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax import registry
+from dermgan_jax import files, registry
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_files import write_npz
 from dermgan_jax.data.image_sets import ImageSet, choose, select
 from dermgan_jax.data.prepare import at_full_size, prepare
-from dermgan_jax.evaluation.evaluate import LOWER_BOUND, evaluate_arrays, is_yardstick, warnings
+from dermgan_jax.files import Path
 from dermgan_jax.metrics import power_spectrum
-from dermgan_jax.report.build import build
-from dermgan_jax.runs.workdir import write_atomically
+from dermgan_jax.metrics.measure import Request, measure
+from dermgan_jax.metrics.measurement import MetricValue
+from dermgan_jax.metrics.measurement_table import warnings
+from dermgan_jax.runs.metrics_log import FINISHED
+from dermgan_jax.studies import comparison_result
 from dermgan_jax.studies.comparison_config import experiments
-from dermgan_jax.studies.study_folder import adopt, kept, key_of
-from dermgan_jax.synthesis.generate import sample_workdir
+from dermgan_jax.studies.comparison_result import EXAMPLES_FILE, ComparedModel, ComparisonResult
+from dermgan_jax.studies.study_folder import TABLE_FILE, adopt, key_of
+from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.interpolate import interpolate
-from dermgan_jax.train.loop import FINISHED, train
+from dermgan_jax.synthesis.trained_sampler import sample_for_evaluation
+from dermgan_jax.train.loop import train
 
-RESULT_FILE, TABLE_FILE = "comparison.json", "table.csv"
-OF_MODEL = "comparison.json"  # in the model's own work directory
 CHANGEABLE = ("total_kimg", "num_images", "metrics")  # between two runs of a study
 EXAMPLES = 24  # images of a model that the report shows
 
+Report = Callable[[Path], object]  # writes the report of a work directory
 
-def run(config: FrozenConfigDict, path: Path, weights: Path | None = None) -> str:
+
+def run(config: FrozenConfigDict, path: Path, report: Report, weights: Path | None = None) -> str:
     """Trains every model, measures it, and writes comparison.json and table.csv.
 
     Args:
       config: of `comparison_config.comparison`.
       path: the study's folder, new or of the same configuration.
+      report: writes the report of each work directory once it is trained.
       weights: folder where pretrained weights are looked for first.
 
     Returns:
@@ -51,26 +55,22 @@ def run(config: FrozenConfigDict, path: Path, weights: Path | None = None) -> st
     models = experiments(config)
     _require_weights(config, weights)
     adopt(config, path, CHANGEABLE)
-    measured = {}
+    found: dict[str, ComparedModel] = {}
     for name, experiment in models.items():
-        found = kept(path / name / OF_MODEL, _key(config))
-        if found is None:
+        known = comparison_result.read_model(path / name, _key(config))
+        if known is None:
             print(f"== {name}")
             outcome = train(experiment, path / name)
             if outcome != FINISHED:
                 return outcome
-            build(path / name)
-            found = measure(path / name, config, experiment, weights)
-        measured[name] = found
-    result = {
-        "title": config.title,
-        "data": config.data.to_dict(),
-        "total_kimg": config.total_kimg,
-        "models": measured,
-    }
-    write_atomically(path / RESULT_FILE, json.dumps(result, indent=2) + "\n")
-    with (path / TABLE_FILE).open("w", newline="") as file:
-        csv.writer(file).writerows(table(measured))
+            report(path / name)
+            known = compare(path / name, config, experiment, weights)
+        found[name] = known
+    result = ComparisonResult(config.title, config.data.to_dict(), config.total_kimg, found)
+    comparison_result.write(result, path)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(table(result))
+    files.write_text(path / TABLE_FILE, text.getvalue())
     return FINISHED
 
 
@@ -87,12 +87,12 @@ def _key(config: FrozenConfigDict) -> str:
     return key_of(config.total_kimg, config.num_images, list(config.metrics), config.seed)
 
 
-def measure(
+def compare(
     workdir: Path,
     config: FrozenConfigDict,
     model: FrozenConfigDict,
     weights: Path | None = None,
-) -> dict[str, Any]:
+) -> ComparedModel:
     """Samples a trained model and compares with the images it was trained on; kept in its folder.
 
     Args:
@@ -100,38 +100,26 @@ def measure(
       config: of the study.
       model: the model's experiment.
       weights: folder where pretrained weights are looked for first.
-
-    Returns:
-      What `json` can write: "values" (see `evaluate.evaluate_arrays`), "warnings", "spectrum" and
-      "real_spectrum" (radial power), "excess" (dB), "images", "real_images", "key".
     """
     real = _real_images(model, 2 * config.num_images)
     num = min(config.num_images, len(real))
-    fake = sample_workdir(workdir, num, config.seed + 1)
-    values = evaluate_arrays(
-        real,
-        fake,
-        config.metrics,
-        seed=config.seed,
-        mirror=config.data.mirror,
-        weights=weights,
-    )
+    fake, _ = sample_for_evaluation(workdir, num, Drawing(seed=config.seed + 1))
+    request = Request(tuple(config.metrics), config.seed, config.data.mirror, weights)
+    measured = measure(real, fake, request)
     power, of_real = (power_spectrum.mean_power(images) for images in (fake, real))
-    write_npz(
-        np.asarray(fake[:EXAMPLES]), workdir / "examples.npz", power=power, real_power=of_real
+    write_npz(np.asarray(fake[:EXAMPLES]), workdir / EXAMPLES_FILE, power=power, real_power=of_real)
+    interpolate(workdir, workdir / "walk", num=4, drawing=Drawing(seed=config.seed))
+    found = ComparedModel(
+        key=_key(config),
+        values=measured,
+        warnings=list(warnings(measured.values())),
+        spectrum=power_spectrum.radial(power)[1].tolist(),
+        real_spectrum=power_spectrum.radial(of_real)[1].tolist(),
+        excess=power_spectrum.high_frequency_excess(power, of_real),
+        images=num,
+        real_images=len(real),
     )
-    interpolate(workdir, workdir / "walk", num=4, seed=config.seed)
-    found = {
-        "key": _key(config),
-        "values": values,
-        "warnings": warnings(values),
-        "spectrum": power_spectrum.radial(power)[1].tolist(),
-        "real_spectrum": power_spectrum.radial(of_real)[1].tolist(),
-        "excess": power_spectrum.high_frequency_excess(power, of_real),
-        "images": num,
-        "real_images": len(real),
-    }
-    write_atomically(workdir / OF_MODEL, json.dumps(found, indent=2) + "\n")
+    comparison_result.write_model(found, workdir)
     return found
 
 
@@ -143,28 +131,29 @@ def _real_images(model: FrozenConfigDict, most: int) -> ImageSet:
     return choose(images, most, model.seed)
 
 
-def table(measured: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
-    """Table 1 of the study: real against real first, then a row per model, best SWD first.
+def table(result: ComparisonResult) -> list[list[str]]:
+    """Table 1 of the study: real against real first, then a row per model, the nearest one first.
 
     Returns:
       Rows of text, headings first.
     """
-    first = next(iter(measured.values()))["values"]
-    names = [name for name in first if not is_yardstick(name)]
-    columns = [(name, part) for name in names for part in ("", *first[name]["details"])]
-    head = ["model", *(f"{name} {part}".strip() for name, part in columns), "images"]
-    rows = [["real against real", *(_cell(first, name + LOWER_BOUND, p) for name, p in columns)]]
-    rows[0].append(str(next(iter(measured.values()))["images"]))
-    order = sorted(measured, key=lambda model: measured[model]["values"][names[0]]["value"])
-    for model in order:
-        values = measured[model]["values"]
-        cells = [_cell(values, name, part) for name, part in columns]
-        rows.append([model, *cells, str(measured[model]["images"])])
+    first = result.models[result.ranking[0]]
+    columns = [
+        (key, part) for key, one in first.values.items() for part in ("", *one.value.details)
+    ]
+    head = ["model", *(f"{key} {part}".strip() for key, part in columns), "images"]
+    bounds = {key: one.real_against_real for key, one in first.values.items()}
+    rows = [["real against real", *_cells(bounds, columns), str(first.images)]]
+    for name in result.ranking:
+        values = {key: one.value for key, one in result.models[name].values.items()}
+        rows.append([name, *_cells(values, columns), str(result.models[name].images)])
     return [head, *rows]
 
 
-def _cell(values: Mapping[str, Any], name: str, part: str) -> str:
-    if name not in values:
-        return ""
-    number = values[name]["details"].get(part) if part else values[name]["value"]
-    return "" if number is None else f"{number:.6g}"
+def _cells(values: Mapping[str, MetricValue | None], columns: list[tuple[str, str]]) -> list[str]:
+    cells = []
+    for key, part in columns:
+        value = values.get(key)
+        number = None if value is None else value.details.get(part) if part else value.value
+        cells.append("" if number is None else f"{number:.6g}")
+    return cells

@@ -1,8 +1,8 @@
 """Experiments as parts of a study: read from their files, and completed by what all parts share."""
 
 import importlib.util
+import pathlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -12,7 +12,7 @@ from dermgan_jax import config as config_schema
 SHARED = ("data", "seed", "precision")  # fields of an experiment that all parts have in common
 
 
-def read_experiment(path: Path, variant: str = "") -> ConfigDict:
+def read_experiment(path: pathlib.Path, variant: str = "") -> ConfigDict:
     """The experiment of a configuration file, for a study that builds on it."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)

@@ -1,38 +1,52 @@
-"""How much of a result was leakage: the same study split by lesion and by image."""
+"""How much of a result was leakage: the same study split by group and by image."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from dermgan_jax.studies.augmentation_config import arm_names
+import numpy as np
+
+from dermgan_jax.data.splits import GROUP, IMAGE, TEST, TRAIN
+from dermgan_jax.statistics.comparison import Comparison
+from dermgan_jax.studies.augmentation_arms import arm_names
 from dermgan_jax.studies.augmentation_part import Part
+from dermgan_jax.studies.augmentation_result import Leakage, Scores, SplitSide
 from dermgan_jax.studies.held_out import LEAD, HeldOut
 
 
-def leakage(parts: Sequence[Part], found: Mapping[str, Any]) -> dict[str, Any]:
+def leakage(
+    parts: Sequence[Part], scores: Mapping[str, Scores], versus: Mapping[str, Comparison]
+) -> Leakage:
     """The same arms under both ways of splitting, and how many test images leaked.
 
     Args:
-      parts: the study by lesion and by image, in any order.
-      found: of the first part.
+      parts: the study by group and by image, in any order.
+      scores, versus: of the first part.
     """
-    sides = {}
-    for part, values in zip(parts, (found, None), strict=False):
-        test = HeldOut(part)
-        if values is None:
-            arms = arm_names(part.config)
-            values = test.compared({arm: part.predictions(arm)["test"] for arm in arms})
-        learned = {part.data.records[row].group for row in part.data.indices("train")}
-        sides[part.split_by] = {
-            "base": values["scores"][part.config.base],
-            "versus": values["versus"],
-            "shared_lesions": sum(group in learned for group in test.groups),
-            "test": test.size(),
-        }
-    by_lesion, by_image = (sides[name]["base"][LEAD]["value"] for name in ("group", "image"))
-    shared, num = sides["image"]["shared_lesions"], sides["image"]["test"]["images"]
+    first, second = parts
+    test = HeldOut(second)
+    answers = {arm: second.predictions(arm)[TEST] for arm in arm_names(second.config)}
+    sides = {
+        first.split_by: _side(HeldOut(first), scores, versus),
+        second.split_by: _side(test, test.scores(answers), test.versus(answers)),
+    }
+    by_group, by_image = sides[GROUP], sides[IMAGE]
+    noun = first.data.dataset.group_noun
     sentence = (
-        f"Split by image, {shared} of {num} test images show a lesion that is also in training, "
-        "and the same classifier without synthetic images has a balanced accuracy of "
-        f"{by_image:.1%}; split by lesion it has {by_lesion:.1%}."
+        f"Split by image, {by_image.shared_groups} of {by_image.test.images} test images show a "
+        f"{noun} that is also in training, and the same classifier without synthetic images has a "
+        f"balanced accuracy of {by_image.base[LEAD].value:.1%}; split by {noun} it has "
+        f"{by_group.base[LEAD].value:.1%}."
     )
-    return {**sides, "sentence": sentence}
+    return Leakage(by_group, by_image, sentence)
+
+
+def _side(
+    test: HeldOut, scores: Mapping[str, Scores], versus: Mapping[str, Comparison]
+) -> SplitSide:
+    data = test.part.data
+    learned = {data.records[row].group for row in data.indices(TRAIN)}
+    return SplitSide(
+        base=scores[test.part.config.base],
+        versus=dict(versus),
+        shared_groups=int(np.isin(test.images.groups, list(learned)).sum()),
+        test=test.size(),
+    )

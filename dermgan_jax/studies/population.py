@@ -7,27 +7,26 @@ itself distorts is the same on both sides. Skin tone is measured on either side'
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, select
 from dermgan_jax.data.prepare import at_full_size, decode_mask, prepare
+from dermgan_jax.data.splits import TRAIN, VAL
 from dermgan_jax.features import weights as pretrained
 from dermgan_jax.features.feature_spaces import open_space
+from dermgan_jax.files import Path
 from dermgan_jax.metrics import skin_tone
 from dermgan_jax.statistics import subgroups
-from dermgan_jax.studies.augmentation_config import FILTERED, UNFILTERED
+from dermgan_jax.studies.augmentation_arms import FILTERED, UNFILTERED
 from dermgan_jax.studies.augmentation_part import Part
+from dermgan_jax.studies.augmentation_result import Population, SubgroupRow
 from dermgan_jax.studies.held_out import LEAD, HeldOut
 
 BLOCK = 256  # images whose distances are in memory at a time
 
 
-def by_subgroup(
-    part: Part, test: HeldOut, said: Mapping[str, np.ndarray], best: str
-) -> dict[str, Any]:
+def population(part: Part, test: HeldOut, said: Mapping[str, np.ndarray], best: str) -> Population:
     """Scores by subgroup, and how synthetic images differ from real ones in the same columns.
 
     Args:
@@ -35,9 +34,6 @@ def by_subgroup(
       test: its test images.
       said: arm -> probabilities (seeds, n, K) of the test images.
       best: the arm that is shown beside the base arm.
-
-    Returns:
-      "subgroups", "drift" and "drift_method" as JSON values.
     """
     config, data = part.config, at_full_size(part.config.data)
     images = prepare(part.data, data).images[test.rows]
@@ -49,34 +45,25 @@ def by_subgroup(
     names = ("accuracy", LEAD, f"recall/{config.target}")
     tables = {
         arm: subgroups.subgroup_scores(
-            test.labels,
-            test.groups,
-            said[arm],
-            test.classes,
-            columns,
-            names=names,
-            **test.resampling,
+            test.images, said[arm], columns, names=names, resampling=test.resampling
         )
         for arm in (config.base, best)
     }
     rows = []
     for at, row in enumerate(tables[config.base]):
-        of_arms = {arm: table[at]["scores"] for arm, table in tables.items()}
-        rows.append({**row, "scores": {arm: found for arm, found in of_arms.items() if found}})
+        of_arms = {arm: table[at].scores for arm, table in tables.items() if table[at].scores}
+        rows.append(SubgroupRow(row.column, row.value, row.images, row.groups, of_arms))
     shown = next((arm for arm in (FILTERED, UNFILTERED, *part.sets) if arm in part.sets), None)
     if shown is None:
-        return {"subgroups": rows, "drift": [], "drift_method": ""}
+        return Population(rows, [], "")
     real, fake, method = neighbour_columns(part, part.sets[shown])
-    return {
-        "subgroups": rows,
-        "drift": subgroups.drift(real.columns, fake, real_groups=real.groups, **test.resampling),
-        "drift_method": f"{shown}: {method}",
-    }
+    drift = subgroups.drift(real.columns, fake, real_groups=real.groups, resampling=test.resampling)
+    return Population(rows, drift, f"{shown}: {method}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Described:
-    """Columns of attributes, name -> (N,) values, and the lesion of each image."""
+    """Columns of attributes, name -> (N,) values, and the group of each image."""
 
     columns: dict[str, np.ndarray]
     groups: np.ndarray
@@ -99,7 +86,7 @@ def neighbour_columns(part: Part, folder: Path) -> tuple[Described, dict[str, np
     kept = [data.classes.index(name) for name in made.classes()[0]]
     train, val = (
         np.array([row for row in data.indices(split) if data.labels[row] in kept])
-        for split in ("train", "val")
+        for split in (TRAIN, VAL)
     )
     known = space.features(select(images, train), "training images", keep=True)
     subgroups_of = [data.records[row].subgroups for row in train]
@@ -109,8 +96,8 @@ def neighbour_columns(part: Part, folder: Path) -> tuple[Described, dict[str, np
         tones = _tones(part, shown[np.arange(len(shown))], None)
         return subgroups.columns([subgroups_of[i] for i in nearest], tones)
 
-    lesions = np.array([data.records[row].group for row in val])
-    real = Described(described(select(images, val), "validation images", True), lesions)
+    groups = np.array([data.records[row].group for row in val])
+    real = Described(described(select(images, val), "validation images", True), groups)
     method = (
         f"age, sex and site of the nearest of {len(train)} real training images of the same "
         f"classes ({space.protocol}), for synthetic images and for {len(val)} real validation "
@@ -120,8 +107,11 @@ def neighbour_columns(part: Part, folder: Path) -> tuple[Described, dict[str, np
 
 
 def _tones(part: Part, images: np.ndarray, masks: np.ndarray | None) -> np.ndarray | None:
-    """Angles (N,), or None for phantoms, whose tone is recorded and whose lamps tint the skin."""
-    return None if part.data.dataset.synthetic else skin_tone.ita(images, masks)
+    """Names (N,); None for phantoms, whose tone is recorded and whose lamps tint the skin, and for
+    grey images."""
+    if part.data.dataset.synthetic or images.shape[-1] != 3:
+        return None
+    return skin_tone.tone(skin_tone.ita(images, masks))
 
 
 def nearest_rows(known: np.ndarray, asked: np.ndarray) -> np.ndarray:

@@ -3,16 +3,16 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import config as config_schema
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
-from dermgan_jax.runs.workdir import write_atomically
+from dermgan_jax.files import Path
 
-STUDY_FILE = "study.json"
+STUDY_FILE, TABLE_FILE = "study.json", "table.csv"
 
 
 def is_study(path: Path) -> bool:
@@ -38,10 +38,11 @@ def adopt(config: FrozenConfigDict, path: Path, changeable: Sequence[str] = ()) 
     """
     file = path / STUDY_FILE
     if file.is_file():
+        stored = config_schema.plain_from_json(file.read_text())
         found = [
             line
-            for line in config_schema.differences(json.loads(file.read_text()), config)
-            if not line.partition(":")[0].startswith(tuple(changeable))
+            for line in config_schema.differences(stored, config)
+            if not _may_differ(line.partition(":")[0], changeable)
         ]
         if found:
             raise UserError(
@@ -49,8 +50,26 @@ def adopt(config: FrozenConfigDict, path: Path, changeable: Sequence[str] = ()) 
                 + "\n".join(f"  {line}" for line in found)
                 + "\nUse another --workdir"
             )
-    path.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, config_schema.to_json(config))
+    files.write_text(file, config_schema.to_json(config))
+
+
+def _may_differ(key: str, changeable: Sequence[str]) -> bool:
+    # Which checkpoint of a part is best may be changed on a run that exists.
+    return key.startswith(tuple(changeable)) or key.endswith(".checkpoint.best_metric")
+
+
+def identity(experiment: FrozenConfigDict) -> dict[str, Any]:
+    """The fields of a part that its results depend on, flat, for `key_of`.
+
+    They have the names that they had when keys were first made, so that a renaming does not make
+    results stale that were kept before it.
+    """
+    first_names = {today: first for first, today in config_schema.RENAMED_GROUPS.items()}
+    fields = {
+        ".".join(first_names.get(part, part) for part in key.split(".")): value
+        for key, value in config_schema.computed_fields(experiment).items()
+    }
+    return {**fields, "checkpoint.best_metric": experiment.checkpoint.best_metric or "swd"}
 
 
 def key_of(*settings: Any) -> str:
@@ -62,7 +81,7 @@ def key_of(*settings: Any) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def kept(file: Path, key: str) -> dict[str, Any] | None:
+def read_result(file: Path, key: str) -> dict[str, Any] | None:
     """What an earlier run wrote into a JSON file for the same key, or None."""
     found = json.loads(file.read_text()) if file.is_file() else {"key": None}
     return found if found["key"] == key else None

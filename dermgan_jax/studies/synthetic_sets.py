@@ -1,23 +1,24 @@
 """The synthetic images of a study: drawn once, filtered, and dealt out to the arms."""
 
+import dataclasses
 import json
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax.config import computed_fields
+from dermgan_jax import files
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.image_files import write_pngs
 from dermgan_jax.data.pixel_range import to_uint8
+from dermgan_jax.data.splits import TRAIN
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs import provenance
 from dermgan_jax.runs.restore import latest_facts
-from dermgan_jax.runs.workdir import WorkDir, write_atomically
-from dermgan_jax.studies.augmentation_config import (
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.studies.augmentation_arms import (
     FILTERED,
     ONLY,
     SWEEP,
@@ -26,9 +27,12 @@ from dermgan_jax.studies.augmentation_config import (
     is_synthetic,
     sweep_name,
 )
-from dermgan_jax.studies.study_folder import key_of, read_json
-from dermgan_jax.synthesis.filter import filter_images
-from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.studies.study_folder import identity, key_of, read_json
+from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.filter import Criterion, filter_images
+from dermgan_jax.synthesis.made_by import MadeBy
+from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
 POOL = "pool"
 MADE = "made.json"
@@ -65,22 +69,16 @@ def make(
     keys = {arm: _key(config, data, generator, step, arm, wanted) for arm in arms}
     if (folder / MADE).is_file() and read_json(folder / MADE)["keys"] == keys:
         return folders
-    shutil.rmtree(folder, ignore_errors=True)
-    _draw(config, data, generator, folder / POOL, wanted)
+    files.remove_folder(folder)
+    told = _draw(config, data, generator, folder / POOL, wanted)
     for arm, of_classes in wanted.items():
-        _deal(folder / POOL, folder / arm, of_classes)
+        _deal(folder / POOL, folder / arm, of_classes, told)
     if FILTERED in arms:
-        filter_images(
-            generator,
-            folder / UNFILTERED,
-            folder / FILTERED,
-            config.synthesis.rule,
-            keep=config.synthesis.keep,
-            features=config.synthesis.features,
-            weights=weights,
-        )
+        synthesis = config.synthesis
+        criterion = Criterion(synthesis.rule, synthesis.keep, features=synthesis.features)
+        filter_images(generator, folder / UNFILTERED, folder / FILTERED, criterion, weights=weights)
     made = {"keys": keys, "split_hash": data.split_hash, "generator": str(generator), "step": step}
-    write_atomically(folder / MADE, json.dumps(made, indent=2) + "\n")
+    files.write_text(folder / MADE, json.dumps(made, indent=2) + "\n")
     return folders
 
 
@@ -95,7 +93,7 @@ def _key(
     """What an arm's images depend on, which other arms are not part of."""
     synthesis = config.synthesis
     # Of equal configuration, split and step are equal networks, wherever they lie.
-    own = computed_fields(WorkDir(generator).read_config())
+    own = identity(WorkDir(generator).read_config())
     source = [own, data.split_hash, step, synthesis.seed]
     if arm == FILTERED:
         rule = [synthesis.rule, synthesis.keep, synthesis.features]
@@ -106,7 +104,7 @@ def _key(
 def counts(config: Mapping[str, Any], data: Catalogue) -> dict[str, dict[str, int]]:
     """Arm -> class -> number of images. Those to be filtered count as "unfiltered"."""
     synthesis, arms = config["synthesis"], config["arms"]
-    real = dict(zip(data.classes, data.class_counts("train"), strict=True))
+    real = dict(zip(data.classes, data.class_counts(TRAIN), strict=True))
     found = {}
     if FILTERED in arms or UNFILTERED in arms:
         found[UNFILTERED] = dict.fromkeys(synthesis["classes"], synthesis["candidates"])
@@ -155,10 +153,10 @@ def _require_same_split(
             f"{data.split_hash[:12]}: test images may be among what the GAN learned from; train "
             "one with the study's data settings, or leave synthesis.workdir empty"
         )
-    if own.data.split != "train":
+    if own.data.split != TRAIN:
         raise UserError(
             f"{generator} learned from the split {own.data.split!r} (data.split): train a GAN on "
-            "data.split='train'"
+            f"data.split={TRAIN!r}"
         )
 
 
@@ -192,24 +190,32 @@ def _draw(
     generator: Path,
     pool: Path,
     wanted: Mapping[str, Mapping[str, int]],
-) -> None:
-    """Writes POOL/CLASS/*.png, as many of each class as any arm needs."""
-    source = Generator(generator)
+) -> dict[str, MadeBy]:
+    """Writes POOL/CLASS/*.png, as many of each class as any arm needs.
+
+    Returns:
+      Class -> what made its images.
+    """
+    sampler, told = TrainedSampler(generator), {}
     for index, name in enumerate(data.classes):
         num = max(of_classes.get(name, 0) for of_classes in wanted.values())
         if not num:
             continue
-        seed = config.synthesis.seed + index
-        label = name if source.model.conditional else None
-        labels = source.draw_labels(num, seed, label)
-        done = 0
-        for images in source.drawn(labels, seed):
-            done += len(write_pngs(to_uint8(images), pool / name, first=done))
+        label = name if sampler.model.conditional else None
+        own = sampler.with_drawing(Drawing(seed=config.synthesis.seed + index, label=label))
+        text, done = own.made_by.png_text(), 0
+        for images in own.drawn(own.labels(num)):
+            done += len(write_pngs(to_uint8(images), pool / name, first=done, text=text))
+        told[name] = own.made_by
+    return told
 
 
-def _deal(pool: Path, folder: Path, numbers: Mapping[str, int]) -> None:
-    """Copies the first so many images of each class."""
+def _deal(pool: Path, folder: Path, numbers: Mapping[str, int], told: Mapping[str, MadeBy]) -> None:
+    """Copies the first so many images of each class, and what made them."""
     for name, num in numbers.items():
-        (folder / name).mkdir(parents=True)
-        for file in sorted((pool / name).iterdir())[:num]:
-            shutil.copyfile(file, folder / name / file.name)
+        for file in files.listing(pool / name)[1][:num]:
+            files.copy(file, folder / name / file.name)
+    whole = [told[name] for name in numbers]
+    # Classes have seeds of their own; each file says its own.
+    common = whole[0] if len(whole) == 1 else dataclasses.replace(whole[0], drawing=None)
+    made_by.end(folder, common)

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from dermgan_jax import files
-from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_floats, open_images
 from dermgan_jax.data.image_files import write_npz, write_pngs
+from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_floats, open_images
 from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path

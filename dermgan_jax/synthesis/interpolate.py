@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from dermgan_jax import files
 from dermgan_jax.data.image_files import grid, save_image, write_pngs
 from dermgan_jax.data.pixel_range import to_uint8
-from dermgan_jax import files
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models import sampling
@@ -102,9 +102,7 @@ def interpolate(
                 f"{workdir} holds a {model.config.model.name}, which has no styles: walk in "
                 "--space=z"
             )
-        anchors = sampling.styles(
-            model, variables, latents, labels[:num], drawing.truncation
-        )
+        anchors = sampling.styles(model, variables, latents, labels[:num], drawing.truncation)
         images = sampling.synthesize(model, variables, walk_styles(anchors, steps))
     else:
         walk = walk_latents(latents, steps)

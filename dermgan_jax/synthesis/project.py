@@ -7,8 +7,8 @@ without styles is projected in its latent space, from a latent of seed 0.
 """
 
 import csv
-import io
 import functools
+import io
 import math
 
 import jax
@@ -16,12 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax import files
 from dermgan_jax.data import decode
 from dermgan_jax.data.image_files import grid, save_image, write_npz
-from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.data.image_sets import open_images
+from dermgan_jax.data.pixel_range import to_signed, to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import lpips_net
 from dermgan_jax.files import Path

@@ -6,15 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.data.image_sets import ImageSet
+from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.errors import UserError
-from dermgan_jax.files import Path
 from dermgan_jax.features.feature_spaces import FeatureSpace
+from dermgan_jax.files import Path
 from dermgan_jax.metrics import precision_recall
 from dermgan_jax.metrics.feature_arrays import check_one
 from dermgan_jax.models.contract import Sampler, Stage, Variables

@@ -1,5 +1,6 @@
 """A trained model that makes images from noise, ready to be drawn from."""
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ from dermgan_jax.files import Path
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import Sampler, StyleSampler
 from dermgan_jax.progress_bar import progress_bar
-from dermgan_jax.runs.restore import restore
+from dermgan_jax.runs.restore import Restored, restore
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.made_by import MadeBy, made_by
 
@@ -33,13 +34,21 @@ class TrainedSampler:
     """
 
     def __init__(self, workdir: Path, drawing: Drawing = DEFAULT):
-        restored = restore(workdir, drawing.checkpoint)
+        self._open(workdir, restore(workdir, drawing.checkpoint), drawing)
+
+    def with_drawing(self, drawing: Drawing) -> "TrainedSampler":
+        """The same checkpoint, drawn from in another way."""
+        other = copy.copy(self)
+        other._open(self._workdir, self.restored, drawing)
+        return other
+
+    def _open(self, workdir: Path, restored: Restored, drawing: Drawing) -> None:
         if not isinstance(restored.model, Sampler):
             raise UserError(
                 f"{workdir} holds a {restored.model.config.model.name}, which makes no images from "
                 "noise: use --mode=translate for one that translates, --mode=judge for a classifier"
             )
-        self.restored = restored
+        self._workdir, self.restored = workdir, restored
         self.model: Sampler = restored.model
         self.variables, self.stage = restored.variables, restored.stage
         self.classes = restored.classes

@@ -6,12 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax import files
 from dermgan_jax.data.decode import SUFFIXES, read_image
 from dermgan_jax.data.image_files import save_image, write_npz
-from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.data.image_sets import open_floats
+from dermgan_jax.data.pixel_range import to_signed, to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models import translation

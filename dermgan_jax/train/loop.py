@@ -23,7 +23,7 @@ from dermgan_jax.models.contract import Model, Stage
 from dermgan_jax.runs import provenance
 from dermgan_jax.runs.checkpoint import Checkpoints
 from dermgan_jax.runs.lock import RequireHeld, locked
-from dermgan_jax.runs.metrics_log import MetricsLog
+from dermgan_jax.runs.metrics_log import FINISHED, PREEMPTED, MetricsLog
 from dermgan_jax.runs.state import Clock, TrainState
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import schedule, sharding
@@ -35,8 +35,6 @@ from dermgan_jax.train.progress import Progress
 from dermgan_jax.train.snapshots import best_metric, snapshots_of
 from dermgan_jax.train.start import build_model, first_state, require_divisible
 from dermgan_jax.train.step import Recipe, tensor_names
-
-FINISHED, PREEMPTED = "finished", "preempted"
 
 
 def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | None = None) -> str:
@@ -101,9 +99,7 @@ def _matched(config: FrozenConfigDict, num_devices: int) -> tuple[Catalogue, Mod
     return data, model
 
 
-def _taken(
-    workdir: WorkDir, config: FrozenConfigDict, stack: contextlib.ExitStack
-) -> RequireHeld:
+def _taken(workdir: WorkDir, config: FrozenConfigDict, stack: contextlib.ExitStack) -> RequireHeld:
     """Locks the work directory, until the stack is left, and makes it that of the configuration."""
     require_held = stack.enter_context(locked(workdir.path))
     workdir.adopt(config)

@@ -66,8 +66,6 @@ class SamplerSnapshots(Snapshots[Sampler]):
         labels = sampling.draw_labels(self.model, seed, num, for_evaluation=True)
         for first in range(0, num, PART):
             part = labels[first : first + PART]
-            latents = sampling.draw_latents(
-                self.model, seed, len(part), first, for_evaluation=True
-            )
+            latents = sampling.draw_latents(self.model, seed, len(part), first, for_evaluation=True)
             images.append(to_uint8(sampling.sample(self.model, variables, stage, latents, part)))
         return np.concatenate(images)

@@ -75,9 +75,7 @@ class Rows:
 
     def of(self, direction: str, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Positions of sources and of targets."""
-        of_a, of_b = (
-            rows[evenly_spaced(len(rows), self.most)] for rows in self._of_split(split)
-        )
+        of_a, of_b = (rows[evenly_spaced(len(rows), self.most)] for rows in self._of_split(split))
         return (of_a, of_b) if direction == "AtoB" else (of_b, of_a)
 
     def _of_split(self, split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from dermgan_jax.formats.tensor_files import read_tensors
 from dermgan_jax.formats.torch_writer import write_state_dict
 from dermgan_jax.interop import import_stylegan2 as module
 from dermgan_jax.interop.import_stylegan2 import export_stylegan2, import_stylegan2
-from dermgan_jax.nets.stylegan2_discriminator import Discriminator
+from dermgan_jax.nets.stylegan2_discriminator import StyleGan2Discriminator
 from dermgan_jax.runs.restore import Restored, restore
 from dermgan_jax.synthesis.generate import generate
 from tests import nvidia_pickles
@@ -93,7 +93,7 @@ def test_untrained_networks_are_not_exported(tmp_path):
 def test_spectrally_normalised_discriminator_is_exported_as_one_that_acts_alike():
     """The originals have no such normalisation: kernels are scaled instead."""
     images = jax.random.normal(jax.random.key(1), (4, 8, 8, 3))
-    net = Discriminator((6, 5), spectral_norm=True)
+    net = StyleGan2Discriminator((6, 5), spectral_norm=True)
     variables = jax.jit(net.init)(jax.random.key(0), images, None)
     plain = module._plain(variables)
     assert set(plain) == {"params"}

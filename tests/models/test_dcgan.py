@@ -11,7 +11,7 @@ from dermgan_jax import config as configuration
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models.contract import Context
 from dermgan_jax.models.dcgan import DeepConvolutionalGan
-from dermgan_jax.nets.dcgan_networks import Discriminator, widths
+from dermgan_jax.nets.dcgan_networks import DcganDiscriminator, widths
 
 CLASSES = (6, 2)
 
@@ -201,7 +201,7 @@ def test_score_of_unknown_class_is_the_mean_over_the_data():
 
 def test_bfloat16_stays_close_to_float32():
     """In the sense of the networks: outputs are float32, and near."""
-    net = Discriminator((8, 4), "layer", jnp.bfloat16)
+    net = DcganDiscriminator((8, 4), "layer", jnp.bfloat16)
     model = make_gan(discriminator_norm="layer")
     variables, images = draw(model), batch_of(model)["image"]
     rough = net.apply(variables["d"], images, None, train=False)

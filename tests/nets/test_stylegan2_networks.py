@@ -10,8 +10,8 @@ import stylegan2_vectors as vectors
 
 from dermgan_jax.formats.tensor_files import read_tensors
 from dermgan_jax.interop import stylegan2_names
-from dermgan_jax.nets.stylegan2_discriminator import Discriminator
-from dermgan_jax.nets.stylegan2_generator import Generator, Mapping, Synthesis
+from dermgan_jax.nets.stylegan2_discriminator import StyleGan2Discriminator
+from dermgan_jax.nets.stylegan2_generator import StyleGan2Generator, Mapping, Synthesis
 
 TOLERANCE = 2e-5
 
@@ -27,14 +27,14 @@ def weights(case):
 @pytest.mark.parametrize("case", ["generator_c0", "generator_c3"])
 def test_generator_matches_the_original(case):
     arrays, variables = vectors.load(case), stylegan2_names.variables(weights(case))
-    net = Generator(vectors.WIDTHS, 3, vectors.STYLE_SIZE, mapping_layers=4)
+    net = StyleGan2Generator(vectors.WIDTHS, 3, vectors.STYLE_SIZE, mapping_layers=4)
 
     @functools.partial(jax.jit, static_argnames="labelled")
     def sample(latents, labels, truncation, labelled):
-        styles = net.apply(variables, latents, labels if labelled else None, method=Generator.map)
+        styles = net.apply(variables, latents, labels if labelled else None, method=StyleGan2Generator.map)
         mean = variables["average"]["mapping"]["w_avg"]
         styles = jnp.repeat((mean + truncation * (styles - mean))[:, None], net.num_styles, 1)
-        return net.apply(variables, styles, method=Generator.synthesize)
+        return net.apply(variables, styles, method=StyleGan2Generator.synthesize)
 
     labels = arrays.get("in:c", np.zeros((2, 0)))
     for truncation in (1, 0.7):
@@ -80,7 +80,7 @@ def test_synthesis_matches_the_original(case, clamp):
 def test_discriminator_matches_the_original(case):
     """A batch of two groups whose members lie apart, and where there is one, a group of three."""
     arrays, variables = vectors.load(case), stylegan2_names.variables(weights(case))
-    net = Discriminator(vectors.WIDTHS, label_layers=4)
+    net = StyleGan2Discriminator(vectors.WIDTHS, label_layers=4)
     for name in ("img8", "img3"):
         if f"in:{name}" in arrays:
             images = arrays[f"in:{name}"]
@@ -99,9 +99,9 @@ def test_parameters_are_as_many_as_in_the_original():
         shapes = jax.eval_shape(lambda: net.init(key, *inputs))
         return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
 
-    assert count(Generator(widths, 3), latents, None) == 24_767_458
-    assert count(Generator(widths, 3, mapping_layers=2), latents, None) == 23_191_522
-    assert count(Discriminator(widths), jnp.zeros((1, 256, 256, 3)), None) == 24_001_089
+    assert count(StyleGan2Generator(widths, 3), latents, None) == 24_767_458
+    assert count(StyleGan2Generator(widths, 3, mapping_layers=2), latents, None) == 23_191_522
+    assert count(StyleGan2Discriminator(widths), jnp.zeros((1, 256, 256, 3)), None) == 24_001_089
 
 
 def test_tensors_come_back_under_the_names_of_the_original():
@@ -116,7 +116,7 @@ def test_tensors_come_back_under_the_names_of_the_original():
 
 
 def test_noise_sides_are_those_of_the_convolutions():
-    net = Generator((8, 8, 4), 3, 6, 1)
+    net = StyleGan2Generator((8, 8, 4), 3, 6, 1)
     variables = jax.eval_shape(lambda: net.init(jax.random.key(0), jnp.zeros((1, 5)), None))
     flat = jax.tree.leaves_with_path(variables["noise"])
     sides = {jax.tree_util.keystr(path, simple=True, separator="/"): x.shape for path, x in flat}
@@ -129,7 +129,7 @@ def test_noise_sides_are_those_of_the_convolutions():
 def test_half_precision_is_close_and_images_are_not_rounded():
     arrays = vectors.load("generator_c0")
     variables = stylegan2_names.variables(weights("generator_c0"))
-    net = Generator(vectors.WIDTHS, 3, vectors.STYLE_SIZE, 4, dtype=jnp.bfloat16)
+    net = StyleGan2Generator(vectors.WIDTHS, 3, vectors.STYLE_SIZE, 4, dtype=jnp.bfloat16)
     images = jax.jit(net.apply)(variables, arrays["in:z"], None)
     assert images.dtype == jnp.float32
     expected = arrays["out:img_psi1_cutNone"]

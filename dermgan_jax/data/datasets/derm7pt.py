@@ -99,9 +99,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
                 )
                 for domain, column in DOMAINS.items()
             ]
-    return listing.file_dataset(
-        "derm7pt", classes, records, faults, data_config, LICENCE, "case"
-    )
+    return listing.file_dataset("derm7pt", classes, records, faults, data_config, LICENCE, "case")
 
 
 def _spelling(path: PurePosixPath) -> str:

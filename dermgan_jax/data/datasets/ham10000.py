@@ -8,7 +8,6 @@ doi:10.7910/DVN/DBW86T. The layouts of the Kaggle and Dataverse downloads are bo
   HAM10000_segmentations_lesion_tschandl/ISIC_0024306_segmentation.png   if masks are wanted
 """
 
-
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files

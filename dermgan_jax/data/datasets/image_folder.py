@@ -9,7 +9,6 @@ Layouts, told apart by what is there:
                                    label, group, split, mask (a path); further columns are subgroups
 """
 
-
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files
@@ -74,8 +73,8 @@ def _list_folders(folder: Path) -> tuple[tuple[str, ...], list[Record], list[Fau
     images, names, splits, faults = [], [], [], []
     for part, split in split_of.items():
         class_folders, _ = files.listing(part)
-        files = listing.find_images(part)
-        loose = [path for path in files if path.parent == part]
+        found = listing.find_images(part)
+        loose = [path for path in found if path.parent == part]
         if loose and class_folders:
             faults.append(
                 Fault(
@@ -84,7 +83,7 @@ def _list_folders(folder: Path) -> tuple[tuple[str, ...], list[Record], list[Fau
                     f"{loose[0].name}: move them into a folder",
                 )
             )
-        for path in files:
+        for path in found:
             images.append(path)
             names.append(path.relative_to(part).parts[0] if path.parent != part else "")
             splits.append(split)

@@ -52,7 +52,7 @@ def failure(kind: str, message: str) -> DataError:
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Image files anywhere below a folder, sorted; see `files.find_files`. None if it is no folder."""
+    """Images anywhere below a folder, see `files.find_files`; none if it is no folder."""
     return files.find_files(folder, SUFFIXES) if folder.is_dir() else []
 
 

@@ -1,4 +1,4 @@
-"""What the phantom draws: lesions and photographs of them, as parameters that do not depend on pixels.
+"""What the phantom draws: lesions and photographs of them, described without pixels.
 
 Lengths are in half frame widths at zoom 1: a lesion of radius 1 would touch the frame's edges.
 """

@@ -73,7 +73,9 @@ def _rotation(angle: float) -> np.ndarray:
     return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
 
 
-def _fields(lesion: Lesion, photo: Photograph, axis: np.ndarray, blur: float) -> dict[str, np.ndarray]:
+def _fields(
+    lesion: Lesion, photo: Photograph, axis: np.ndarray, blur: float
+) -> dict[str, np.ndarray]:
     """The lesion's random fields (H, W), of unit variance before the photo's blur."""
     # k . R^-1 (p - offset) / zoom, regrouped as a wave in the frame's own coordinates.
     vectors = lesion.wave_vectors @ (_rotation(photo.angle).T / photo.zoom).astype(np.float32)
@@ -88,7 +90,9 @@ def _fields(lesion: Lesion, photo: Photograph, axis: np.ndarray, blur: float) ->
     return dict(zip(FIELDS, columns.transpose(0, 2, 1) @ waves, strict=True))
 
 
-def _signed_distance(lesion: Lesion, photo: Photograph, axis: np.ndarray, bumps: np.ndarray) -> np.ndarray:
+def _signed_distance(
+    lesion: Lesion, photo: Photograph, axis: np.ndarray, bumps: np.ndarray
+) -> np.ndarray:
     """Roughly the distance (H, W) to the lesion's outline, positive inside."""
     x, y = (axis - photo.offset[0])[None, :], (axis - photo.offset[1])[:, None]
     place = ((x + 1j * y) * np.exp(-1j * photo.angle) / photo.zoom).astype(np.complex64)
@@ -175,7 +179,9 @@ def _lay_over(image: np.ndarray, photo: Photograph) -> np.ndarray:
     return image
 
 
-def _expose(image: np.ndarray, photo: Photograph, axis: np.ndarray, relief: np.ndarray) -> np.ndarray:
+def _expose(
+    image: np.ndarray, photo: Photograph, axis: np.ndarray, relief: np.ndarray
+) -> np.ndarray:
     """Light that differs over the frame, its colour, a reflection, dark corners, noise."""
     x, y = axis[None, :], axis[:, None]
     light = 1 + photo.gradient[0] * x + photo.gradient[1] * y

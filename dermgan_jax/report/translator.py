@@ -1,21 +1,22 @@
-"""What the report tells of a translator, whose values are per direction and split.
+"""What the report of a run shows of a translator, whose values are per direction and split.
 
 Of one metric, all directions and splits share a table and a figure. Held-out images come first:
 what a translator does to images it was trained on says little.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from dermgan_jax.data.image_files import GUTTER
-from dermgan_jax.evaluation import evaluate
-from dermgan_jax.report import figures, metric_texts, metric_values
-from dermgan_jax.report.metric_values import Value
+from dermgan_jax.metrics.measurement import Measurements, MetricValue
+from dermgan_jax.report import metric_texts, metric_values, sampler
+from dermgan_jax.report.run_record import RunRecord, RunReport
 from dermgan_jax.report.style import to_svg
 from dermgan_jax.report.translation_figure import curves
 from dermgan_jax.report.translation_series import (
+    YARDSTICKS,
     Run,
     Series,
     direction_name,
@@ -23,14 +24,23 @@ from dermgan_jax.report.translation_series import (
     read,
 )
 
-YARDSTICKS = {
-    "identity": evaluate.IDENTITY,
-    "mean colour": evaluate.MEAN_COLOUR,
-    "real vs real": evaluate.LOWER_BOUND,
+STAND_INS = {
+    "identity": "leaving the image as it is",
+    "mean colour": "the mean colour of the target",
 }
 # Untranslated images have the best mask IoU that can be hoped for: nothing to beat.
 NOT_TO_BEAT = ("mask_iou",)
 BLANK = ("", "", "")
+
+
+def parts(record: RunRecord) -> dict[str, Any]:
+    """Sections of metrics, columns of the sample sheets, and training curves."""
+    sheets = record.sheets
+    return {
+        "translation": sections(record),
+        "columns": sheet_columns(sheets[-1]["drawn_width"], record.config) if sheets else [],
+        "plots": sampler.training_plots(record.rows),
+    }
 
 
 def sheet_columns(width: int, config: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -56,23 +66,15 @@ def sheet_columns(width: int, config: Mapping[str, Any]) -> list[tuple[str, str]
     ]
 
 
-def sections(
-    rows: figures.Rows, config: Mapping[str, Any], epoch: int | None
-) -> dict[str, Any] | None:
-    """Everything the template shows of a translator; None without an evaluation.
-
-    Args:
-      rows: of metrics.jsonl.
-      config: of the run.
-      epoch: see `epoch_length`.
-    """
-    run = read(rows, config, epoch)
+def sections(record: RunRecord) -> dict[str, Any] | None:
+    """What was measured, as the template shows it; None without an evaluation."""
+    run = read(record)
     if not run.series:
         return None
     return {
         "held_out": run.split != run.trained,
         "split": run.split,
-        "headlines": headlines(run, config),
+        "headlines": headlines(run, record.config["checkpoint"]["best_metric"]),
         "results": results(run),
         "by_epoch": by_epoch(run),
         "verdicts": [text for series in run.main if (text := verdict(run, series))],
@@ -81,30 +83,37 @@ def sections(
     }
 
 
-def headlines(run: Run, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+def headlines(run: Run, best_metric: str) -> list[dict[str, Any]]:
     """What the first lines of the report tell: the metric that chooses checkpoints, or the first.
 
     One per direction, the latest on held-out images; none that is not finite.
+
+    Args:
+      run: the evaluations.
+      best_metric: key of the measurement that chooses checkpoints, or "".
     """
-    chosen = config["checkpoint"]["best_metric"].rpartition("/")[2]
+    measured = [
+        one for series in run.series for row in series.rows for one in row["metrics"].values()
+    ]
+    chosen = next((one.name for one in measured if one.key == best_metric), "")
     found = []
     for one in run.main:
         name = chosen if one.having(chosen) else next(n for n in run.names if one.having(n))
-        values = one.having(name)[-1]["metrics"]
-        bound = metric_values.bound(values, name)
-        if values[name]["value"] is None:
+        latest = one.having(name)[-1]["metrics"][name]
+        value, bound = latest.value, latest.real_against_real
+        if not value.is_finite:
             continue
         found.append(
             {
                 "direction": run.direction(one.direction),
                 "moment": run.moment(one.having(name)[-1]["images"]),
                 "short": metric_texts.of(name).short,
-                "number": metric_values.number(values[name]),
-                "spread": metric_values.spread(values[name]),
-                "has_interval": metric_values.interval(values[name]) is not None,
+                "number": metric_values.number(value),
+                "spread": metric_values.spread(value),
+                "has_interval": metric_values.interval(value) is not None,
                 "bound": bound and metric_values.number(bound),
                 "bound_images": bound and metric_values.images(bound, fake=""),
-                "biased": bool(metric_values.cautions(name, values[name])),
+                "biased": bool(metric_values.cautions(latest)),
             }
         )
     return found
@@ -120,8 +129,10 @@ def results(run: Run) -> dict[str, Any]:
         "rows": [
             {
                 "direction": run.direction(direction),
-                "images": ", ".join(dict.fromkeys(f"{v['n']:,} images" for v in values.values())),
-                "cells": [_cell(values.get(name)) for name in names],
+                "images": ", ".join(
+                    dict.fromkeys(f"{one.value.n:,} images" for one in values.values())
+                ),
+                "cells": [_cell_of(values, name) for name in names],
             }
             for direction, values in latest.items()
         ],
@@ -145,13 +156,7 @@ def by_epoch(run: Run) -> dict[str, Any]:
         lines = [
             (
                 f"{row['images'] / (run.epoch or 1000):.4g}",
-                [
-                    (
-                        *_cell(row["metrics"].get(name))[:2],
-                        best.get(name) is row,
-                    )
-                    for name in names
-                ],
+                [(*_cell_of(row["metrics"], name)[:2], best.get(name) is row) for name in names],
             )
             for row in one.rows
         ]
@@ -172,19 +177,16 @@ def verdict(run: Run, series: Series) -> str:
     for name in run.names:
         if name in NOT_TO_BEAT or not series.having(name):
             continue
-        values = series.having(name)[-1]["metrics"]
+        latest = series.having(name)[-1]["metrics"][name]
         beaten: dict[str, list[str]] = {}
-        for who, suffix in (
-            ("leaving the image as it is", evaluate.IDENTITY),
-            ("the mean colour of the target", evaluate.MEAN_COLOUR),
-        ):
-            stand_in = values.get(name + suffix)
-            outcome = stand_in and _beats(values[name], stand_in)
+        for yardstick, who in STAND_INS.items():
+            stand_in = YARDSTICKS[yardstick](latest)
+            outcome = stand_in and _beats(latest.value, stand_in)
             if outcome:
-                number = metric_values.digits(stand_in["value"], values[name])
+                number = metric_values.digits(stand_in.value, latest.value)
                 beaten.setdefault(outcome, []).append(f"{who} ({number})")
         if beaten:
-            short, number = metric_texts.of(name).short, metric_values.number(values[name])
+            short, number = metric_texts.of(name).short, metric_values.number(latest.value)
             told = " and ".join(f"{how} {_either(how, whom)}" for how, whom in beaten.items())
             phrases.append(f"{short} {number} {told}")
     return f"{run.direction(series.direction)}: {'; '.join(phrases)}." if phrases else ""
@@ -198,27 +200,27 @@ def section(run: Run, name: str) -> dict[str, Any]:
     for which in ("best", "first"):
         if any(found[which] is not found["latest"] for found in moments):
             columns.insert(0, which)
-    latest = [found["latest"]["metrics"] for found in moments]
-    stand_ins = [
-        (title, suffix)
-        for title, suffix in YARDSTICKS.items()
-        if any(name + suffix in values for values in latest)
-    ]
+    latest = [found["latest"]["metrics"][name] for found in moments]
+    stand_ins = {
+        title: yardstick
+        for title, yardstick in YARDSTICKS.items()
+        if any(yardstick(one) is not None for one in latest)
+    }
     times = {which: {run.moment(found[which]["images"]) for found in moments} for which in columns}
     lines = []
-    for one, found, values in zip(measured, moments, latest, strict=True):
+    for series, found, one in zip(measured, moments, latest, strict=True):
         cells = []
         for which in columns:
-            number, spread, _ = _cell(found[which]["metrics"][name])
+            number, spread, _ = _cell(found[which]["metrics"][name].value)
             time = run.moment(found[which]["images"]) if len(times[which]) > 1 else ""
             cells.append((number, spread, time))
-        cells += [_cell(values.get(name + suffix), values[name]) for _, suffix in stand_ins]
+        cells += [_cell(yardstick(one), one.value) for yardstick in stand_ins.values()]
         lines.append(
             {
-                "direction": run.direction(one.direction),
-                "kind": run.kind(one.split),
-                "images": count_of_images(values[name]),
-                "held_out": one.split != run.trained,
+                "direction": run.direction(series.direction),
+                "kind": run.kind(series.split),
+                "images": count_of_images(one.value),
+                "held_out": series.split != run.trained,
                 "cells": cells,
             }
         )
@@ -233,46 +235,49 @@ def section(run: Run, name: str) -> dict[str, Any]:
     )
     return {
         "text": text,
-        "better": metric_values.direction(first[name]),
+        "better": first.value.better,
         "columns": [
             *[(which, "" if len(times[which]) > 1 else min(times[which])) for which in columns],
-            *[(title, "") for title, _ in stand_ins],
+            *[(title, "") for title in stand_ins],
         ],
         "lines": lines,
         "cautions": _cautions(measured, [name]),
-        "yardsticks": [title for title, _ in stand_ins],
+        "yardsticks": list(stand_ins),
         "bound_images": _bound_images(run, measured, name),
-        "protocol": first[name]["protocol"],
-        "has_interval": any(metric_values.interval(values[name]) for values in latest),
+        "protocol": first.value.protocol,
+        "has_interval": any(metric_values.interval(one.value) for one in latest),
         "svg": Markup(to_svg(figure, text.title)),
     }
 
 
-def count_of_images(value: Value) -> str:
+def count_of_images(value: MetricValue) -> str:
     """How many images a value is of."""
-    n, n_real = value["n"], value.get("n_real")
-    if n_real is None or n_real == n:
-        return f"{n:,} images"
-    return f"{n:,} translated, {n_real:,} real images"
+    if value.n_real is None or value.n_real == value.n:
+        return f"{value.n:,} images"
+    return f"{value.n:,} translated, {value.n_real:,} real images"
 
 
-def _latest(series: Series, names: Sequence[str]) -> dict[str, Value]:
+def _latest(series: Series, names: Sequence[str]) -> Measurements:
     return {name: series.having(name)[-1]["metrics"][name] for name in names if series.having(name)}
 
 
-def _heading(name: str, latest: Any) -> tuple[str, str]:
+def _heading(name: str, latest: Iterable[Measurements]) -> tuple[str, str]:
     """A metric's short name and an arrow to where it is better."""
-    value = next(values[name] for values in latest if name in values)
-    return metric_texts.of(name).short, "↑" if metric_values.direction(value) == "higher" else "↓"
+    value = next(measured[name].value for measured in latest if name in measured)
+    return metric_texts.of(name).short, "↑" if value.better == "higher" else "↓"
 
 
-def _cell(value: Value | None, like: Value | None = None) -> tuple[str, str, str]:
+def _cell(value: MetricValue | None, like: MetricValue | None = None) -> tuple[str, str, str]:
     """Number, spread, and nothing; `like` says how many digits a value without a spread has."""
     if value is None:
         return BLANK
     spread = metric_values.spread(value)
     number = metric_values.number(value)
-    return (number if spread else metric_values.digits(value["value"], like), spread, "")
+    return (number if spread else metric_values.digits(value.value, like), spread, "")
+
+
+def _cell_of(measured: Measurements, name: str) -> tuple[str, str, str]:
+    return _cell(measured[name].value) if name in measured else BLANK
 
 
 def _cautions(measured: Sequence[Series], names: Sequence[str]) -> list[str]:
@@ -284,7 +289,7 @@ def _cautions(measured: Sequence[Series], names: Sequence[str]) -> list[str]:
     for name in names:
         values = [_latest(one, [name])[name] for one in measured if one.having(name)]
         if values:
-            found += metric_values.cautions(name, min(values, key=lambda value: value["n"]))
+            found += metric_values.cautions(min(values, key=lambda one: one.value.n))
     return found
 
 
@@ -292,7 +297,7 @@ def _bound_images(run: Run, measured: Sequence[Series], name: str) -> str:
     """How many images real against real was of, by kind of images."""
     found = {}
     for one in measured:
-        bound = metric_values.bound(one.having(name)[-1]["metrics"], name)
+        bound = one.having(name)[-1]["metrics"][name].real_against_real
         if bound:
             found.setdefault(metric_values.images(bound, fake=""), run.kind(one.split))
     if len(found) == 1:
@@ -300,17 +305,20 @@ def _bound_images(run: Run, measured: Sequence[Series], name: str) -> str:
     return "; ".join(f"{kind}, {images}" for images, kind in found.items())
 
 
-def _beats(value: Value, stand_in: Value) -> str:
+def _beats(value: MetricValue, stand_in: MetricValue) -> str:
     """How a value compares with that of a stand-in, as a verb; "" if either is not finite."""
-    if value["value"] is None or stand_in["value"] is None:
+    if not (value.is_finite and stand_in.is_finite):
         return ""
-    sign = -1 if metric_values.direction(value) == "higher" else 1
-    if sign * value["value"] >= sign * stand_in["value"]:
+    if value.lower_is_better >= stand_in.lower_is_better:
         return "does not beat"
-    ends = metric_values.interval(value) or (value["value"], value["value"])
-    surely = max(sign * end for end in ends) < sign * stand_in["value"]
+    sign = -1 if value.better == "higher" else 1
+    ends = metric_values.interval(value) or (value.value, value.value)
+    surely = max(sign * end for end in ends) < stand_in.lower_is_better
     return "beats" if surely else "does not clearly beat"
 
 
 def _either(how: str, whom: Sequence[str]) -> str:
     return (" and " if how == "beats" else " or ").join(whom)
+
+
+REPORT = RunReport("translator.html.jinja", parts)

@@ -1,0 +1,60 @@
+"""The report of one work directory: a single HTML file that needs nothing beside it."""
+
+import json
+import time
+from typing import Any
+
+from dermgan_jax import files, registry
+from dermgan_jax.data.splits import SPLITS
+from dermgan_jax.files import Path
+from dermgan_jax.report import run_record
+from dermgan_jax.report.html import environment
+from dermgan_jax.report.run_record import RunRecord, RunReport
+from dermgan_jax.runs.workdir import WorkDir
+
+
+def build(path: Path) -> Path:
+    """Writes `report.html` from whatever the work directory holds so far.
+
+    Args:
+      path: of a run that is finished, interrupted, still training or just started.
+
+    Returns:
+      The file's path. It is replaced as a whole, never seen half-written.
+
+    Raises:
+      UserError: if the folder is not a work directory, or its metrics.jsonl is damaged.
+    """
+    workdir = WorkDir(path)
+    record = run_record.read(workdir)
+    kind: RunReport = registry.load("run report", registry.load("model", record.family).kind)
+    html = (
+        environment()
+        .get_template(kind.template)
+        .render({**_common(record, workdir), **kind.parts(record)})
+    )
+    files.write_text(workdir.report, html)
+    return workdir.report
+
+
+def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
+    """Everything that the template of every kind shows, by name."""
+    config, card = record.config, record.card
+    return {
+        "title": config["title"] or files.absolute(workdir.path).name,
+        "model": record.family,
+        "dataset": config["data"]["dataset"],
+        "resolution": config["data"]["resolution"],
+        "phantom": record.phantom,
+        "run": record.facts(),
+        "latest": record.sheets[-1] if record.sheets else None,
+        "earlier": record.sheets[:-1],
+        "card": card,
+        "group_noun": card.get("group_noun", "group"),
+        "splits": SPLITS,
+        "events": record.events(),
+        "config_json": json.dumps(config, indent=2, sort_keys=True),
+        "parameters": workdir.parameters.read_text() if workdir.parameters.is_file() else "",
+        "environment": run_record.read_json(workdir.environment),
+        "made": run_record.utc(time.time()),
+    }

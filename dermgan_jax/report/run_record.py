@@ -1,0 +1,205 @@
+"""What a work directory tells of its run: the part of a report that is the same for every model."""
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from dermgan_jax import config as config_schema
+from dermgan_jax import registry
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path, listing
+from dermgan_jax.report import figures
+from dermgan_jax.report.html import picture
+from dermgan_jax.runs.metrics_log import FINISHED, PREEMPTED, STOPPED, Row, read_rows
+from dermgan_jax.runs.workdir import WorkDir, parse_sample_sheet_name
+
+MAX_EARLIER_SHEETS = 12
+SHEET_WIDTH, THUMBNAIL_WIDTH = 1600, 480  # pixels; larger sheets are scaled down
+
+STATUS = {
+    FINISHED: ("Finished", "good"),
+    PREEMPTED: ("Interrupted; the same command continues it", "open"),
+    STOPPED: ("Stopped by a fault", "bad"),
+}
+UNFINISHED = ("Unfinished: still training, or cut short", "open")
+NOT_STARTED = ("Not started yet", "open")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """A work directory, read.
+
+    Attributes:
+      config: as stored; that of an older version of the program may lack fields of today.
+      rows: of metrics.jsonl.
+      card: of the data; empty before training began.
+      sheets: pictures of sample sheets, the latest one last.
+      epoch: images in an epoch; None if it is not known or the run does not count epochs.
+    """
+
+    config: Mapping[str, Any]
+    rows: Sequence[Row]
+    card: Mapping[str, Any]
+    sheets: Sequence[dict[str, Any]]
+    epoch: int | None
+
+    @property
+    def family(self) -> str:
+        """Of the model."""
+        return self.config["model"]["name"]
+
+    @property
+    def phantom(self) -> bool:
+        """Whether the images that are called real are drawn by a program."""
+        return self.card.get("synthetic", self.config["data"]["dataset"] in registry.DRAWN_DATASETS)
+
+    def facts(self) -> dict[str, Any]:
+        """How far the run got and in what time, as the first lines of the report tell it."""
+        images = max((row["images"] for row in self.rows), default=0)
+        epochs = self.config["train"].get("total_epochs", 0.0)
+        if epochs:
+            total_images = round(epochs * self.epoch) if self.epoch else None
+        else:
+            total_images = self.config["train"]["total_kimg"] * 1000
+        train = [row for row in self.rows if row["kind"] == "train"]
+        events = [row for row in self.rows if row["kind"] == "event"]
+        status, tone = STATUS.get(events[-1]["event"], UNFINISHED) if events else NOT_STARTED
+        shown = [0, *(row["images"] for row in train)]
+        intervals = [
+            images / row["images_per_second"]
+            for images, row in zip(np.diff(shown), train, strict=True)
+            if row["images_per_second"]
+        ]
+        seconds = [row["seconds"] for row in figures.evaluations(self.rows)]
+        return {
+            "status": status,
+            "tone": tone,
+            "detail": events[-1]["detail"] if events else "",
+            "images": images,
+            "total_images": total_images,
+            "epochs": f"{round(images / self.epoch, 1):g} of {epochs:g}"
+            if epochs and self.epoch
+            else "",
+            "stage": train[-1]["stage"] if train else "",
+            "duration": duration(sum(intervals)),
+            "evaluating": duration(sum(seconds)),
+        }
+
+    def events(self) -> list[dict[str, Any]]:
+        """When the run started, went on and ended."""
+        return [{**row, "when": utc(row["time"])} for row in self.rows if row["kind"] == "event"]
+
+
+class RunReport(NamedTuple):
+    """What the report of one kind of model has of its own.
+
+    Attributes:
+      template: extends run.html.jinja.
+      parts: what the template shows, by name.
+    """
+
+    template: str
+    parts: Callable[[RunRecord], dict[str, Any]]
+
+
+def read(workdir: WorkDir) -> RunRecord:
+    """Reads a work directory of a run that is finished, interrupted, training or just started.
+
+    Raises:
+      UserError: if the folder is not a work directory, or its metrics.jsonl is damaged.
+    """
+    if not workdir.exists:
+        raise UserError(
+            f"{workdir.path} is not a work directory: it has no config.json. "
+            "Give the --workdir of a training run."
+        )
+    # Not validated: a run of an older version of the program has a report too.
+    config = config_schema.plain_from_json(workdir.config.read_text())
+    card = read_json(workdir.data_card)
+    return RunRecord(
+        config, read_rows(workdir.metrics), card, _sheets(workdir.samples), _epoch(config, card)
+    )
+
+
+def _epoch(config: Mapping[str, Any], card: Mapping[str, Any]) -> int | None:
+    """Images in an epoch; of old data cards, which lack it, only if the domains are classes."""
+    data = config["data"]
+    if not config["train"].get("total_epochs", 0.0):
+        return None
+    paired = data.get("paired", False)
+    if "num_examples" in card:
+        return card["num_examples"][data["split"]]["paired" if paired else "unpaired"] or None
+    classes = card.get("classes", {})
+    domains = [data.get("domain_a", ()), data.get("domain_b", ())]
+    if (
+        paired
+        or not all(domains)
+        or not all(name in classes for names in domains for name in names)
+    ):
+        return None
+    return max(sum(classes[name].get(data["split"], 0) for name in names) for names in domains)
+
+
+def _sheets(folder: Path) -> list[dict[str, Any]]:
+    """The latest sample sheet, last, after some earlier ones as thumbnails."""
+    there = listing(folder)[1] if folder.is_dir() else []
+    found = sorted(
+        (parsed, path)
+        for path in there
+        if (parsed := parse_sample_sheet_name(path.name)) and _is_whole(path)
+    )
+    return [
+        {
+            "kimg": images / 1000,
+            "stage": stage.replace("x", "×"),
+            **_picture(path, SHEET_WIDTH if path == found[-1][1] else THUMBNAIL_WIDTH),
+        }
+        for (images, stage), path in evenly(found[:-1], MAX_EARLIER_SHEETS) + found[-1:]
+    ]
+
+
+def _is_whole(path: Path) -> bool:
+    """False for a sheet that a killed run wrote only in part."""
+    try:
+        with path.open("rb") as file, Image.open(file) as image:
+            image.load()
+    except OSError:
+        return False
+    return True
+
+
+def _picture(path: Path, max_width: int) -> dict[str, Any]:
+    with path.open("rb") as file, Image.open(file) as image:
+        return picture(image, max_width)
+
+
+def evenly(items: Sequence[Any], most: int) -> list[Any]:
+    """At most `most` of the items, the first and the last among them, evenly spaced."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i)] for i in np.linspace(0, len(items) - 1, most)]
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the two units that matter, such as "1 h 05 min"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def utc(timestamp: float) -> str:
+    """A moment in Unix seconds, to the minute."""
+    moment = datetime.datetime.fromtimestamp(timestamp, datetime.UTC)
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty if there is no such file."""
+    return json.loads(path.read_text()) if path.is_file() else {}
