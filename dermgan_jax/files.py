@@ -17,7 +17,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar, Union
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from dermgan_jax.errors import UserError
 if TYPE_CHECKING:
     from etils import epath
 
-Path: TypeAlias = "pathlib.Path | epath.Path"
+Path: TypeAlias = Union[pathlib.Path, "epath.Path"]
 T = TypeVar("T")
 
 # Scheme -> the module that fsspec needs for it, and our extra that installs it.

@@ -13,11 +13,12 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from dermgan_jax import launcher
 from dermgan_jax.errors import UserError
+from dermgan_jax.launcher import GROUP_VARIABLES
 
 T = TypeVar("T")
 
-GROUP_VARIABLES = ("DERMGAN_COORDINATOR", "DERMGAN_NUM_PROCESSES", "DERMGAN_PROCESS_ID")
 _LONGEST = 4000  # bytes of a message that is passed on
 
 
@@ -43,25 +44,8 @@ def join() -> None:
             int(process_id),
             cluster_detection_method="deactivate",  # or Slurm would cut us down to one GPU
         )
-    elif launcher_shows_group():
+    elif launcher.shows_group():
         jax.distributed.initialize()
-
-
-def launcher_shows_group() -> bool:
-    """Whether the environment says that there are several processes."""
-    environ = os.environ
-    return (
-        environ.get("DERMGAN_DISTRIBUTED") == "1"
-        or int(environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
-        or int(environ.get("OMPI_COMM_WORLD_SIZE", "1")) > 1
-        or "," in environ.get("TPU_WORKER_HOSTNAMES", "")
-    )
-
-
-def several() -> bool:
-    """Whether this process was started as one of several; no device is touched."""
-    count = os.environ.get("DERMGAN_NUM_PROCESSES", "")
-    return (count.isdigit() and int(count) > 1) or launcher_shows_group()
 
 
 def is_first() -> bool:

@@ -1,4 +1,7 @@
-"""Names of the exchangeable parts, and where each lives. Parts are imported when asked for."""
+"""Names of the exchangeable parts, and where each lives. Parts are imported when asked for.
+
+A new part is a file and a line here.
+"""
 
 import difflib
 import importlib
@@ -7,6 +10,27 @@ from typing import Any
 from dermgan_jax.errors import UserError
 
 REGISTRY = {
+    "command": {
+        "train": "dermgan_jax.commands.train:COMMAND",
+        "check": "dermgan_jax.commands.check:COMMAND",
+        "prepare": "dermgan_jax.commands.prepare:COMMAND",
+        "generate": "dermgan_jax.commands.generate:COMMAND",
+        "translate": "dermgan_jax.commands.translate:COMMAND",
+        "interpolate": "dermgan_jax.commands.interpolate:COMMAND",
+        "mix": "dermgan_jax.commands.mix:COMMAND",
+        "project": "dermgan_jax.commands.project:COMMAND",
+        "filter": "dermgan_jax.commands.filter:COMMAND",
+        "audit": "dermgan_jax.commands.audit:COMMAND",
+        "judge": "dermgan_jax.commands.judge:COMMAND",
+        "evaluate": "dermgan_jax.commands.evaluate:COMMAND",
+        "report": "dermgan_jax.commands.report:COMMAND",
+        "import": "dermgan_jax.commands.import_:COMMAND",
+        "export": "dermgan_jax.commands.export:COMMAND",
+        "weights": "dermgan_jax.commands.weights:COMMAND",
+        "doctor": "dermgan_jax.commands.doctor:COMMAND",
+        "agreement": "dermgan_jax.commands.agreement:COMMAND",
+        "completion": "dermgan_jax.commands.completion:COMMAND",
+    },
     "model": {
         "pgan": "dermgan_jax.models.pgan:ProgressiveGan",
         "cyclegan": "dermgan_jax.models.cyclegan:CycleGan",
@@ -50,6 +74,17 @@ REGISTRY = {
         "accuracy": "dermgan_jax.metrics.classifier_metrics:accuracy",
         "balanced_accuracy": "dermgan_jax.metrics.classifier_metrics:balanced_accuracy",
         "auc": "dermgan_jax.metrics.classifier_metrics:auc",
+    },
+    # Where distances between images are taken, and what synthetic images are filtered by.
+    "feature space": {
+        "lite0": "dermgan_jax.features.feature_spaces:LITE0",
+        "inception": "dermgan_jax.features.feature_spaces:INCEPTION",
+        "pixels": "dermgan_jax.features.feature_spaces:PIXELS",
+    },
+    "quality rule": {
+        "discriminator": "dermgan_jax.synthesis.quality_rules:discriminator",
+        "realism": "dermgan_jax.synthesis.quality_rules:realism",
+        "confidence": "dermgan_jax.synthesis.quality_rules:confidence",
     },
     # Of each kind of model: what is drawn and measured while it trains, and its report.
     "snapshots": {

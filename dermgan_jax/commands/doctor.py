@@ -1,64 +1,27 @@
-"""Is this machine ready? Versions, devices, memory, one compiled step, and what is missing."""
+"""dermgan doctor: is this machine ready?"""
 
-import importlib.util
-import os
-import shutil
-import time
+import argparse
 
-import jax
-import jax.numpy as jnp
-
-from dermgan_jax.cache import cache_dir
-from dermgan_jax.runs.provenance import environment
-
-OPTIONAL = {
-    "tensorflow": "data.cache=none, TFDS builders and TensorBoard events",
-    "tensorflow_datasets": "the TFDS builders",
-}
+from dermgan_jax.commands import flags
+from dermgan_jax.commands.command import Command
 
 
-def examine() -> str:
-    """A readable account of the machine, one fact a line."""
-    lines = [f"{name}: {value}" for name, value in environment().items()]
-    lines += [_device_line(device) for device in jax.local_devices()]
-    lines.append(f"host: {os.cpu_count()} cores, {_host_memory()}")
-    folder = cache_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free / 2**30
-    lines.append(f"prepared data and compiled programs: {folder} ({free:.0f} GiB free)")
-    lines.append(_compiled_step_line())
-    for module, use in OPTIONAL.items():
-        if importlib.util.find_spec(module) is None:
-            lines.append(f"missing: {module} (needed for {use})")
-    return "\n".join(lines)
+def _add_flags(parser: flags.Parser) -> None:
+    del parser
 
 
-def _device_line(device: jax.Device) -> str:
-    stats = device.memory_stats() or {}
-    limit = stats.get("bytes_limit")
-    memory = f", {limit / 2**30:.1f} GiB" if limit else ""
-    return f"device {device.id}: {device.device_kind}{memory}"
+def _run(args: argparse.Namespace) -> None:
+    del args
+    from dermgan_jax.commands.machine import examine
+
+    print(examine())
 
 
-def _host_memory() -> str:
-    if not hasattr(os, "sysconf"):
-        return "memory unknown"
-    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB of memory"
-
-
-def _compiled_step_line() -> str:
-    """Compiles and runs the gradient of a small convolution."""
-
-    def loss(kernel: jax.Array, images: jax.Array) -> jax.Array:
-        out = jax.lax.conv_general_dilated(
-            images, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
-        return jnp.mean(out**2)
-
-    began = time.monotonic()
-    key = jax.random.key(0)
-    kernel = jax.random.normal(key, (3, 3, 8, 8))
-    gradient = jax.jit(jax.grad(loss))(kernel, jax.random.normal(key, (4, 16, 16, 8)))
-    finite = bool(jnp.all(jnp.isfinite(gradient)))
-    seconds = time.monotonic() - began
-    return f"one compiled step: {'finite' if finite else 'NOT FINITE'}, {seconds:.1f} s"
+COMMAND = Command(
+    "doctor",
+    "says whether this machine is ready: versions, devices, memory, one compiled step",
+    "doctor",
+    _add_flags,
+    _run,
+    several_processes=True,
+)

@@ -68,7 +68,7 @@ class Audit:
       num: synthetic images at most.
       seed: of samples and of the bootstrap.
       checkpoint: of a work directory that is sampled: "latest", "best" or a step; None: latest.
-      features: a key of `feature_spaces.SPACES`.
+      features: of `registry.names("feature space")`.
     """
 
     train: str

@@ -13,35 +13,58 @@ from dermgan_jax.evaluation.predict import predict_split, probabilities_of, rest
 from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.restore import LATEST
-from dermgan_jax.statistics.identification import THRESHOLD, identification
+from dermgan_jax.statistics.identification import (
+    THRESHOLD,
+    Identification,
+    Judged,
+    identification,
+)
 from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis.made_by import MadeBy
 
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:
-    """What a classifier says of real test images and of synthetic ones: JSON values."""
+    """What a classifier says of real test images and of synthetic ones.
 
-    result: dict[str, Any]
+    Attributes:
+      threshold: of the intended class's probability, above which an image counts as identified.
+      classes: names.
+      checkpoint: step of the classifier.
+      real, synthetic: how it judges them.
+      made_by: what made the synthetic images, if they say so.
+    """
+
+    threshold: float
+    classes: tuple[str, ...]
+    checkpoint: int
+    real: Identification
+    synthetic: Identification
+    made_by: MadeBy | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What `json` can write."""
+        made_by = self.made_by.to_json() if self.made_by else None
+        return {**dataclasses.asdict(self), "classes": list(self.classes), "made_by": made_by}
 
     def text(self) -> str:
         """A table: a class per row, real images and synthetic ones side by side."""
-        threshold = self.result["threshold"]
         lines = [
-            f"identified: the intended class has a probability above {threshold:g}",
+            f"identified: the intended class has a probability above {self.threshold:g}",
             f"{'':12}{'real test images':>36}{'synthetic images':>36}",
             f"{'class':12}" + f"{'n':>8}{'identified':>12}{'mean':>8}{'right':>8}" * 2,
         ]
-        sides = self.result["real"], self.result["synthetic"]
-        for name in self.result["classes"]:
-            lines.append(f"{name:12}" + "".join(_cells(side["classes"][name]) for side in sides))
-        return "\n".join([*lines, f"{'all':12}" + "".join(_cells(s["overall"]) for s in sides)])
+        sides = self.real, self.synthetic
+        for name in self.classes:
+            lines.append(f"{name:12}" + "".join(_cells(side.classes[name]) for side in sides))
+        return "\n".join([*lines, f"{'all':12}" + "".join(_cells(s.overall) for s in sides)])
 
 
-def _cells(row: dict[str, Any]) -> str:
-    if not row["n"]:
+def _cells(row: Judged) -> str:
+    if not row.n:
         return f"{0:>8}{'–':>12}{'–':>8}{'–':>8}"
-    shares = f"{row['mean_probability']:>8.3f}{row['consistent']['value']:>8.1%}"
-    return f"{row['n']:>8}{row['identified']['value']:>12.1%}{shares}"
+    shares = f"{row.mean_probability:>8.3f}{row.consistent.value:>8.1%}"
+    return f"{row.n:>8}{row.identified.value:>12.1%}{shares}"
 
 
 def judge_images(
@@ -74,14 +97,12 @@ def judge_images(
     labels = _labels(images, fake, real.classes)
     of_fake = probabilities_of(classifier, images)
     return Judgement(
-        {
-            "threshold": threshold,
-            "classes": list(real.classes),
-            "checkpoint": classifier.step,
-            "made_by": told.to_json() if told else None,
-            "real": identification(of_real, real.labels, real.classes, threshold),
-            "synthetic": identification(of_fake, labels, real.classes, threshold),
-        }
+        threshold,
+        tuple(real.classes),
+        classifier.step,
+        identification(of_real, real.labels, real.classes, threshold),
+        identification(of_fake, labels, real.classes, threshold),
+        told,
     )
 
 

@@ -81,12 +81,6 @@ def key_of(*settings: Any) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def read_result(file: Path, key: str) -> dict[str, Any] | None:
-    """What an earlier run wrote into a JSON file for the same key, or None."""
-    found = json.loads(file.read_text()) if file.is_file() else {"key": None}
-    return found if found["key"] == key else None
-
-
 def read_json(file: Path) -> dict[str, Any]:
     """The content of a JSON file."""
     return json.loads(file.read_text())

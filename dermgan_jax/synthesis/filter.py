@@ -9,22 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from dermgan_jax import files
+from dermgan_jax import files, registry
 from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import UserError
-from dermgan_jax.features.feature_spaces import open_space
 from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Sampler
-from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.restore import LATEST, Restored, restore
 from dermgan_jax.runs.training_data import TrainingData
-from dermgan_jax.runs.workdir import WorkDir
-from dermgan_jax.synthesis import made_by, quality_rules
+from dermgan_jax.synthesis import made_by
 from dermgan_jax.synthesis.candidates import Candidates, read_candidates, write_kept
 from dermgan_jax.synthesis.made_by import MadeBy
-from dermgan_jax.synthesis.quality_rules import CONFIDENCE, DISCRIMINATOR, REALISM, RULES, Rule
+from dermgan_jax.synthesis.quality_rules import CONFIDENCE, DISCRIMINATOR, RULES, Judging, Rule
 
 KEEP = 0.3  # of the StyleGAN2 melanoma study
 AUTO = "auto"
@@ -40,7 +37,7 @@ class Criterion:
       rule: one of `quality_rules.RULES`.
       keep: share of each class that is kept; 0.3 if neither it nor a threshold is given.
       threshold: instead: a score, or "auto", below which 5 % of the validation images lie.
-      features: a key of `feature_spaces.SPACES`, for realism and confidence.
+      features: of `registry.names("feature space")`, for realism and confidence.
     """
 
     rule: str = DISCRIMINATOR
@@ -51,7 +48,7 @@ class Criterion:
     def require_valid(self) -> None:
         """Raises UserError naming the argument at fault."""
         if self.rule not in RULES:
-            raise UserError(f"unknown rule {self.rule!r}{did_you_mean(self.rule, RULES)}")
+            raise UserError(f"unknown rule {self.rule!r}{registry.did_you_mean(self.rule, RULES)}")
         if self.keep is not None and self.threshold is not None:
             raise UserError("--keep and --threshold are two ways to choose: give one of them")
         if self.keep is not None and not 0 < self.keep <= 1:
@@ -114,7 +111,8 @@ def filter_images(
             f"--rule=confidence needs the classes of {source}, as the model is conditional: a "
             "subfolder per class, or `labels` in the .npz, as --mode=generate writes them"
         )
-    quality = _open_rule(criterion, restored, workdir, weights)
+    open_rule = registry.load("quality rule", criterion.rule)
+    quality = open_rule(Judging(restored, workdir, criterion.features, weights))
     scores = _scored(quality, candidates.images, candidates.classes, str(source))
     choice = choose(scores, candidates.classes, criterion, workdir, quality)
     write_kept(candidates, choice.kept, restored, out)
@@ -139,7 +137,10 @@ def _restored(workdir: Path, checkpoint: str | None, source: MadeBy | None) -> R
     """The model as of the checkpoint that was asked for, or that made the images."""
     restored = restore(workdir, checkpoint or LATEST)
     if not isinstance(restored.model, Sampler):
-        raise UserError(f"{workdir} holds a translator: only images made from noise are filtered")
+        raise UserError(
+            f"{workdir} holds a {restored.model.config.model.name}: only images made from noise "
+            "are filtered"
+        )
     if checkpoint is not None or source is None or not source.is_same_run(restored):
         return restored
     if source.checkpoint == restored.step:
@@ -216,19 +217,6 @@ def _require_new(out: Path) -> None:
     """Images of an earlier choice in the same folder would pass as kept."""
     if out.suffix != ".npz" and not (out.is_dir() and files.is_empty(out)) and out.exists():
         raise UserError(f"{out} is not an empty folder: name another, or empty it")
-
-
-def _open_rule(
-    criterion: Criterion, restored: Restored, workdir: Path, weights: Path | None
-) -> Rule:
-    if criterion.rule == DISCRIMINATOR:
-        return quality_rules.discriminator(restored, workdir)
-    space = open_space(criterion.features, weights)
-    if criterion.rule == REALISM:
-        return quality_rules.realism(TrainingData(workdir), space)
-    data = TrainingData(workdir, all_classes=True)
-    learned = tuple(WorkDir(workdir).read_config().data.classes) or data.catalogue.classes
-    return quality_rules.confidence(data, space, learned)
 
 
 def _scored(quality: Rule, images: ImageSet, classes: Sequence[str], source: str) -> np.ndarray:

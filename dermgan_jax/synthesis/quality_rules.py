@@ -9,10 +9,11 @@ import jax
 import numpy as np
 from jax import Array
 
+from dermgan_jax import registry
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.errors import UserError
-from dermgan_jax.features.feature_spaces import FeatureSpace
+from dermgan_jax.features.feature_spaces import FeatureSpace, open_space
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import precision_recall
 from dermgan_jax.metrics.feature_arrays import check_one
@@ -22,7 +23,7 @@ from dermgan_jax.runs.restore import Restored
 from dermgan_jax.runs.training_data import RealImages, TrainingData
 from dermgan_jax.synthesis import linear_probe
 
-RULES = DISCRIMINATOR, REALISM, CONFIDENCE = ("discriminator", "realism", "confidence")
+RULES = DISCRIMINATOR, REALISM, CONFIDENCE = registry.names("quality rule")
 BATCH = 32  # images that the discriminator sees together
 ROUNDS = 4  # companies in which it judges each image
 K = 3  # neighbours that a real image's radius reaches to
@@ -44,7 +45,28 @@ class Rule:
     details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def discriminator(restored: Restored, workdir: Path) -> Rule:
+@dataclasses.dataclass(frozen=True)
+class Judging:
+    """What a rule may look at.
+
+    Attributes:
+      restored: the model that made the images.
+      workdir: its work directory.
+      features: of `registry.names("feature space")`, for realism and confidence.
+      weights: folder where pretrained weights are looked for first.
+    """
+
+    restored: Restored
+    workdir: Path
+    features: str = "lite0"
+    weights: Path | None = None
+
+    def space(self) -> FeatureSpace:
+        """The feature space, opened."""
+        return open_space(self.features, self.weights)
+
+
+def discriminator(judging: Judging) -> Rule:
     """The model's own discriminator: the filter of the StyleGAN2 melanoma study.
 
     Discriminators that compare the images of a batch judge each image in several random companies;
@@ -53,10 +75,11 @@ def discriminator(restored: Restored, workdir: Path) -> Rule:
     Raises:
       UserError: if the model has none.
     """
-    model = restored.model
+    restored, model = judging.restored, judging.restored.model
     if type(model).score is Sampler.score or "d" in restored.untrained:
         raise UserError(
-            f"{workdir} has no trained discriminator: use --rule=realism or --rule=confidence"
+            f"{judging.workdir} has no trained discriminator: use --rule=realism or "
+            "--rule=confidence"
         )
 
     def score(images: ImageSet, class_names: Sequence[str]) -> np.ndarray:
@@ -101,8 +124,9 @@ def _score(
     return model.score(variables, to_signed(images), stage)
 
 
-def realism(data: TrainingData, space: FeatureSpace) -> Rule:
+def realism(judging: Judging) -> Rule:
     """The realism score of Kynkäänniemi et al. (2019), by the images the model learned from."""
+    data, space = TrainingData(judging.workdir), judging.space()
     real = space.features(data.learned_from().images, "training images", keep=True)
 
     def score(images: ImageSet, class_names: Sequence[str]) -> np.ndarray:
@@ -130,7 +154,7 @@ def realism_scores(real: np.ndarray, fake: np.ndarray, k: int = K) -> np.ndarray
     return np.sqrt(precision_recall.realism(real, fake, k, pruned=True)[0])
 
 
-def confidence(data: TrainingData, space: FeatureSpace, classes: Sequence[str]) -> Rule:
+def confidence(judging: Judging) -> Rule:
     """How sure a classifier of real images is that an image shows its intended class.
 
     The classifier is a linear probe, fitted on the training split with all classes of the data set;
@@ -138,14 +162,10 @@ def confidence(data: TrainingData, space: FeatureSpace, classes: Sequence[str]) 
     of the likeliest among the classes that the model learned from. This rule finds images of the
     wrong class; a classifier may be as sure of an image that no one would take for real.
 
-    Args:
-      data: of all classes.
-      space: what the classifier sees.
-      classes: that the model learned from.
-
     Raises:
       UserError: if there are fewer than two classes, or no validation images.
     """
+    space, data = judging.space(), TrainingData(judging.workdir, all_classes=True)
     known = data.catalogue.classes
     if len(known) < 2:
         raise UserError(
@@ -162,7 +182,8 @@ def confidence(data: TrainingData, space: FeatureSpace, classes: Sequence[str]) 
             f"validation images: the data of {data.workdir} lack them"
         )
     probe = linear_probe.fit(train, val, len(known))
-    learned = [known.index(name) for name in classes]
+    of_model = tuple(judging.restored.model.config.data.classes) or known
+    learned = [known.index(name) for name in of_model]
 
     def score(images: ImageSet, class_names: Sequence[str]) -> np.ndarray:
         shares = probe.probabilities(space.features(images, "scored images"))

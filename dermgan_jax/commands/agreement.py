@@ -1,0 +1,38 @@
+"""dermgan agreement: do readers agree, and who is right?"""
+
+import argparse
+import json
+
+from dermgan_jax import files
+from dermgan_jax.commands import flags
+from dermgan_jax.commands.command import Command
+
+
+def _add_flags(parser: flags.Parser) -> None:
+    parser.add_argument(
+        "--votes",
+        type=files.to_path,
+        required=True,
+        metavar="FILE",
+        help="CSV with a row per vote: image, reader, answer and, if it is known, truth",
+    )
+    flags.add_out(parser, "JSON file", required=False)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dermgan_jax.evaluation.reader_votes import agree, read_votes
+
+    found = agree(read_votes(args.votes))
+    print(found.text())
+    if args.out is not None:
+        files.write_text(args.out, json.dumps(found.to_json(), indent=2) + "\n")
+        print(f"written: {args.out}")
+
+
+COMMAND = Command(
+    "agreement",
+    "tells how far readers, or classifiers, agree on the same images, and who is right",
+    "agreement --votes=votes.csv --out=agreement.json",
+    _add_flags,
+    _run,
+)

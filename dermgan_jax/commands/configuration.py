@@ -1,0 +1,169 @@
+"""The configuration of --config and of --config.GROUP.FIELD=VALUE."""
+
+import argparse
+import functools
+import pathlib
+import re
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+from ml_collections import ConfigDict, FrozenConfigDict, config_flags
+
+import dermgan_jax
+from dermgan_jax import config as config_schema
+from dermgan_jax import files, registry
+from dermgan_jax.errors import UserError
+
+HELP = (
+    "a configuration that comes with the program, or the path of your own file; "
+    "--config.GROUP.FIELD=VALUE sets its fields"
+)
+_WORD = re.compile(r"--?(no)?config(?=[.=]|$)")
+_FIELD = re.compile(r"(--?(?:no)?config\.)([^=]+)(.*)", re.DOTALL)
+
+
+def is_word(argument: str) -> bool:
+    """Whether an argument of the command line is about the configuration."""
+    return bool(_WORD.match(argument))
+
+
+@functools.cache
+def shipped() -> dict[str, pathlib.Path]:
+    """Configurations that come with the program: name -> file."""
+    package = pathlib.Path(dermgan_jax.__file__).parent
+    folder = package / "configs"  # in an installed package; beside it in a clone
+    if not folder.is_dir():
+        folder = package.parent / "configs"
+    return {path.stem: path for path in sorted(folder.glob("[a-z]*.py"))}
+
+
+def find(argument: str) -> str:
+    """FILE or FILE:VARIANT of what a user named.
+
+    Args:
+      argument: the path of a file, or the name of a configuration that comes with the program, as
+        pgan, pgan.py or configs/pgan.py; after a colon, its variant.
+
+    Raises:
+      UserError: if there is no such file.
+    """
+    named, colon, variant = argument.partition(":")
+    files.to_path(named)  # which refuses what has a scheme that is not supported
+    if pathlib.Path(named).is_file():
+        return argument
+    match = re.fullmatch(r"(?:configs/)?([^/]+?)(?:\.py)?", named)
+    if match is None or match[1] not in shipped():
+        hint = registry.did_you_mean(match[1] if match else named, tuple(shipped()))
+        raise UserError(f"--config={argument}: there is no file {named}{hint}")
+    return f"{shipped()[match[1]]}{colon}{variant}"
+
+
+def parse(words: Sequence[str]) -> ConfigDict | None:
+    """The configuration that the words of a command line give; None if they give none.
+
+    Raises:
+      UserError: for an unknown file or field, or a value of the wrong type.
+    """
+    files_named, fields = [], []
+    for word in _joined(words):
+        if _FIELD.fullmatch(word):
+            fields.append(_with_todays_name(word))
+        else:
+            files_named.append(f"--config={find(word.partition('=')[2])}")
+    if not words:
+        return None
+    if not files_named:
+        raise UserError("fields of the configuration are set, but there is no --config=NAME")
+    _require_known(fields, _read(files_named))
+    return _read([*files_named, *fields])
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """The words with every value after "=", where it may as well be the next word."""
+    joined: list[str] = []
+    for word in words:
+        if is_word(word):
+            joined.append(word)
+        else:
+            joined[-1] += f"={word}"
+    return joined
+
+
+def _read(words: Sequence[str]) -> ConfigDict:
+    values = flags.FlagValues()
+    argv = ["dermgan", *words]
+    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
+    try:
+        left_over = values(argv)[1:]
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        message = " ".join(str(part) for part in error.args) or repr(error)
+        # What a configuration's file says of its variants stands at the end of a stack trace.
+        _, told, last = message.rstrip().rpartition("\nValueError: ")
+        message = last if told else message
+        raise UserError(f"--config: {message}{_renamed_hint(message)}") from error
+    if left_over:
+        raise UserError(f"what is {left_over[0]!r}? Every argument is --name=value; see --help")
+    return values.config
+
+
+def _require_known(fields: Sequence[str], config: ConfigDict) -> None:
+    """Checks that the configuration has all fields that are set.
+
+    Raises:
+      UserError: naming every one that it lacks.
+    """
+    known = tuple(config_schema.flatten(config))
+    found = []
+    for field in fields:
+        name = _FIELD.fullmatch(field)[2]
+        if not any(key == name or key.startswith(f"{name}.") for key in known):
+            group = [key for key in known if _group(key) == _group(name)]
+            hint = registry.did_you_mean(name, tuple(group or dict.fromkeys(map(_group, known))))
+            found.append(f"--config has no field {name!r}{hint}")
+    if found:
+        raise UserError("\n".join(found))
+
+
+def _group(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def _with_todays_name(word: str) -> str:
+    """A field by the name that its group has now, with a note if that is another one."""
+    match = _FIELD.fullmatch(word)
+    if match is None:
+        return word
+    parts = match[2].split(".")
+    today = ".".join(config_schema.RENAMED_GROUPS.get(part, part) for part in parts)
+    if today != match[2]:
+        print(f"note: --config.{match[2]} is now --config.{today}", file=sys.stderr)
+    return f"{match[1]}{today}{match[3]}"
+
+
+def _renamed_hint(message: str) -> str:
+    """What a file of before a renaming has to call its groups now."""
+    for old, new in config_schema.RENAMED_GROUPS.items():
+        if re.search(rf"\b{old}\b", message):
+            return f" (config.{old} is now config.{new})"
+    return ""
+
+
+def validated(args: argparse.Namespace) -> FrozenConfigDict | None:
+    """The configuration of --config, validated; None without one."""
+    return None if args.config is None else config_schema.validate(args.config)
+
+
+def of_run(args: argparse.Namespace) -> FrozenConfigDict:
+    """The configuration of --config, or else the one that the work directory holds.
+
+    Raises:
+      UserError: if there is neither, or it is not valid.
+    """
+    from dermgan_jax.runs.workdir import WorkDir
+
+    if args.config is not None:
+        return config_schema.validate(args.config)
+    if args.workdir is None:
+        raise UserError("give --config=NAME[:VARIANT], or the --workdir of a run")
+    return WorkDir(args.workdir).read_config()

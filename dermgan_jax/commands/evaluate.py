@@ -1,0 +1,60 @@
+"""dermgan evaluate: compares two sources of images."""
+
+import argparse
+import json
+
+from dermgan_jax import files
+from dermgan_jax.commands import configuration, flags
+from dermgan_jax.commands.command import Command
+from dermgan_jax.errors import UserError
+
+
+def _add_flags(parser: flags.Parser) -> None:
+    source = "a folder, an .npz, DATASET:SPLIT, DATASET:SPLIT:CLASS or a work directory"
+    parser.add_argument("--real", required=True, metavar="SOURCE", help=source)
+    parser.add_argument(
+        "--fake", required=True, metavar="SOURCE", help="as --real; a work directory is sampled"
+    )
+    flags.add_metrics(parser, ("swd",))
+    flags.add_num(parser, 2048, "fake images at most")
+    flags.add_seed(parser, "of samples and metrics")
+    flags.add_checkpoint(parser)
+    flags.add_out(
+        parser,
+        "JSON file, beside which a figure is drawn; default evaluation.json in the run that --fake "
+        "names",
+        required=False,
+    )
+    flags.add_weights(parser)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dermgan_jax.evaluation.evaluate import Question, evaluate
+    from dermgan_jax.evaluation.image_sources import is_workdir
+    from dermgan_jax.report import evaluation_figure
+
+    if not args.metrics:
+        raise UserError("--metrics is empty: name one at least")
+    question = Question(args.real, args.fake, args.metrics, args.num, args.seed, args.checkpoint)
+    found = evaluate(question, configuration.validated(args), flags.use_weights(args))
+    print(found.text())
+    out = args.out
+    if out is None and is_workdir(args.fake):
+        out = files.to_path(args.fake) / "evaluation.json"
+    if out is None:
+        print("--out=FILE.json keeps these values and draws a figure of them")
+        return
+    figure = out.with_suffix(".png")
+    files.write_text(out, json.dumps(found.to_json(), indent=2) + "\n")
+    evaluation_figure.draw(found, figure)
+    print(f"written: {out}, {figure}")
+
+
+COMMAND = Command(
+    "evaluate",
+    "compares two sources of images: a table, JSON and a figure",
+    "evaluate --real=ham10000:test --fake=runs/ham --metrics=swd,kid,fid --checkpoint=best",
+    _add_flags,
+    _run,
+    takes_config=True,
+)

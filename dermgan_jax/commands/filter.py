@@ -1,0 +1,54 @@
+"""dermgan filter: keeps the better synthetic images."""
+
+import argparse
+
+from dermgan_jax import registry
+from dermgan_jax.commands import flags
+from dermgan_jax.commands.command import Command
+
+
+def _add_flags(parser: flags.Parser) -> None:
+    flags.add_workdir(parser)
+    flags.add_input(parser, "folder of images, whose subfolders may be classes, or .npz")
+    flags.add_out(parser, "new folder, or file ending in .npz")
+    rules = registry.names("quality rule")
+    parser.add_argument(
+        "--rule",
+        choices=rules,
+        default=rules[0],
+        help="by the model's discriminator, by closeness to real images, or by how sure a "
+        f"classifier is of the class; default {rules[0]}",
+    )
+    parser.add_argument(
+        "--keep", type=float, metavar="SHARE", help="of each class that is kept; default 0.3"
+    )
+    parser.add_argument(
+        "--threshold",
+        metavar="SCORE",
+        help="instead of --keep: a score, or auto, which takes it from validation images",
+    )
+    flags.add_features(parser)
+    flags.add_checkpoint(parser, "the one that made the images, if they say which; else the latest")
+    flags.add_weights(parser)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dermgan_jax.synthesis.filter import Criterion, filter_images
+
+    filter_images(
+        args.workdir,
+        args.input,
+        args.out,
+        Criterion(args.rule, args.keep, args.threshold, args.features),
+        checkpoint=args.checkpoint,
+        weights=flags.use_weights(args),
+    )
+
+
+COMMAND = Command(
+    "filter",
+    "keeps the better synthetic images, with scores and sheets of the best and worst",
+    "filter --workdir=runs/ham --input=samples --out=best --keep=0.3",
+    _add_flags,
+    _run,
+)

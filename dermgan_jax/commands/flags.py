@@ -1,0 +1,169 @@
+"""Flags that several commands share."""
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from dermgan_jax import files, registry
+
+if TYPE_CHECKING:
+    from dermgan_jax.synthesis.drawing import Drawing
+
+Parser = argparse.ArgumentParser
+
+DRAWING = ("seed", "label", "checkpoint", "truncation", "noise")
+WORKDIR = "the run's folder, on this machine or as gs://BUCKET/FOLDER"
+
+
+def natural(text: str) -> int:
+    """A number from 0 on."""
+    return _at_least(0, text)
+
+
+def positive(text: str) -> int:
+    """A number from 1 on."""
+    return _at_least(1, text)
+
+
+def _at_least(least: int, text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
+    return number
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def add_switch(parser: Parser, name: str, help: str) -> None:
+    """A flag that is off unless given, as --NAME or --NAME=true."""
+    parser.add_argument(
+        f"--{name}", nargs="?", type=_truth, const=True, default=False, help=help, metavar="BOOL"
+    )
+
+
+def _truth(text: str) -> bool:
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.lower() not in known:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return known[text.lower()]
+
+
+def add_workdir(parser: Parser, help: str = WORKDIR, *, required: bool = True) -> None:
+    """--workdir."""
+    _add_path(parser, "workdir", help, required)
+
+
+def add_out(parser: Parser, help: str, *, required: bool = True) -> None:
+    """--out."""
+    _add_path(parser, "out", help, required)
+
+
+def add_input(parser: Parser, help: str) -> None:
+    """--input."""
+    _add_path(parser, "input", help, required=True)
+
+
+def _add_path(parser: Parser, name: str, help: str, required: bool) -> None:
+    parser.add_argument(
+        f"--{name}", type=files.to_path, required=required, metavar="PATH", help=help
+    )
+
+
+def add_num(parser: Parser, default: int, help: str) -> None:
+    """--num, from 1 on."""
+    parser.add_argument(
+        "--num", type=positive, default=default, metavar="N", help=f"{help}; default {default}"
+    )
+
+
+def add_seed(parser: Parser, help: str) -> None:
+    """--seed."""
+    parser.add_argument("--seed", type=natural, default=0, metavar="N", help=f"{help}; default 0")
+
+
+def add_checkpoint(parser: Parser, default: str = "latest") -> None:
+    """--checkpoint; None unless given.
+
+    Args:
+      parser: of the command.
+      default: what is used then, in words.
+    """
+    parser.add_argument(
+        "--checkpoint", metavar="STEP", help=f"latest, best or a step; default {default}"
+    )
+
+
+def add_metrics(parser: Parser, default: tuple[str, ...]) -> None:
+    """--metrics."""
+    known = ", ".join(registry.names("metric"))
+    parser.add_argument(
+        "--metrics",
+        type=names,
+        default=default,
+        metavar="NAMES",
+        help=f"with commas between them, of {known}; default {','.join(default)}",
+    )
+
+
+def add_features(parser: Parser) -> None:
+    """--features."""
+    parser.add_argument(
+        "--features",
+        choices=registry.names("feature space"),
+        default="lite0",
+        help="network in whose features distances are taken; default lite0",
+    )
+
+
+def add_weights(parser: Parser) -> None:
+    """--weights; see `use_weights`."""
+    parser.add_argument(
+        "--weights",
+        type=files.to_path,
+        metavar="DIR",
+        help="folder of pretrained weights, looked into first",
+    )
+
+
+def use_weights(args: argparse.Namespace) -> files.Path | None:
+    """The folder of --weights, where every part of the program will look first."""
+    if args.weights is not None:
+        os.environ["DERMGAN_WEIGHTS"] = str(args.weights)
+    return args.weights
+
+
+def add_drawing(parser: Parser, *wanted: str) -> None:
+    """Flags for drawing samples, of `DRAWING`; see `drawing`."""
+    if "seed" in wanted:
+        add_seed(parser, "random seed; image i depends on the seed and i only")
+    if "label" in wanted:
+        parser.add_argument(
+            "--label", metavar="CLASS", help="name of a class; default: as frequent as in the data"
+        )
+    if "checkpoint" in wanted:
+        add_checkpoint(parser)
+    if "truncation" in wanted:
+        parser.add_argument(
+            "--truncation",
+            type=float,
+            metavar="SHARE",
+            help="of models with styles: from 0, the average image, to 1, as drawn; default 1",
+        )
+    if "noise" in wanted:
+        parser.add_argument(
+            "--noise", metavar="KIND", help="of models with styles: const, none or random"
+        )
+
+
+def drawing(args: argparse.Namespace) -> "Drawing":
+    """How samples are drawn, from the flags that were given."""
+    from dermgan_jax.synthesis.drawing import Drawing
+
+    given = {name: getattr(args, name, None) for name in DRAWING}
+    return Drawing(**{name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,32 @@
+"""dermgan generate: draws images from a trained model."""
+
+import argparse
+
+from dermgan_jax import files
+from dermgan_jax.commands import flags
+from dermgan_jax.commands.command import Command
+
+
+def _add_flags(parser: flags.Parser) -> None:
+    flags.add_workdir(parser)
+    flags.add_out(parser, "folder for PNG files, or file ending in .npz for unquantised float32")
+    flags.add_num(parser, 64, "how many images")
+    parser.add_argument(
+        "--latents", type=files.to_path, metavar="FILE", help=".npz whose key z replaces the seed"
+    )
+    flags.add_drawing(parser, "seed", "label", "checkpoint", "truncation", "noise")
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dermgan_jax.synthesis.generate import generate
+
+    generate(args.workdir, args.out, args.num, flags.drawing(args), args.latents)
+
+
+COMMAND = Command(
+    "generate",
+    "draws synthetic images from a trained model",
+    "generate --workdir=runs/ham --num=1000 --out=samples --label=mel --checkpoint=best",
+    _add_flags,
+    _run,
+)

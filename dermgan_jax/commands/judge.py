@@ -1,0 +1,48 @@
+"""dermgan judge: a classifier as judge of synthetic images."""
+
+import argparse
+import json
+
+from dermgan_jax import files
+from dermgan_jax.commands import flags
+from dermgan_jax.commands.command import Command
+
+
+def _add_flags(parser: flags.Parser) -> None:
+    flags.add_workdir(parser, "of a classifier")
+    parser.add_argument(
+        "--fake",
+        type=files.to_path,
+        required=True,
+        metavar="PATH",
+        help="synthetic images: a folder with a subfolder per class, or .npz with labels",
+    )
+    parser.add_argument(
+        "--probability",
+        type=float,
+        default=0.98,
+        metavar="SHARE",
+        help="from which an image counts as identified; default 0.98",
+    )
+    flags.add_out(parser, "JSON file", required=False)
+    flags.add_checkpoint(parser)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dermgan_jax.evaluation.judge import judge_images
+    from dermgan_jax.runs.restore import LATEST
+
+    found = judge_images(args.workdir, args.fake, args.probability, args.checkpoint or LATEST)
+    print(found.text())
+    if args.out is not None:
+        files.write_text(args.out, json.dumps(found.to_json(), indent=2) + "\n")
+        print(f"written: {args.out}")
+
+
+COMMAND = Command(
+    "judge",
+    "has a classifier tell whether synthetic images show what they were made to show",
+    "judge --workdir=runs/classifier --fake=samples --out=judged.json",
+    _add_flags,
+    _run,
+)

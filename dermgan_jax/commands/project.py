@@ -1,0 +1,37 @@
+"""dermgan project: the image that a model can make which is most like a given one."""
+
+import argparse
+
+from dermgan_jax.commands import flags
+from dermgan_jax.commands.command import Command
+
+
+def _add_flags(parser: flags.Parser) -> None:
+    flags.add_workdir(parser)
+    flags.add_input(parser, "folder of images")
+    flags.add_out(parser, "folder for the nearest images and their latents")
+    parser.add_argument(
+        "--steps",
+        type=flags.positive,
+        default=300,
+        metavar="N",
+        help="optimisation steps for each image; default 300",
+    )
+    flags.add_drawing(parser, "label", "checkpoint")
+    flags.add_weights(parser)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dermgan_jax.synthesis.project import project
+
+    weights = flags.use_weights(args)
+    project(args.workdir, args.input, args.out, flags.drawing(args), args.steps, weights)
+
+
+COMMAND = Command(
+    "project",
+    "finds the image that a model can make nearest to each given one, by LPIPS",
+    "project --workdir=runs/ham --input=IMAGES --out=projected",
+    _add_flags,
+    _run,
+)

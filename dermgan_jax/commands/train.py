@@ -1,0 +1,126 @@
+"""dermgan train: trains a model or runs a study, or continues what the work directory holds."""
+
+import argparse
+
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from dermgan_jax import launcher, registry
+from dermgan_jax.commands import configuration, flags
+from dermgan_jax.commands.command import Command
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+
+
+def _add_flags(parser: flags.Parser) -> None:
+    flags.add_workdir(parser, required=False)
+    flags.add_weights(parser)
+    flags.add_switch(
+        parser, "dry_run", "print configuration, data, parameters and stages; write nothing"
+    )
+    parser.add_argument(
+        "--exit_code_if_stopped",
+        type=flags.natural,
+        default=0,
+        metavar="CODE",
+        help="when told to stop, so that a cluster runs the same command again; default 0",
+    )
+
+
+def _run(args: argparse.Namespace) -> int:
+    is_study = args.config is not None and "study" in args.config
+    if args.dry_run:
+        if is_study:
+            raise UserError("--dry_run is for single models: a study has several")
+        print(plan(configuration.of_run(args)))
+        return 0
+    if args.workdir is None:
+        raise UserError("dermgan train: it needs --workdir; see dermgan train --help")
+    weights = flags.use_weights(args)
+    if is_study:
+        finished = _study(args.config, args.workdir, weights)
+    else:
+        finished = _model(configuration.of_run(args), args.workdir)
+    return 0 if finished else args.exit_code_if_stopped
+
+
+def _model(config: FrozenConfigDict, workdir: Path) -> bool:
+    """Trains one model. Returns whether it came to its end."""
+    from dermgan_jax import hosts
+    from dermgan_jax.report import run
+    from dermgan_jax.runs.metrics_log import FINISHED
+    from dermgan_jax.train.loop import train
+
+    finished = train(config, workdir) == FINISHED
+    if hosts.is_first():
+        if finished:
+            print(f"report: {run.build(workdir)}")
+        else:
+            print(f"stopped and saved; the same command continues {workdir}")
+    return finished
+
+
+def _study(config: ConfigDict, workdir: Path, weights: Path | None) -> bool:
+    """Runs a study. Returns whether it came to its end."""
+    from dermgan_jax.report import run
+    from dermgan_jax.runs.metrics_log import FINISHED
+
+    if launcher.several():
+        raise UserError(
+            "a study is run by a single process: start it without a launcher of several"
+        )
+    study = registry.load("study", config.study)
+    if study(FrozenConfigDict(config), workdir, run.build, weights) != FINISHED:
+        print(f"stopped and saved; the same command continues {workdir}")
+        return False
+    print(f"report: {registry.load('study report', config.study)(workdir)}")
+    return True
+
+
+def plan(config: FrozenConfigDict) -> str:
+    """What a training would do: configuration, data, parameters and stages. Writes nothing.
+
+    Raises:
+      UserError: if the data or the configuration is at fault; images are not looked into.
+    """
+    import jax
+
+    from dermgan_jax import config as config_schema
+    from dermgan_jax.data.catalogue import catalogue
+    from dermgan_jax.data.check import summary
+    from dermgan_jax.runs import provenance
+    from dermgan_jax.runs.state import init_state
+    from dermgan_jax.train import schedule
+    from dermgan_jax.train.start import build_model
+
+    listed = catalogue(config.data)
+    model = build_model(config, listed)
+    variables = jax.eval_shape(lambda: init_state(model).variables)
+    stages = [
+        f"stage {stage}: {stage.image_size[0]}x{stage.image_size[1]} pixels, batches of "
+        f"{stage.batch_size}"
+        for stage in schedule.all_stages(model)
+    ]
+    return "\n".join(
+        [
+            config_schema.to_json(config),
+            summary(listed),
+            "",
+            provenance.parameter_counts(variables),
+            *stages,
+            f"{schedule.total_images(model):,} images to be shown",
+            "nothing was written, and images were not looked into: dermgan check does that",
+        ]
+    )
+
+
+COMMAND = Command(
+    "train",
+    "trains a model or runs a study, or continues what the work directory holds",
+    "train --config=pgan:phantom --workdir=runs/phantom\n"
+    "train --config=pgan:ham10000_32 --workdir=runs/ham --config.data.dir=DIR --dry_run",
+    _add_flags,
+    _run,
+    takes_config=True,
+    several_processes=True,
+    hints={"seed": "the seed of a training is --config.seed=N"},
+)

@@ -1,0 +1,40 @@
+"""dermgan translate: images of one domain become images of the other."""
+
+import argparse
+
+from dermgan_jax.commands import flags
+from dermgan_jax.commands.command import Command
+
+
+def _add_flags(parser: flags.Parser) -> None:
+    flags.add_workdir(parser)
+    flags.add_input(parser, "folder of images, of any size, or .npz of float32")
+    flags.add_out(parser, "folder, where names are kept, or .npz")
+    parser.add_argument(
+        "--direction", choices=("AtoB", "BtoA"), default="AtoB", help="default AtoB"
+    )
+    flags.add_switch(parser, "reconstruct", "translate back again as well")
+    flags.add_checkpoint(parser)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dermgan_jax.runs.restore import LATEST
+    from dermgan_jax.synthesis.translate import translate
+
+    translate(
+        args.workdir,
+        args.input,
+        args.out,
+        direction=args.direction,
+        checkpoint=args.checkpoint or LATEST,
+        reconstruct=args.reconstruct,
+    )
+
+
+COMMAND = Command(
+    "translate",
+    "translates images of one domain into the other",
+    "translate --workdir=runs/cyclegan --input=DIR --out=translated --direction=BtoA",
+    _add_flags,
+    _run,
+)
