@@ -25,6 +25,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from dermgan_jax.presets import require_variant
 from dermgan_jax.studies.augmentation_config import augmentation
 from dermgan_jax.studies.experiments import read_experiment
 
@@ -34,9 +35,7 @@ PUBLISHED_ARMS = ("real", "classical", "filtered", "unfiltered", "sweep")
 
 def get_config(variant: str = "") -> ConfigDict:
     """The study of one variant."""
-    if variant not in VARIANTS:
-        known = ", ".join(VARIANTS[1:])
-        raise ValueError(f"no variant {variant!r} of augmentation_study; there are {known}")
+    require_variant(variant, VARIANTS)
     folder = Path(__file__).parent
     if not variant:
         config = augmentation(

@@ -21,14 +21,14 @@ Variants, after a colon:
 from ml_collections import ConfigDict
 
 from dermgan_jax.config import experiment
+from dermgan_jax.presets import require_variant
 
 VARIANTS = ("", "lite0", "vit", "phantom")
 
 
 def get_config(variant: str = "") -> ConfigDict:
     """The experiment of one variant."""
-    if variant not in VARIANTS:
-        raise ValueError(f"no variant {variant!r} of classifier; there are {VARIANTS[1:]}")
+    require_variant(variant, VARIANTS)
     config = experiment("classifier")
     config.title = "ResNet-50 on HAM10000"
     config.data.update({"dataset": "ham10000", "resolution": 224, "cache": "host"})

@@ -16,41 +16,20 @@ Variants, after a colon:
 from ml_collections import ConfigDict
 
 from dermgan_jax.config import experiment
+from dermgan_jax.presets import derm7pt_domains, drawn_pairs, require_variant
 
 VARIANTS = ("", "phantom")
 
 
 def get_config(variant: str = "") -> ConfigDict:
     """The experiment of one variant."""
-    if variant not in VARIANTS:
-        raise ValueError(
-            f"no variant {variant!r} of cyclegan_derm7pt; there are {', '.join(VARIANTS[1:])}"
-        )
+    require_variant(variant, VARIANTS)
     config = experiment("cyclegan")
     config.title = "CycleGAN, clinical ↔ dermoscopic"
-    config.data.update(
-        {
-            "dataset": "derm7pt",
-            "domain_a": ("clinical",),
-            "domain_b": ("dermoscopic",),
-            "resolution": 256,
-            "load_resolution": 286,
-            "fit": "stretch",
-            "cache": "host",
-        }
-    )
+    derm7pt_domains(config)
     config.train.update({"batch_size": 8, "log_every_steps": 50})
     for net in config.optimizers:
         config.optimizers[net].learning_rate = 1e-4
-    config.checkpoint.update({"every_epochs": 10.0, "best_metric": "AtoB/test/kid"})
-    config.eval.update(
-        {
-            "every_epochs": 25.0,
-            "snapshot_epochs": 5.0,
-            "metrics": ("kid", "fid", "lpips", "ssim", "psnr"),
-            "grid": (6, 1),
-        }
-    )
     if variant == "phantom":
         _phantom(config)
     return config
@@ -59,23 +38,10 @@ def get_config(variant: str = "") -> ConfigDict:
 def _phantom(config: ConfigDict) -> None:
     """Smaller nets on 300 drawn pairs, without pretrained weights."""
     config.title = "CycleGAN on drawn pairs, 32×32"
-    config.data.update(
-        {
-            "dataset": "phantom_pairs",
-            "domain_a": ("close_up",),
-            "num_images": 600,
-            "resolution": 32,
-            "load_resolution": 36,
-            "split_fractions": (0.8, 0.0, 0.2),
-            "cache": "device",
-        }
-    )
+    drawn_pairs(config, num_images=600)
     config.model.update({"num_blocks": 3, "width": 24, "discriminator_width": 24})
     config.model.update({"discriminator_layers": 2, "constant_epochs": 15, "decay_epochs": 15})
     config.train.update({"batch_size": 4, "total_epochs": 30.0})
     for net in config.optimizers:
         config.optimizers[net].learning_rate = 4e-4
-    config.checkpoint.update({"every_epochs": 5.0, "best_metric": "AtoB/test/swd"})
-    config.eval.update(
-        {"every_epochs": 10.0, "metrics": ("swd", "ssim", "psnr"), "num_images": 240}
-    )
+    config.eval.num_images = 240

@@ -19,16 +19,14 @@ Variants, after a colon:
 from ml_collections import ConfigDict
 
 from dermgan_jax.config import experiment
+from dermgan_jax.presets import drawn_pairs, require_variant
 
 VARIANTS = ("", "bacterial", "viral", "small", "phantom")
 
 
 def get_config(variant: str = "") -> ConfigDict:
     """The experiment of one variant."""
-    if variant not in VARIANTS:
-        raise ValueError(
-            f"no variant {variant!r} of cyclegan_pneumonia; there are {', '.join(VARIANTS[1:])}"
-        )
+    require_variant(variant, VARIANTS)
     config = experiment("cyclegan")
     config.title = "CycleGAN, normal → pneumonia"
     config.model.update({"generator": "unet", "constant_epochs": 50, "decay_epochs": 50})
@@ -80,18 +78,7 @@ def _small(config: ConfigDict) -> None:
 
 def _phantom(config: ConfigDict) -> None:
     config.title = "CycleGAN on drawn grey pictures, 32×32"
-    config.data.update(
-        {
-            "dataset": "phantom_pairs",
-            "domain_a": ("close_up",),
-            "domain_b": ("dermoscopic",),
-            "num_images": 400,
-            "resolution": 32,
-            "load_resolution": 36,
-            "split_fractions": (0.8, 0.0, 0.2),
-        }
-    )
+    drawn_pairs(config, num_images=400)
     config.model.update({"num_downs": 4, "constant_epochs": 5, "decay_epochs": 5})
     config.train.total_epochs = 10.0
-    config.checkpoint.best_metric = "AtoB/test/swd"
-    config.eval.metrics = ("swd",)
+    config.eval.update({"every_epochs": 2.5, "metrics": ("swd",)})

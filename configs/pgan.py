@@ -18,29 +18,19 @@ Variants, after a colon:
 from ml_collections import ConfigDict
 
 from dermgan_jax.config import experiment
+from dermgan_jax.presets import isic2018_study, require_variant, small_images
 
 VARIANTS = ("", "phantom", "ham10000_32", "ham10000_64", "ham10000_128")
 
 
 def get_config(variant: str = "") -> ConfigDict:
     """The experiment of one variant."""
-    if variant not in VARIANTS:
-        raise ValueError(f"no variant {variant!r} of pgan; there are {', '.join(VARIANTS[1:])}")
+    require_variant(variant, VARIANTS)
     config = experiment("pgan")
     config.title = "Progressive GAN on ISIC 2018 at 256×256"
-    config.model.latent_size = 128
-    config.data.update(
-        {
-            "dataset": "isic2018",
-            "resolution": 256,
-            "mirror": False,
-            "split_fractions": (1.0, 0.0, 0.0),
-            "cache": "host",
-        }
-    )
-    config.train.update({"total_kimg": 12000.0, "log_every_steps": 100})
-    config.checkpoint.every_kimg = 100.0
-    config.eval.update({"every_kimg": 300.0, "num_images": 8192})
+    isic2018_study(config)
+    config.train.total_kimg = 12000.0
+    config.eval.every_kimg = 300.0
     if variant == "phantom":
         _small(config, "phantom", resolution=32, kimg_per_step=10.0)
         config.title = "Quick start: progressive GAN on drawn phantoms, 32×32"
@@ -77,20 +67,8 @@ def _small(config: ConfigDict, dataset: str, resolution: int, kimg_per_step: flo
             "batch_sizes": (),
         }
     )
-    config.data.update(
-        {
-            "dataset": dataset,
-            "resolution": resolution,
-            "mirror": True,
-            "split_fractions": (0.7, 0.15, 0.15),
-            "cache": "device",
-        }
-    )
+    small_images(config, dataset, resolution)
     config.ema.decay = 0.995
-    config.train.update(
-        {"total_kimg": (2 * growths + 4) * kimg_per_step, "batch_size": 8, "log_every_steps": 50}
-    )
+    config.train.update({"total_kimg": (2 * growths + 4) * kimg_per_step, "batch_size": 8})
     config.checkpoint.every_kimg = kimg_per_step / 4
-    config.eval.update(
-        {"every_kimg": kimg_per_step, "snapshot_kimg": kimg_per_step / 2, "num_images": 2048}
-    )
+    config.eval.update({"every_kimg": kimg_per_step, "snapshot_kimg": kimg_per_step / 2})

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from dermgan_jax.presets import require_variant
 from dermgan_jax.studies.comparison_config import comparison
 from dermgan_jax.studies.experiments import read_experiment
 
@@ -28,8 +29,7 @@ MODELS = ("dcgan", "lapgan", "pgan")
 
 def get_config(variant: str = "") -> ConfigDict:
     """The study of one variant."""
-    if variant not in VARIANTS:
-        raise ValueError(f"no variant {variant!r} of study_p1; there are {', '.join(VARIANTS[1:])}")
+    require_variant(variant, VARIANTS)
     folder = Path(__file__).parent
     models = {name: read_experiment(folder / f"{name}.py", variant) for name in MODELS}
     lengths = {"": 12_000.0, "ham10000_32": 120.0, "phantom": 60.0}

@@ -26,16 +26,14 @@ Variants, after a colon:
 from ml_collections import ConfigDict
 
 from dermgan_jax.config import experiment
+from dermgan_jax.presets import require_variant
 
 VARIANTS = ("", "ada", "conditional", "small", "phantom")
 
 
 def get_config(variant: str = "") -> ConfigDict:
     """The experiment of one variant."""
-    if variant not in VARIANTS:
-        raise ValueError(
-            f"no variant {variant!r} of stylegan2_melanoma; there are {', '.join(VARIANTS[1:])}"
-        )
+    require_variant(variant, VARIANTS)
     config = experiment("stylegan2")
     config.title = "StyleGAN2 on melanomas of HAM10000 at 128×128, WGAN-GP"
     config.data.update({"dataset": "ham10000", "classes": ("mel",), "resolution": 128})

@@ -173,9 +173,17 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
         )
 
     require_name("dataset", data["dataset"], "data.dataset")
-    metric_kind = registry.load("model", config["model"]["name"]).metric_kind
+    family = registry.load("model", config["model"]["name"])
     for metric in evaluation["metrics"]:
-        require_name(metric_kind, metric, "eval.metrics")
+        require_name(family.metric_kind, metric, "eval.metrics")
+    if not family.averaged:
+        usual = experiment(config["model"]["name"])["ema"]
+        for key, value in config["ema"].items():
+            require(
+                value == usual[key],
+                f"ema.{key} is {value}, but {config['model']['name']} averages no weights: leave "
+                f"it at {usual[key]}",
+            )
     for key, value, known in (
         ("data.cache", data["cache"], CACHE_MODES),
         ("data.fit", data["fit"], FITS),

@@ -79,6 +79,12 @@ def is_local(path: Path) -> bool:
     return isinstance(path, pathlib.Path)
 
 
+def scheme(path: Path) -> str:
+    """What a path of a bucket begins with, such as "gs"; "" of a path of this machine."""
+    match = None if is_local(path) else _SCHEME.match(os.fspath(path))
+    return match[1] if match else ""
+
+
 def require_local(path: Path, what: str) -> pathlib.Path:
     """The path, if it is one of this machine.
 

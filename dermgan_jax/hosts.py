@@ -5,7 +5,6 @@ Open MPI or Kubernetes set. What depends on one host's clock or disk is decided 
 told to all; a fault of one ends all of them, with the same message.
 """
 
-import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -32,7 +31,7 @@ def join() -> None:
     Raises:
       UserError: if only some of the three variables are set.
     """
-    given = {name: os.environ[name] for name in GROUP_VARIABLES if os.environ.get(name)}
+    given = launcher.group()
     if given:
         missing = [name for name in GROUP_VARIABLES if name not in given]
         if missing:

@@ -38,7 +38,7 @@ def set_up(command: Command) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "xla"))
-    if launcher.several():
+    if launcher.group() or launcher.shows_group():
         from dermgan_jax import hosts
 
         hosts.join()

@@ -1,7 +1,7 @@
 """Looks into the engine for the contract tests: gradients of a phase, a run's last state.
 
 As a program, one of several processes: engine_probe.py NAME CACHE_DIR OUT.npz writes the gradients
-of every phase of a tiny GAN, summed up over the hosts that the environment names.
+of every phase of a tiny model, summed up over the hosts that the environment names.
 """
 
 import sys
@@ -11,15 +11,19 @@ import numpy as np
 import tiny_configs
 
 from dermgan_jax import config as config_schema
+from dermgan_jax import hosts
 from dermgan_jax.data import pipeline
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.models.contract import Context
 from dermgan_jax.runs.checkpoint import Checkpoints, abstract
 from dermgan_jax.runs.state import init_state
-from dermgan_jax.train import loop, sharding, start
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.train import sharding, start
+from dermgan_jax.train.calls import stack
+from dermgan_jax.train.snapshots import best_metric
 from dermgan_jax.train.step import Recipe, StageInputs, load_batches, phase_gradients
 
-# In the middle of a fade for GANs that have one.
+# In the middle of a fade for models that have one.
 IMAGES_SEEN = 100
 
 
@@ -37,8 +41,9 @@ def recipe_of(config, num_devices):
 
 
 def last_state(config, workdir):
-    with Checkpoints(workdir / "checkpoints", config, read_only=True) as checkpoints:
-        recipe = recipe_of(config, 8)
+    recipe = recipe_of(config, 8)
+    best = best_metric(recipe.model, catalogue(config.data))
+    with Checkpoints(WorkDir(workdir), config, best, read_only=True) as checkpoints:
         like = abstract(
             jax.eval_shape(lambda: init_state(recipe.model)), sharding.replicated(recipe.mesh)
         )
@@ -54,7 +59,7 @@ def first_call(recipe, config, images_seen=0):
     feed = pipeline.open_feed(host, data, recipe.mesh)
     batches = feed.take(images_seen, (1, recipe.repeats, stage.batch_size), stage.image_size)
     seed = np.full(1, recipe.model.config.seed, np.uint32)
-    inputs = StageInputs(loop.stack([stage.learning_rates]), loop.stack([stage.traced]), seed)
+    inputs = StageInputs(stack([stage.learning_rates]), stack([stage.traced]), seed)
     return batches, inputs, stage
 
 
@@ -106,7 +111,7 @@ def all_gradients(config, num_devices):
 
 
 if __name__ == "__main__":
-    sharding.join_hosts()
+    hosts.join()
     name, folder, out = sys.argv[1:]
     arrays = all_gradients(tiny(name, folder), jax.device_count())
     if jax.process_index() == 0:

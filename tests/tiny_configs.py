@@ -1,4 +1,4 @@
-"""A smallest sensible experiment for every registered GAN, for the contract tests.
+"""A smallest sensible experiment for every registered model, for the contract tests.
 
 Also a configuration file: --config=tests/tiny_configs.py:NAME.
 """
@@ -63,16 +63,17 @@ def cyclegan():
 
 
 def pix2pix():
-    """A U-Net with dropout and batch normalisation, on pairs."""
+    """A U-Net with dropout, which it has from six levels on, and batch normalisation, on pairs."""
     config = _translator("pix2pix")
-    config.data.paired = True
-    config.model.num_downs = 3
+    config.data.update({"paired": True, "resolution": 64, "load_resolution": 72})
+    config.model.update({"num_downs": 6, "dropout": True})
     return config
 
 
 def cut():
-    """Antialiased, with features of three layers."""
+    """Antialiased, flipped half of the time, with features of three layers."""
     config = _translator("cut")
+    config.model.flip_equivariance = True
     config.model.update(
         {"num_blocks": 1, "nce_layers": (0, 4, 8), "num_patches": 16, "embedding": 8}
     )
@@ -141,5 +142,5 @@ TINY = {
 
 
 def get_config(name):
-    """The tiny experiment of one GAN."""
+    """The tiny experiment of one model."""
     return TINY[name]()

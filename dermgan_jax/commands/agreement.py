@@ -1,10 +1,9 @@
 """dermgan agreement: do readers agree, and who is right?"""
 
 import argparse
-import json
 
 from dermgan_jax import files
-from dermgan_jax.commands import flags
+from dermgan_jax.commands import flags, output
 from dermgan_jax.commands.command import Command
 
 
@@ -24,9 +23,7 @@ def _run(args: argparse.Namespace) -> None:
 
     found = agree(read_votes(args.votes))
     print(found.text())
-    if args.out is not None:
-        files.write_text(args.out, json.dumps(found.to_json(), indent=2) + "\n")
-        print(f"written: {args.out}")
+    output.keep(found.to_json(), args.out)
 
 
 COMMAND = Command(

@@ -1,10 +1,9 @@
 """dermgan evaluate: compares two sources of images."""
 
 import argparse
-import json
 
 from dermgan_jax import files
-from dermgan_jax.commands import configuration, flags
+from dermgan_jax.commands import configuration, flags, output
 from dermgan_jax.commands.command import Command
 from dermgan_jax.errors import UserError
 
@@ -44,10 +43,9 @@ def _run(args: argparse.Namespace) -> None:
     if out is None:
         print("--out=FILE.json keeps these values and draws a figure of them")
         return
-    figure = out.with_suffix(".png")
-    files.write_text(out, json.dumps(found.to_json(), indent=2) + "\n")
-    evaluation_figure.draw(found, figure)
-    print(f"written: {out}, {figure}")
+    output.keep(found.to_json(), out)
+    evaluation_figure.draw(found, out.with_suffix(".png"))
+    print(f"written: {out.with_suffix('.png')}")
 
 
 COMMAND = Command(

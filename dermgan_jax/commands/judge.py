@@ -1,10 +1,9 @@
 """dermgan judge: a classifier as judge of synthetic images."""
 
 import argparse
-import json
 
 from dermgan_jax import files
-from dermgan_jax.commands import flags
+from dermgan_jax.commands import flags, output
 from dermgan_jax.commands.command import Command
 
 
@@ -34,9 +33,7 @@ def _run(args: argparse.Namespace) -> None:
 
     found = judge_images(args.workdir, args.fake, args.probability, args.checkpoint or LATEST)
     print(found.text())
-    if args.out is not None:
-        files.write_text(args.out, json.dumps(found.to_json(), indent=2) + "\n")
-        print(f"written: {args.out}")
+    output.keep(found.to_json(), args.out)
 
 
 COMMAND = Command(

@@ -12,7 +12,8 @@ import numpy as np
 from flax.linen import relu6
 from jax import Array
 
-from dermgan_jax.features import stages, torch_layout
+from dermgan_jax.features import torch_layout
+from dermgan_jax.features.stages import Staged
 from dermgan_jax.nets.depthwise import DepthwiseConv
 
 IMAGE_SIZE = 224  # of training on ImageNet; others work
@@ -30,37 +31,18 @@ STAGES = (
 )
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite0(Staged):
     """Parameters are named as those of the package efficientnet-lite-pytorch, without leading "_".
 
-    Attributes:
-      num_classes: of the last layer; 0 leaves it out.
-      begin, end: only stages `begin` to `end` - 1 are there. Stage 0 is the stem, then come those
-        of `STAGES`, and the last one is the 1×1 convolution with the pooling after it.
+    Images are in [-1, 1]; the weights were trained at 224×224. Stage 0 is the stem, then come those
+    of `STAGES`, and the last one is the 1×1 convolution with the pooling after it; features are
+    1280 wide.
     """
-
-    num_classes: int = 1000
-    begin: int = 0
-    end: int | None = None
 
     @property
     def num_stages(self) -> int:
         """Of the whole network."""
         return len(STAGES) + 2
-
-    @nn.compact
-    def __call__(self, images: Array, train: bool = False) -> tuple[Array, Array] | Array:
-        """Pooled features (N, 1280) and logits (N, classes); what the part gives out.
-
-        Args:
-          images: float (N, H, W, 3) in [-1, 1]; the weights were trained at 224×224. For a later
-            part, what the part before gives out.
-          train: normalise by the batch, and update the running statistics ("batch_stats").
-
-        Returns:
-          See `stages.run`.
-        """
-        return stages.run(self, images, train)
 
     def _stage(self, x: Array, stage: int, train: bool) -> Array:
         if stage == 0:

@@ -12,50 +12,31 @@ import flax.linen as nn
 import numpy as np
 from jax import Array
 
-from dermgan_jax.features import stages, torch_layout
+from dermgan_jax.features import torch_layout
+from dermgan_jax.features.stages import Staged
 
 
-class ResNet(nn.Module):
+class ResNet(Staged):
     """Parameters are named as torchvision's. The defaults are ResNet-50 v1.5.
 
     Attributes:
-      num_classes: of the last layer; 0 leaves it out.
       depths: blocks per stage.
       widths: channels that each stage gives out.
       stem_width: channels of the first convolution.
       bottleneck: blocks of 1×1, 3×3, 1×1 convolutions rather than two of 3×3.
       stride_in_1x1: bottlenecks shrink in their first convolution (v1) rather than the 3×3 (v1.5).
-      begin, end: only stages `begin` to `end` - 1 are there. Stage 0 is the stem, then come those
-        of `depths`, the last one with the pooling after it.
     """
 
-    num_classes: int = 1000
     depths: tuple[int, ...] = (3, 4, 6, 3)
     widths: tuple[int, ...] = (256, 512, 1024, 2048)
     stem_width: int = 64
     bottleneck: bool = True
     stride_in_1x1: bool = False
-    begin: int = 0
-    end: int | None = None
 
     @property
     def num_stages(self) -> int:
         """Of the whole network."""
         return 1 + len(self.depths)
-
-    @nn.compact
-    def __call__(self, images: Array, train: bool = False) -> tuple[Array, Array] | Array:
-        """Pooled features (N, widths[-1]) and logits (N, classes); what the part gives out.
-
-        Args:
-          images: float (N, H, W, 3), normalised as the weights want it: torchvision's by ImageNet's
-            mean and deviation. For a later part, what the part before gives out.
-          train: normalise by the batch, and update the running statistics ("batch_stats").
-
-        Returns:
-          See `stages.run`.
-        """
-        return stages.run(self, images, train)
 
     def _stage(self, x: Array, stage: int, train: bool) -> Array:
         if stage == 0:

@@ -1,37 +1,47 @@
 """Convolutional networks as a row of stages, which may be cut anywhere between two."""
 
-from typing import Protocol
+import dataclasses
 
 import flax.linen as nn
 from jax import Array
 
 
-class Staged(Protocol):
-    """A module whose stage `i` is `_stage(x, i, train)`, the last one giving pooled features.
+class Staged(nn.Module):
+    """A network whose stage `i` is `_stage(x, i, train)`, the last one giving pooled features.
 
     Attributes:
       num_classes: of the last layer; 0 leaves it out.
       begin, end: only stages `begin` to `end` - 1 are there; `end` None means to the last.
-      num_stages: of the whole network.
     """
 
-    num_classes: int
-    begin: int
-    end: int | None
-    num_stages: int
+    num_classes: int = 1000
+    begin: int = dataclasses.field(default=0, kw_only=True)
+    end: int | None = dataclasses.field(default=None, kw_only=True)
 
-    def _stage(self, x: Array, stage: int, train: bool) -> Array: ...
+    @property
+    def num_stages(self) -> int:
+        """Of the whole network."""
+        raise NotImplementedError
 
+    def _stage(self, x: Array, stage: int, train: bool) -> Array:
+        raise NotImplementedError
 
-def run(network: Staged, x: Array, train: bool) -> tuple[Array, Array] | Array:
-    """What a part of a network gives out; call it from the module's own compact method.
+    @nn.compact
+    def __call__(self, images: Array, train: bool = False) -> tuple[Array, Array] | Array:
+        """What the part of the network gives out.
 
-    Returns:
-      Of the last part, features (N, width) and logits (N, classes), without a last layer the
-      features alone; of other parts, (N, h, w, C).
-    """
-    for stage in range(network.num_stages)[network.begin : network.end]:
-        x = network._stage(x, stage, train)
-    if network.end not in (None, network.num_stages) or not network.num_classes:
-        return x
-    return x, nn.Dense(network.num_classes, name="fc")(x)
+        Args:
+          images: float (N, H, W, 3), in the range that the network's weights want; for a later
+            part, what the part before gives out.
+          train: normalise by the batch, and update the running statistics ("batch_stats").
+
+        Returns:
+          Of the last part, features (N, width) and logits (N, classes), without a last layer the
+          features alone; of other parts, (N, h, w, C).
+        """
+        x = images
+        for stage in range(self.num_stages)[self.begin : self.end]:
+            x = self._stage(x, stage, train)
+        if self.end not in (None, self.num_stages) or not self.num_classes:
+            return x
+        return x, nn.Dense(self.num_classes, name="fc")(x)

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.formats import safe_pickle
-from dermgan_jax.formats.tensor_files import MALFORMED, TORCH_MAGIC
+from dermgan_jax.formats.tensor_files import TORCH_MAGIC, opened
 
 
 class PickledNetwork(NamedTuple):
@@ -98,12 +97,11 @@ def read_networks(path: Path) -> dict[str, PickledNetwork]:
     Raises:
       UserError: if the file is missing, damaged, or names anything but tensors and modules.
     """
-    try:
-        with path.open("rb") as file:
-            if file.read(1) != pickle.PROTO:
-                return {}
-            file.seek(0)
-            content = ModuleUnpickler(file, str(path)).load()
+    with opened(path, "pickle of networks") as file:
+        if file.read(1) != pickle.PROTO:
+            return {}
+        file.seek(0)
+        content = ModuleUnpickler(file, str(path)).load()
         return {
             str(key): PickledNetwork(
                 safe_pickle.flatten(value.tensors(), _embedded), value.numbers()
@@ -111,13 +109,6 @@ def read_networks(path: Path) -> dict[str, PickledNetwork]:
             for key, value in (content.items() if isinstance(content, dict) else ())
             if isinstance(value, PickledModule)
         }
-    except MALFORMED as error:
-        reason = str(error) or type(error).__name__
-        raise UserError(
-            f"{path} is not a complete pickle of networks ({reason}); fetch or save it again"
-        ) from error
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _embedded(wanted: safe_pickle.EmbeddedStorage) -> np.ndarray:

@@ -5,12 +5,14 @@ safetensors, `.npz`, and pickles of NumPy arrays. Which one it is, is seen from 
 in a file is ever executed (see `safe_pickle`).
 """
 
+import contextlib
 import io
 import json
 import lzma
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import IO
 
 import ml_dtypes
@@ -59,19 +61,34 @@ def read_tensors(path: str | Path) -> dict[str, np.ndarray]:
         anything that is not a tensor; the latter is refused before it is looked up.
     """
     path = files.to_path(path) if isinstance(path, str) else path
-    try:
-        with path.open("rb") as file:
-            tensors = _read(file, str(path))
-    except MALFORMED as error:
-        reason = str(error) or type(error).__name__
-        raise UserError(
-            f"{path} is not a complete file of tensors ({reason}); fetch or save it again"
-        ) from error
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    with opened(path, "file of tensors") as file:
+        tensors = _read(file, str(path))
     if not tensors:
         raise UserError(f"{path} holds no tensors")
     return tensors
+
+
+@contextlib.contextmanager
+def opened(path: Path, what: str) -> Iterator[IO[bytes]]:
+    """A file to read, what is wrong with it being a message for the user.
+
+    Args:
+      path: of the file.
+      what: it should be.
+
+    Raises:
+      UserError: if it is missing, or reading it says that it is malformed.
+    """
+    try:
+        with path.open("rb") as file:
+            yield file
+    except MALFORMED as error:
+        reason = str(error) or type(error).__name__
+        raise UserError(
+            f"{path} is not a complete {what} ({reason}); fetch or save it again"
+        ) from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _read(file: IO[bytes], source: str) -> dict[str, np.ndarray]:

@@ -46,6 +46,12 @@ class DeepConvolutionalGan(Sampler):
     def faults(self) -> list[str]:
         fields, data = self.config.model, self.data
         found = adversarial_losses.faults(fields) + self.label_faults()
+        if self.config.ema.decay or self.config.ema.half_life_kimg:
+            found.append(
+                "ema asks for averaged weights, but dcgan's generator normalises by running "
+                "statistics, which would be those of other weights: set ema.decay=0 and "
+                "ema.half_life_kimg=0"
+            )
         if data.height != data.width or data.height.bit_count() != 1 or data.height < 8:
             found.append(
                 f"dcgan needs square images with a power of two from 8 on as side, not "

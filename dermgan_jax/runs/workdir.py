@@ -14,14 +14,26 @@ from dermgan_jax import files
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
+SCHEMES = ("", "gs")  # of paths where Orbax writes checkpoints
 _SHEET_NAME = re.compile(r"kimg_(\d+)\.(\d{3})_(.+)\.png")
 
 
 @dataclasses.dataclass(frozen=True)
 class WorkDir:
-    """Names of the things in a work directory."""
+    """Names of the things in a work directory.
+
+    Raises:
+      UserError: if checkpoints cannot be written there.
+    """
 
     path: Path
+
+    def __post_init__(self) -> None:
+        if files.scheme(self.path) not in SCHEMES:
+            raise UserError(
+                f"{self.path}: a work directory lies on this machine or in gs://; checkpoints "
+                "cannot be written elsewhere"
+            )
 
     @property
     def config(self) -> Path:

@@ -6,15 +6,11 @@ trained alone: the study can be stopped anywhere and continues with the same com
 by another way of splitting lies under STUDY/by_image.
 """
 
-import csv
-import io
-from collections.abc import Callable
 from typing import Any
 
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import config as config_schema
-from dermgan_jax import files
 from dermgan_jax.data.image_sets import FolderImages, select
 from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.data.splits import IMAGE, TEST
@@ -31,13 +27,18 @@ from dermgan_jax.studies.augmentation_config import (
     require_valid,
 )
 from dermgan_jax.studies.augmentation_part import Part, open_part, require_answerable
-from dermgan_jax.studies.study_folder import TABLE_FILE, adopt, identity, key_of, read_json
+from dermgan_jax.studies.study_folder import (
+    Report,
+    adopt,
+    identity,
+    key_of,
+    read_json,
+    write_table,
+)
 from dermgan_jax.train.loop import FINISHED, PREEMPTED, train
 
 # Between two runs of a study: none of these changes a classifier that is there already.
 CHANGEABLE = ("title", "bootstrap", "threshold", "target", "data.dir", "arms", "seeds", "split_by")
-
-Report = Callable[[Path], object]  # writes the report of a work directory
 
 
 def run(config: FrozenConfigDict, path: Path, report: Report, weights: Path | None = None) -> str:
@@ -65,9 +66,7 @@ def run(config: FrozenConfigDict, path: Path, report: Report, weights: Path | No
             return PREEMPTED
     result = analyse(parts)
     augmentation_result.write(result, path)
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(table(result))
-    files.write_text(path / TABLE_FILE, text.getvalue())
+    write_table(path, table(result))
     return FINISHED
 
 

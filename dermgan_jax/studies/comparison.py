@@ -4,14 +4,12 @@ Every model has its own work directory, STUDY/NAME, as if it had been trained al
 be stopped anywhere and continues with the same command.
 """
 
-import csv
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax import files, registry
+from dermgan_jax import registry
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_files import write_npz
 from dermgan_jax.data.image_sets import ImageSet, choose, select
@@ -25,7 +23,7 @@ from dermgan_jax.runs.metrics_log import FINISHED
 from dermgan_jax.studies import comparison_result
 from dermgan_jax.studies.comparison_config import experiments
 from dermgan_jax.studies.comparison_result import EXAMPLES_FILE, ComparedModel, ComparisonResult
-from dermgan_jax.studies.study_folder import TABLE_FILE, adopt, key_of
+from dermgan_jax.studies.study_folder import Report, adopt, key_of, write_table
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.interpolate import interpolate
 from dermgan_jax.synthesis.trained_sampler import sample_for_evaluation
@@ -34,20 +32,12 @@ from dermgan_jax.train.loop import train
 CHANGEABLE = ("total_kimg", "num_images", "metrics")  # between two runs of a study
 EXAMPLES = 24  # images of a model that the report shows
 
-Report = Callable[[Path], object]  # writes the report of a work directory
-
 
 def run(config: FrozenConfigDict, path: Path, report: Report, weights: Path | None = None) -> str:
     """Trains every model, measures it, and writes comparison.json and table.csv.
 
-    Args:
-      config: of `comparison_config.comparison`.
-      path: the study's folder, new or of the same configuration.
-      report: writes the report of each work directory once it is trained.
-      weights: folder where pretrained weights are looked for first.
-
-    Returns:
-      "finished" or "preempted", as training does.
+    Arguments and result as of `augmentation.run`, the configuration of
+    `comparison_config.comparison`.
 
     Raises:
       UserError: if the configuration, the data or the folder is at fault.
@@ -68,9 +58,7 @@ def run(config: FrozenConfigDict, path: Path, report: Report, weights: Path | No
         found[name] = known
     result = ComparisonResult(config.title, config.data.to_dict(), config.total_kimg, found)
     comparison_result.write(result, path)
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(table(result))
-    files.write_text(path / TABLE_FILE, text.getvalue())
+    write_table(path, table(result))
     return FINISHED
 
 

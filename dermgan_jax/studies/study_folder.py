@@ -1,8 +1,10 @@
 """The folder of a study: its configuration, and results kept between two runs of it."""
 
+import csv
 import hashlib
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
@@ -13,6 +15,8 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
 STUDY_FILE, TABLE_FILE = "study.json", "table.csv"
+
+Report = Callable[[Path], object]  # writes the report of a work directory
 
 
 def is_study(path: Path) -> bool:
@@ -79,6 +83,13 @@ def key_of(*settings: Any) -> str:
         for part in settings
     ]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Writes STUDY/table.csv, headings first."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    files.write_text(path / TABLE_FILE, text.getvalue())
 
 
 def read_json(file: Path) -> dict[str, Any]:

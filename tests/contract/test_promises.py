@@ -1,4 +1,4 @@
-"""The promises that every registered GAN keeps (and the toy that uses the whole contract)."""
+"""The promises that every registered model keeps (and the toy that uses the whole contract)."""
 
 import json
 
@@ -13,11 +13,11 @@ from dermgan_jax import registry
 from dermgan_jax.data import pipeline
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models import translation
-from dermgan_jax.models.classifier import Classifier, probabilities
-from dermgan_jax.models.contract import Sampler, Translator
+from dermgan_jax.models.contract import Classifier, Sampler, Translator
 from dermgan_jax.runs.restore import restore
 from dermgan_jax.runs.state import Clock, init_state
-from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 from dermgan_jax.train import loop, schedule, sharding
 from dermgan_jax.train.step import compile_steps, ema_decay
 
@@ -44,7 +44,7 @@ def whole_run(request, cache_dir, tmp_path_factory):
     return config, workdir
 
 
-def test_every_registered_gan_has_a_tiny_config():
+def test_every_registered_model_has_a_tiny_config():
     assert set(registry.names("model")) == set(tiny_configs.TINY)
 
 
@@ -142,11 +142,11 @@ def made(workdir):
     restored = restore(workdir)
     model = restored.model
     if isinstance(model, Sampler):
-        return Generator(workdir).sample(4, seed=5)[0]
+        return TrainedSampler(workdir, Drawing(seed=5)).sample(4)[0]
     shape = (4, model.data.height, model.data.width, model.data.channels)
     if isinstance(model, Classifier):
         pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-        return probabilities(model, restored.variables, pixels)
+        return model.probabilities(restored.variables, model.inputs(restored.variables, pixels))
     images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     return translation.translate(model, restored.variables, images, model.directions[-1])
 
@@ -240,9 +240,10 @@ def test_height_unlike_width_works_or_is_refused_before_step_0(name, cache_dir):
 @pytest.mark.parametrize("whole_run", SAMPLERS, indirect=True)
 def test_samples_are_reproducible_and_independent_of_how_many(whole_run):
     _, workdir = whole_run
-    images, _ = Generator(workdir).sample(3, seed=5)
-    more, _ = Generator(workdir).sample(40, seed=5)
-    other, _ = Generator(workdir).sample(3, seed=6)
+    sampler = TrainedSampler(workdir, Drawing(seed=5))
+    images, _ = sampler.sample(3)
+    more, _ = sampler.sample(40)
+    other, _ = sampler.with_drawing(Drawing(seed=6)).sample(3)
     np.testing.assert_array_equal(images, more[:3])
     assert not np.array_equal(images, other)
     assert np.isfinite(more).all()
@@ -252,7 +253,8 @@ def test_samples_are_reproducible_and_independent_of_how_many(whole_run):
 def test_translations_are_reproducible_and_independent_of_how_many(whole_run):
     _, workdir = whole_run
     restored = restore(workdir)
-    images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)
+    side = restored.model.data.height
+    images = np.random.default_rng(0).integers(0, 256, (20, side, side, 3), np.uint8)
     for direction in restored.model.directions:
         run = [
             translation.translate(restored.model, restored.variables, some, direction)
@@ -268,9 +270,9 @@ def test_translations_are_reproducible_and_independent_of_how_many(whole_run):
 @pytest.mark.parametrize("whole_run", SAMPLERS, indirect=True)
 def test_discriminator_scores_samples(whole_run):
     _, workdir = whole_run
-    generator = Generator(workdir)
-    images, _ = generator.sample(4, seed=5)
-    scores = generator.model.score(generator.variables, images, generator.stage)
+    sampler = TrainedSampler(workdir, Drawing(seed=5))
+    images, _ = sampler.sample(4)
+    scores = sampler.model.score(sampler.variables, images, sampler.stage)
     assert scores.shape == (4,)
     assert len(np.unique(scores)) > 1
 

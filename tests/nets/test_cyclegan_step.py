@@ -6,7 +6,7 @@ import numpy as np
 import torch_vectors
 
 from dermgan_jax.interop import torch_names
-from dermgan_jax.losses import adversarial
+from dermgan_jax.losses import toward_fake, toward_real
 from dermgan_jax.nets.patch_discriminator import PatchDiscriminator
 from dermgan_jax.nets.resnet_generator import ResnetGenerator
 
@@ -23,7 +23,7 @@ def generator_loss(generators, discriminators, a, b):
         return GENERATOR.apply(generators[net], x, train=True)
 
     def fooled(net, x):
-        return adversarial("lsgan", DISCRIMINATOR.apply(discriminators[net], x, train=True), True)
+        return toward_real("lsgan", DISCRIMINATOR.apply(discriminators[net], x, train=True))
 
     def distance(x, y):
         return jnp.abs(x - y).mean()
@@ -47,7 +47,7 @@ def discriminator_loss(discriminators, pairs):
     out = {}
     for net, (real, fake) in pairs.items():
         judge = jax.tree_util.Partial(DISCRIMINATOR.apply, discriminators[net], train=True)
-        each = adversarial("lsgan", judge(real), True) + adversarial("lsgan", judge(fake), False)
+        each = toward_real("lsgan", judge(real)) + toward_fake("lsgan", judge(fake))
         out[f"loss_{net}"] = each.mean() / 2
     return sum(out.values()), out
 

@@ -31,7 +31,9 @@ def test_generator_matches_the_original(case):
 
     @functools.partial(jax.jit, static_argnames="labelled")
     def sample(latents, labels, truncation, labelled):
-        styles = net.apply(variables, latents, labels if labelled else None, method=StyleGan2Generator.map)
+        styles = net.apply(
+            variables, latents, labels if labelled else None, method=StyleGan2Generator.map
+        )
         mean = variables["average"]["mapping"]["w_avg"]
         styles = jnp.repeat((mean + truncation * (styles - mean))[:, None], net.num_styles, 1)
         return net.apply(variables, styles, method=StyleGan2Generator.synthesize)

@@ -1,5 +1,6 @@
 """Every score against scikit-learn, weighted and not, and the table that reports show."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,6 +10,8 @@ from sklearn.metrics import roc_curve
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.statistics import calibration, classifier_scores
+from dermgan_jax.statistics.classifier_scores import Score, score_table
+from dermgan_jax.statistics.held_out_images import HeldOutImages, Resampling
 
 CLASSES = ("akiec", "bcc", "mel", "nv")
 
@@ -21,6 +24,10 @@ def answers(seeds: int = 1, n: int = 240) -> tuple[np.ndarray, np.ndarray, np.nd
     logits = rng.standard_normal((seeds, n, 4)) + 1.2 * (labels[:, None] == np.arange(4))
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
     return labels, groups.astype(str), probabilities
+
+
+def held_out(labels: np.ndarray, groups: np.ndarray) -> HeldOutImages:
+    return HeldOutImages(labels, groups, CLASSES, "lesion")
 
 
 def by_scikit_learn(labels, probabilities, weights) -> dict[str, float]:
@@ -100,16 +107,17 @@ def test_many_sets_of_weights_are_each_on_its_own():
 
 def test_table():
     labels, groups, probabilities = answers(seeds=3)
-    table = classifier_scores.score_table(labels, groups, probabilities, CLASSES, num=300)
+    test, resampling = held_out(labels, groups), Resampling(300)
+    table = score_table(test, probabilities, resampling=resampling)
     assert tuple(table) == classifier_scores.names(CLASSES)
     for name, row in table.items():
         each = [classifier_scores.score(name, labels, p, classes=CLASSES) for p in probabilities]
-        assert row["per_seed"] == pytest.approx(each)
-        assert row["value"] == pytest.approx(np.mean(each))
-        assert 0 <= row["low"] < row["value"] < row["high"] <= 1
-        assert "note" not in row
-    assert json.loads(json.dumps(table, allow_nan=False)) == table
-    assert table == classifier_scores.score_table(labels, groups, probabilities, CLASSES, num=300)
+        assert row.per_seed == pytest.approx(each)
+        assert row.value == pytest.approx(np.mean(each))
+        assert 0 <= row.low < row.value < row.high <= 1
+        assert row.note == ""
+        assert json.dumps(dataclasses.asdict(row), allow_nan=False)
+    assert table == score_table(test, probabilities, resampling=resampling)
 
 
 def test_several_images_of_a_lesion_are_not_several_lesions():
@@ -118,15 +126,13 @@ def test_several_images_of_a_lesion_are_not_several_lesions():
     four = np.tile(np.arange(len(labels)), 4)
 
     def width(groups) -> float:
-        row = classifier_scores.score_table(
-            labels[four], groups, probabilities[:, four], CLASSES, wanted=["accuracy"]
+        row = score_table(
+            held_out(labels[four], groups), probabilities[:, four], wanted=["accuracy"]
         )["accuracy"]
-        return row["high"] - row["low"]
+        return row.high - row.low
 
-    alone = classifier_scores.score_table(
-        labels, groups, probabilities, CLASSES, wanted=["accuracy"]
-    )
-    honest = alone["accuracy"]["high"] - alone["accuracy"]["low"]
+    alone = score_table(held_out(labels, groups), probabilities, wanted=["accuracy"])["accuracy"]
+    honest = alone.high - alone.low
     assert width(groups[four]) == pytest.approx(honest, rel=1e-6)
     assert width([f"{g}/{i // 240}" for i, g in enumerate(groups[four])]) < 0.6 * honest
 
@@ -134,47 +140,40 @@ def test_several_images_of_a_lesion_are_not_several_lesions():
 def test_an_absent_class_is_left_out_of_means_and_said_to_be():
     labels, groups, probabilities = answers(seeds=2)
     kept = labels != 1
-    table = classifier_scores.score_table(
-        labels[kept], groups[kept], probabilities[:, kept], CLASSES, num=200
+    table = score_table(
+        held_out(labels[kept], groups[kept]), probabilities[:, kept], resampling=Resampling(200)
     )
-    recalls = [table[f"recall/{name}"]["value"] for name in ("akiec", "mel", "nv")]
-    assert table["balanced_accuracy"]["value"] == pytest.approx(np.mean(recalls))
-    assert table["balanced_accuracy"]["note"] == "no test image of bcc, left out of the mean"
-    assert table["auc/bcc"] == {
-        "value": None,
-        "low": None,
-        "high": None,
-        "per_seed": [None, None],
-        "note": "no test image of bcc",
-    }
-    assert "note" not in table["accuracy"]
+    recalls = [table[f"recall/{name}"].value for name in ("akiec", "mel", "nv")]
+    assert table["balanced_accuracy"].value == pytest.approx(np.mean(recalls))
+    assert table["balanced_accuracy"].note == "no test image of bcc, left out of the mean"
+    undefined = Score(None, None, None, (None, None), "no test image of bcc")
+    assert table["auc/bcc"] == undefined
+    assert table["accuracy"].note == ""
 
 
-def test_a_class_of_one_lesion_is_pointed_out():
+@pytest.mark.parametrize("noun", ["lesion", "patient"])
+def test_a_class_of_one_group_is_pointed_out(noun):
     labels, groups, probabilities = answers()
     kept = (labels != 0) | (groups == groups[labels == 0][0])
-    table = classifier_scores.score_table(
-        labels[kept], groups[kept], probabilities[:, kept], CLASSES, num=200
-    )
-    assert table["recall/akiec"]["note"] == (
-        "fewer than two test lesions of akiec: the interval is a guess"
-    )
-    assert table["recall/akiec"]["high"] - table["recall/akiec"]["low"] > 0.5
+    test = dataclasses.replace(held_out(labels[kept], groups[kept]), group_noun=noun)
+    row = score_table(test, probabilities[:, kept], resampling=Resampling(200))["recall/akiec"]
+    assert row.note == f"fewer than two test {noun}s of akiec: the interval is a guess"
+    assert row.high - row.low > 0.5
 
 
 def test_faults_are_said():
     labels, groups, probabilities = answers()
-    one = np.full_like(labels, 3)
+    test = held_out(labels, groups)
     with pytest.raises(UserError, match="all test images are of class 'nv'"):
-        classifier_scores.score_table(one, groups, probabilities, CLASSES)
+        score_table(held_out(np.full_like(labels, 3), groups), probabilities)
     with pytest.raises(UserError, match=r"give \(trainings, 240, 4\)"):
-        classifier_scores.score_table(labels, groups, probabilities[0], CLASSES)
+        score_table(test, probabilities[0])
     with pytest.raises(UserError, match="leave out images without a label"):
-        classifier_scores.score_table(labels - 1, groups, probabilities, CLASSES)
+        score_table(held_out(labels - 1, groups), probabilities)
     with pytest.raises(UserError, match="softmax"):
-        classifier_scores.score_table(labels, groups, 2 * probabilities, CLASSES)
+        score_table(test, 2 * probabilities)
     with pytest.raises(UserError, match="softmax"):
-        classifier_scores.score_table(labels, groups, np.full_like(probabilities, np.nan), CLASSES)
+        score_table(test, np.full_like(probabilities, np.nan))
     few = [int(np.flatnonzero(labels == c)[0]) for c in range(4)]
     with pytest.raises(UserError, match="use a larger test split"):
-        classifier_scores.score_table(labels[few], groups[few], probabilities[:, few], CLASSES)
+        score_table(held_out(labels[few], groups[few]), probabilities[:, few])

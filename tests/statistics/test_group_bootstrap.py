@@ -41,7 +41,7 @@ def test_a_lesion_of_several_classes_counts_under_its_most_frequent():
 
 
 def test_one_lesion_per_class_says_nothing():
-    with pytest.raises(UserError, match="3 test lesions, and no class has two"):
+    with pytest.raises(UserError, match="3 groups of test images, and no class has two"):
         group_bootstrap.image_weights(np.array([0, 1, 2]), list("abc"), 10, seed=0)
 
 
@@ -73,8 +73,8 @@ def test_variances_of_lesions_and_trainings_are_told_apart():
         values = rng.normal(0, shared) + rng.normal(0, np.hypot(seeds, own), 4)
         replicates = values[:, None] + rng.normal(0, shared, 400) + rng.normal(0, own, (4, 400))
         found.append(group_bootstrap.of_score(values, replicates, 50))
-    lesions, of_seeds, lasting = np.mean([f[1:4] for f in found], axis=0)
-    assert lesions == pytest.approx(shared**2, rel=0.03)
+    of_groups, of_seeds, lasting = np.mean([f[1:4] for f in found], axis=0)
+    assert of_groups == pytest.approx(shared**2, rel=0.03)
     assert of_seeds == pytest.approx((seeds**2 + own**2) / 4, rel=0.15)
     assert lasting == pytest.approx(seeds**2 / 4, rel=0.15)
 
@@ -89,15 +89,15 @@ def test_unpaired_trainings_are_pooled():
     assert found.seeds_freedom == 5
     assert found.value == pytest.approx(b.mean() - a.mean())
     # Without lesions' variance this is the two-sample t-test.
-    alone = group_bootstrap.p_value(found._replace(lesions=0.0))
+    alone = group_bootstrap.p_value(found._replace(groups=0.0))
     assert alone == pytest.approx(stats.ttest_ind(a, b).pvalue, rel=1e-6)
 
 
 def test_p_value_and_interval_agree():
     rng = np.random.default_rng(2)
     for _ in range(200):
-        lesions, seeds = rng.random(2)
-        uncertainty = Uncertainty(3 * rng.normal(), lesions, seeds, 0.0, 30.0, 2)
+        groups, seeds = rng.random(2)
+        uncertainty = Uncertainty(3 * rng.normal(), groups, seeds, 0.0, 30.0, 2)
         outside = abs(uncertainty.value) > group_bootstrap.half_width(uncertainty)
         p = group_bootstrap.p_value(uncertainty)
         assert (p < 0.05) == outside
@@ -110,19 +110,19 @@ def test_p_value_and_interval_agree():
 def test_interval_of_a_score_is_wilsons():
     share = 12 / 80
     uncertainty = Uncertainty(share, share * (1 - share) / 80, 0.0, 0.0, 1e9, 0)
-    found = group_bootstrap.score_interval(uncertainty, lesions=80)
+    found = group_bootstrap.score_interval(uncertainty, groups=80)
     assert found == pytest.approx(intervals.wilson(12, 80), abs=1e-6)
 
 
 def test_all_right_is_not_certain():
     """Nine of nine lesions: no resampling varies, and yet the tenth may be wrong."""
     uncertainty = Uncertainty(1.0, 0.0, 0.0, 0.0, 1e9, 0)
-    low, high = group_bootstrap.score_interval(uncertainty, lesions=9)
+    low, high = group_bootstrap.score_interval(uncertainty, groups=9)
     assert (low, high) == pytest.approx(intervals.wilson(9, 9), abs=1e-6)
-    floored = group_bootstrap.floored(uncertainty, lesions=9)
+    floored = group_bootstrap.floored(uncertainty, groups=9)
     assert group_bootstrap.half_width(floored) > 0.2
-    varying = uncertainty._replace(lesions=0.01)
-    assert group_bootstrap.floored(varying, lesions=9) == varying
+    varying = uncertainty._replace(groups=0.01)
+    assert group_bootstrap.floored(varying, groups=9) == varying
 
 
 def test_freedom_of_a_mean_over_classes():
@@ -135,7 +135,7 @@ def test_endless_lesions_leave_the_trainings():
     uncertainty = Uncertainty(0.0, 4.0, 2.0, 1.5, 1e9, 2)
     alone = stats.t.isf(0.025, 2) * np.sqrt(1.5)
     assert group_bootstrap.lasting_half_width(uncertainty) == pytest.approx(alone)
-    few_lesions = uncertainty._replace(lesions=0.1, lasting=2.0)
-    half = group_bootstrap.half_width(few_lesions)
-    assert group_bootstrap.lasting_half_width(few_lesions) == half
+    many_groups = uncertainty._replace(groups=0.1, lasting=2.0)
+    half = group_bootstrap.half_width(many_groups)
+    assert group_bootstrap.lasting_half_width(many_groups) == half
     assert group_bootstrap.lasting_half_width(uncertainty._replace(lasting=0.0)) == 0

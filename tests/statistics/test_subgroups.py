@@ -1,12 +1,16 @@
 """Columns of records, scores within their groups, and drift of synthetic images from real ones."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from dermgan_jax.errors import UserError
+from dermgan_jax.metrics import skin_tone
 from dermgan_jax.statistics import classifier_scores, subgroups
+from dermgan_jax.statistics.held_out_images import HeldOutImages, Resampling
+from dermgan_jax.statistics.subgroups import Share
 
 CLASSES = ("bkl", "mel", "nv")
 
@@ -20,7 +24,8 @@ def test_columns():
         {"age": "29.5"},
         {"age": "nan"},
     ]
-    found = subgroups.columns(records, np.array([60.0, 20, np.nan, 60, 60, 60]))
+    tones = skin_tone.tone(np.array([60.0, 20, np.nan, 60, 60, 60]))
+    found = subgroups.columns(records, tones)
     assert {column: names.tolist() for column, names in found.items()} == {
         "age": ["30-49", "0-29", "70+", "unknown", "0-29", "unknown"],
         "sex": ["female", "male", "unknown", "unknown", "unknown", "unknown"],
@@ -38,7 +43,7 @@ def test_columns_that_nobody_recorded_are_left_out():
 
 
 @pytest.fixture(scope="module")
-def answers() -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+def answers() -> tuple[HeldOutImages, np.ndarray, dict[str, np.ndarray]]:
     """Two trainings, worse on the old; a single lesion of unknown age; the young have no mel."""
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(150), 2)
@@ -47,71 +52,64 @@ def answers() -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]
     labels[(age == "0-29") & (labels == 1)] = 2
     skill = np.where(age == "70+", 0.5, 3.0)[:, None] * np.eye(3)[labels]
     odds = np.exp(rng.standard_normal((2, 300, 3)) + skill)
-    return labels, groups, odds / odds.sum(axis=2, keepdims=True), {"age": age}
+    test = HeldOutImages(labels, groups, CLASSES, "lesion")
+    return test, odds / odds.sum(axis=2, keepdims=True), {"age": age}
 
 
 def test_scores_of_each_group(answers):
-    labels, groups, probabilities, columns = answers
+    test, probabilities, columns = answers
     names = ("balanced_accuracy", "accuracy", "recall/mel")
     rows = subgroups.subgroup_scores(
-        labels, groups, probabilities, CLASSES, columns, names=names, num=300
+        test, probabilities, columns, names=names, resampling=Resampling(300)
     )
-    assert [(r["column"], r["group"], r["images"], r["lesions"]) for r in rows] == [
+    assert [(r.column, r.value, r.images, r.groups) for r in rows] == [
         ("age", "0-29", 120, 60),
         ("age", "70+", 178, 89),
         ("age", "unknown", 2, 1),
     ]
-    young, old, unknown = (row["scores"] for row in rows)
+    young, old, unknown = (row.scores for row in rows)
     assert unknown == {}
-    assert young["recall/mel"] == {"value": None, "low": None, "high": None}
+    assert set(young) == {"balanced_accuracy", "accuracy"}  # the young have no melanoma
     chosen = columns["age"] == "70+"
     for name in names:
         each = [
-            classifier_scores.score(name, labels[chosen], p[chosen], classes=CLASSES)
+            classifier_scores.score(name, test.labels[chosen], p[chosen], classes=CLASSES)
             for p in probabilities
         ]
-        assert old[name]["value"] == pytest.approx(np.mean(each))
-        assert old[name]["low"] < old[name]["value"] < old[name]["high"]
-    assert young["accuracy"]["low"] > old["accuracy"]["high"]
-    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+        assert old[name].value == pytest.approx(np.mean(each))
+        assert old[name].low < old[name].value < old[name].high
+    assert young["accuracy"].low > old["accuracy"].high
+    plain = [dataclasses.asdict(row) for row in rows]
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
 
 
 def test_a_group_of_one_class_has_an_accuracy(answers):
-    labels, groups, probabilities, columns = answers
-    chosen = (labels == 2) | (columns["age"] == "70+")
+    test, probabilities, columns = answers
+    chosen = (test.labels == 2) | (columns["age"] == "70+")
     rows = subgroups.subgroup_scores(
-        labels[chosen],
-        groups[chosen],
+        test.select(chosen),
         probabilities[:, chosen],
-        CLASSES,
         {"age": columns["age"][chosen]},
         names=("accuracy", "auc"),
-        num=100,
+        resampling=Resampling(100),
     )
-    assert rows[0]["scores"]["accuracy"]["value"] > 0.5
-    assert rows[0]["scores"]["auc"]["value"] is None
+    assert rows[0].scores["accuracy"].value > 0.5
+    assert "auc" not in rows[0].scores
 
 
 def test_unknown_scores_are_said(answers):
-    labels, groups, probabilities, columns = answers
     with pytest.raises(UserError, match="unknown scores recall/melanoma"):
-        subgroups.subgroup_scores(
-            *(labels, groups, probabilities, CLASSES, columns), names=["recall/melanoma"]
-        )
+        subgroups.subgroup_scores(*answers, names=["recall/melanoma"])
 
 
 def test_drift_by_hand():
     real = {"sex": np.array(["f", "f", "m", "m"]), "age": np.array(["70+"] * 4)}
     fake = {"sex": np.array(["f", "m", "m", "m", "?"])}
-    (row,) = subgroups.drift(real, fake, real_groups=list("abcd"), num=200)
-    assert row["column"] == "sex"
-    assert row["groups"] == [
-        {"group": "?", "real": 0.0, "fake": 0.2},
-        {"group": "f", "real": 0.5, "fake": 0.2},
-        {"group": "m", "real": 0.5, "fake": 0.6},
-    ]
-    assert row["total_variation"]["value"] == pytest.approx(0.3)
-    assert json.loads(json.dumps(row, allow_nan=False)) == row
+    (row,) = subgroups.drift(real, fake, real_groups=list("abcd"), resampling=Resampling(200))
+    assert row.column == "sex"
+    assert row.shares == (Share("?", 0.0, 0.2), Share("f", 0.5, 0.2), Share("m", 0.5, 0.6))
+    assert row.total_variation.value == pytest.approx(0.3)
+    assert json.dumps(dataclasses.asdict(row), allow_nan=False)
 
 
 def drawn(rng: np.random.Generator, shares: list[float], lesions: int) -> tuple:
@@ -130,15 +128,18 @@ def test_drift_is_found_and_its_absence_too():
         for shares, truth in (([0.5, 0.4, 0.1], 0.0), ([0.8, 0.1, 0.1], 0.3)):
             fake, fake_groups = drawn(rng, shares, 300)
             (row,) = subgroups.drift(
-                real, fake, real_groups=groups, fake_groups=fake_groups, num=300, seed=i
+                *(real, fake),
+                real_groups=groups,
+                fake_groups=fake_groups,
+                resampling=Resampling(300, seed=i),
             )
-            found = row["total_variation"]
+            found = row.total_variation
             if truth:
-                covers.append(found["low"] <= truth <= found["high"])
-                finds.append(found["low"] > 0)
-                averages.append(found["value"])
+                covers.append(found.low <= truth <= found.high)
+                finds.append(found.low > 0)
+                averages.append(found.value)
             else:
-                holds_zero.append(found["low"] == 0)
+                holds_zero.append(found.low == 0)
     assert np.mean(averages) == pytest.approx(0.3, abs=0.02)
     assert np.mean(holds_zero) > 0.91
     assert np.mean(covers) > 0.95
@@ -152,6 +153,8 @@ def test_lesions_of_synthetic_images_may_be_named():
     fake, fake_groups = drawn(rng, [0.7, 0.2, 0.1], 60)
     widths = []
     for given in (None, fake_groups):
-        (row,) = subgroups.drift(real, fake, real_groups=groups, fake_groups=given, num=1000)
-        widths.append(row["total_variation"]["high"] - row["total_variation"]["low"])
+        (row,) = subgroups.drift(
+            *(real, fake), real_groups=groups, fake_groups=given, resampling=Resampling(1000)
+        )
+        widths.append(row.total_variation.high - row.total_variation.low)
     assert widths[1] > 1.2 * widths[0]
