@@ -1,3 +1,3 @@
 """GANs for synthetic dermatology images. Research software, not a medical device."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -4,6 +4,7 @@ As a program, one of several processes: engine_probe.py NAME CACHE_DIR OUT.npz w
 of every phase of a tiny model, summed up over the hosts that the environment names.
 """
 
+import functools
 import sys
 
 import jax
@@ -40,6 +41,13 @@ def recipe_of(config, num_devices):
     return Recipe(start.build_model(config, catalogue(config.data)), mesh)
 
 
+def first_state(recipe):
+    """The initial state on the recipe's devices, by the program that training uses."""
+    everywhere = sharding.replicated(recipe.mesh)
+    init = jax.jit(functools.partial(init_state, recipe.model), out_shardings=everywhere)
+    return init(np.uint32(recipe.model.config.seed))
+
+
 def last_state(config, workdir):
     recipe = recipe_of(config, 8)
     best = best_metric(recipe.model, catalogue(config.data))
@@ -63,22 +71,22 @@ def first_call(recipe, config, images_seen=0):
     return batches, inputs, stage
 
 
-def gradients(recipe, phase, state, images_seen=0):
+def gradients(recipe, phase, state, images_seen=0, seeds=None):
     """(gradients, loss) of a phase on the batch at `images_seen`, as NumPy arrays.
 
-    Phases before it are run for what they hand on; none updates anything.
+    Phases before it are run for what they hand on; none updates anything. With `seeds` of what is
+    random in the phases, both have a leading axis, an entry for each of them.
     """
     config = recipe.model.config
     batches, inputs, stage = first_call(recipe, config, images_seen)
     state = jax.device_put(state, sharding.replicated(recipe.mesh))
 
     @jax.jit
-    def compute(state, batches, inputs):
-        rng = jax.random.key(7)
-        batch = jax.tree.map(
-            lambda x: x[0],
-            load_batches(recipe, jax.tree.map(lambda x: x[0], batches), {}, rng, stage.image_size),
-        )
+    def compute(state, batches, inputs, seed):
+        rng, load_rng = jax.random.key(seed), jax.random.key(7)
+        only = jax.tree.map(lambda x: x[0], batches)
+        batch = load_batches(recipe, only, {}, load_rng, stage.image_size)
+        batch = jax.tree.map(lambda x: x[0], batch)
         traced = jax.tree.map(lambda x: x[0], inputs.traced)
         context = Context(stage.image_size, traced, state.clock.images_seen, {}, state.extra)
         for each in recipe.phases:
@@ -87,7 +95,9 @@ def gradients(recipe, phase, state, images_seen=0):
                 return grads, loss
             context = context._replace(handoff={**context.handoff, **aux.handoff})
 
-    return jax.device_get(compute(state, batches, inputs))
+    found = [compute(state, batches, inputs, seed) for seed in (seeds or (7,))]
+    found = jax.device_get(found)
+    return found[0] if seeds is None else jax.tree.map(lambda *x: np.stack(x), *found)
 
 
 def relative_difference(left, right):
@@ -104,7 +114,7 @@ def all_gradients(config, num_devices):
     recipe = recipe_of(config, num_devices)
     arrays = {}
     for phase in recipe.phases:
-        grads, loss = gradients(recipe, phase, init_state(recipe.model), IMAGES_SEEN)
+        grads, loss = gradients(recipe, phase, first_state(recipe), IMAGES_SEEN)
         arrays[f"{phase.name}/loss"] = loss
         arrays |= {f"{phase.name}/{i}": g for i, g in enumerate(jax.tree.leaves(grads))}
     return arrays

@@ -78,8 +78,8 @@ class Evaluator:
         began = time.monotonic()
         measured = self.snapshots.evaluate(state.averaged, stage)
         seconds = time.monotonic() - began
-        self.budget.evaluating += seconds
         hosts.together(lambda: self.log.evaluation(clock, seconds, measured))
+        self.budget.evaluating += time.monotonic() - began
         self.checkpoints.observe(clock.step, measured)
         self.latest = (clock.step, measured)
         return measured

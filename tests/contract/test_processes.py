@@ -38,7 +38,7 @@ def command(config, workdir):
 def start(arguments, num_devices=8, **variables):
     environment = {
         **os.environ,
-        "PYTHONPATH": str(REPOSITORY / "tests"),
+        "PYTHONPATH": os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "tests"))),
         "JAX_NUM_CPU_DEVICES": str(num_devices),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
         **variables,

@@ -6,7 +6,15 @@ import jax
 import numpy as np
 import pytest
 import tiny_configs
-from engine_probe import first_call, gradients, last_state, recipe_of, relative_difference, tiny
+from engine_probe import (
+    first_call,
+    first_state,
+    gradients,
+    last_state,
+    recipe_of,
+    relative_difference,
+    tiny,
+)
 
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
@@ -15,10 +23,10 @@ from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models import translation
 from dermgan_jax.models.contract import Classifier, Sampler, Translator
 from dermgan_jax.runs.restore import restore
-from dermgan_jax.runs.state import Clock, init_state
+from dermgan_jax.runs.state import Clock
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
-from dermgan_jax.train import loop, schedule, sharding
+from dermgan_jax.train import loop, schedule
 from dermgan_jax.train.step import compile_steps, ema_decay
 
 MODELS = registry.names("model")
@@ -52,8 +60,7 @@ def test_every_registered_model_has_a_tiny_config():
 def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
     config = tiny(name, cache_dir)
     recipe = recipe_of(config, 1)
-    model, mesh = recipe.model, recipe.mesh
-    state = jax.jit(lambda: init_state(model), out_shardings=sharding.replicated(mesh))()
+    model, state = recipe.model, first_state(recipe)
     before = jax.device_get(state)
     batches, inputs, stage = first_call(recipe, config)
     state, reports = compile_steps(recipe)(
@@ -94,7 +101,7 @@ def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
 @pytest.mark.parametrize("name", MODELS)
 def test_gradients_are_of_the_phase_nets_only(name, cache_dir):
     recipe = recipe_of(tiny(name, cache_dir), 1)
-    state = init_state(recipe.model)
+    state = first_state(recipe)
     for phase in recipe.phases:
         grads, _ = gradients(recipe, phase, state)
         assert set(grads) == set(phase.trains)
@@ -107,11 +114,19 @@ def test_one_device_and_eight_give_the_same_gradients(name, cache_dir):
         results = []
         for num_devices in (1, 8):
             recipe = recipe_of(config, num_devices)
-            state = jax.device_get(init_state(recipe.model))
+            state = jax.device_get(first_state(recipe))
             results.append(gradients(recipe, recipe.phases[phase_index], state, images_seen=100))
         (one, one_loss), (eight, eight_loss) = results
         np.testing.assert_allclose(one_loss, eight_loss, rtol=1e-5)
         assert relative_difference(one, eight) < 1e-4
+
+
+@pytest.mark.parametrize("name", ["pix2pix", "cut"])
+def test_noise_of_the_generator_is_part_of_the_promises(name, cache_dir):
+    """Dropout of pix2pix and flips of CUT happen in the tiny experiments too."""
+    recipe = recipe_of(tiny(name, cache_dir), 1)
+    _, losses = gradients(recipe, recipe.phases[0], first_state(recipe), seeds=range(6))
+    assert len(np.unique(losses.round(6))) > 1
 
 
 def test_resumed_run_equals_whole_run(whole_run, cache_dir, tmp_path):
@@ -195,9 +210,7 @@ def test_implicit_transfer_in_the_loop_is_an_error(name, cache_dir, tmp_path, mo
 @pytest.mark.parametrize("name", MODELS)
 def test_state_is_donated(name, cache_dir):
     recipe = recipe_of(tiny(name, cache_dir), 8)
-    state = jax.jit(
-        lambda: init_state(recipe.model), out_shardings=sharding.replicated(recipe.mesh)
-    )()
+    state = first_state(recipe)
     batches, inputs, stage = first_call(recipe, recipe.model.config)
     compile_steps(recipe)(
         *(state, batches, {}, inputs, np.ones(1, bool)),
@@ -214,7 +227,7 @@ def test_bfloat16_switch(name, cache_dir):
     for precision in ("float32", "bfloat16"):
         recipe = recipe_of(tiny(name, cache_dir, precision=precision), 1)
         phase = recipe.phases[0]
-        grads, losses[precision] = gradients(recipe, phase, init_state(recipe.model))
+        grads, losses[precision] = gradients(recipe, phase, first_state(recipe))
         assert {leaf.dtype for leaf in jax.tree.leaves(grads)} == {np.dtype(np.float32)}
     np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.05)
     assert name == "toy" or losses["bfloat16"] != losses["float32"]

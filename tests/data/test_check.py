@@ -8,10 +8,10 @@ from dermgan_jax.data.faults import DataError
 from dermgan_jax.data.prepare import is_prepared, prepare
 
 
-def test_sound_data_has_no_faults_and_nothing_is_written(make_config, ham10000_dir):
+def test_sound_data_has_no_faults_and_no_image_is_written(make_config, ham10000_dir):
     config = make_config("ham10000", ham10000_dir)
     assert check(config) == []
-    assert not preparation.prepared_dir(config.data).exists()
+    assert not list(preparation.prepared_dir(config.data).rglob("*.npy"))
 
 
 def test_faults_of_listing_and_images_are_reported_together(make_config, ham10000_dir):

@@ -172,17 +172,24 @@ def test_isic2018_row_with_two_diagnoses(make_config, isic2018_dir):
 
 
 def test_class_folders(make_config, class_folders):
-    (class_folders / "__MACOSX" / "nevus").mkdir(parents=True)
-    (class_folders / "__MACOSX" / "nevus" / "._01.png").write_bytes(b"")
     dataset = image_folder.load(make_config("image_folder", class_folders).data)
     assert dataset.classes == ("melanoma", "nevus")
     assert [record.label for record in dataset.records] == [0] * 6 + [1] * 6
     assert dataset.records[0].id == dataset.records[0].group == "melanoma/00.png"
 
 
-def test_linked_folders_are_followed(make_config, class_folders, tmp_path):
+@pytest.mark.parametrize("name", ["__MACOSX/nevus/._01", ".checkpoints/01", "nevus/.01", ".01"])
+def test_hidden_files_and_folders_are_no_images_and_no_classes(make_config, class_folders, name):
+    write_image(class_folders / f"{name}.png")
+    dataset = image_folder.load(make_config("image_folder", class_folders).data)
+    assert dataset.classes == ("melanoma", "nevus")
+    assert len(dataset.records) == 12
+
+
+def test_linked_folders_are_followed_once(make_config, class_folders, tmp_path):
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "nevus").symlink_to(class_folders / "nevus")
+    (class_folders / "nevus" / "again").symlink_to(tmp_path / "links")
     dataset = image_folder.load(make_config("image_folder", tmp_path / "links").data)
     assert len(dataset.records) == 6
 

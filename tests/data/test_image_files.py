@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from dermgan_jax.data.image_files import grid, save_image, write_npz, write_pngs
-from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.data.image_sets import open_images
 
 
@@ -14,17 +13,20 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (5, 6, 8, 3), np.uint8)
 
 
-def test_to_uint8_rounds_and_clips():
-    values = np.array([-1.3, -1, -0.996, 0, 0.004, 1, 1.3], np.float32)
-    np.testing.assert_array_equal(to_uint8(values), [0, 0, 1, 128, 128, 255, 255])
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pngs_come_back_unchanged(tmp_path, images, channels):
     images = images[..., :channels]
     paths = write_pngs(images, tmp_path / "new" / "folder")
     assert [path.name for path in paths][:2] == ["000000.png", "000001.png"]
     np.testing.assert_array_equal(open_images(tmp_path, channels)[:], images)
+
+
+def test_png_carries_a_text_beside_its_pixels(tmp_path, images):
+    save_image(images[0], tmp_path / "a.png", {"Comment": "synthetic – ja"})
+    save_image(images[0], tmp_path / "a.bmp", {"Comment": "has no place here"})
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.text == {"Comment": "synthetic – ja"}
+    np.testing.assert_array_equal(Image.open(tmp_path / "a.png"), Image.open(tmp_path / "a.bmp"))
 
 
 def test_pngs_of_classes_lie_in_subfolders(tmp_path, images):

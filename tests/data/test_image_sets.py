@@ -55,6 +55,13 @@ def test_folder_without_images(tmp_path):
         open_images(tmp_path)
 
 
+def test_hidden_images_are_left_out(tmp_path, images):
+    write_pngs(images, tmp_path)
+    (tmp_path / "._000000.png").write_bytes(b"what macOS leaves")
+    save_image(images[0, :4], tmp_path / ".thumbnails" / "000000.png")
+    np.testing.assert_array_equal(open_images(tmp_path)[:], images)
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [

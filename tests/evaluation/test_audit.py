@@ -18,11 +18,19 @@ from dermgan_jax.data.image_files import write_npz, write_pngs
 from dermgan_jax.data.prepare import prepare
 from dermgan_jax.errors import GateError, UserError
 from dermgan_jax.evaluation import audit as auditing
-from dermgan_jax.evaluation.audit import audit
-from dermgan_jax.evaluation.copy_detection import EXACT, NEAR_COPY, Source, examine, second_distances
+from dermgan_jax.evaluation.audit import Audit, audit
+from dermgan_jax.evaluation.copy_detection import (
+    EXACT,
+    NEAR_COPY,
+    Compared,
+    examine,
+    second_distances,
+)
+from dermgan_jax.evaluation.image_sources import ImageSource, Opening
 from dermgan_jax.features import lpips_net
 from dermgan_jax.features.feature_spaces import open_space
 from dermgan_jax.metrics import lpips
+from dermgan_jax.synthesis.drawing import Drawing
 
 SIDE = 64
 EACH = 6  # copies of a kind
@@ -76,7 +84,8 @@ COPIES = {
 
 
 def source(name, images, groups=None):
-    return Source(name, images, tuple(f"{name} {i}" for i in range(len(images))), groups)
+    names = tuple(f"{name} {i}" for i in range(len(images)))
+    return Compared(ImageSource(name, images), names, groups)
 
 
 def look(train, fake, held_out, groups=None):
@@ -191,15 +200,10 @@ def test_command_writes_everything_before_it_says_no(train, held_out, planted, t
     write_pngs(train[0], tmp_path / "train")
     write_npz(planted[0][100:130], tmp_path / "fake.npz")
     write_npz(held_out, tmp_path / "unseen.npz")
-    arguments = {
-        "train": str(tmp_path / "train"),
-        "fake": str(tmp_path / "fake.npz"),
-        "held_out": str(tmp_path / "unseen.npz"),
-        "features": "pixels",
-    }
+    train, fake, unseen = (str(tmp_path / name) for name in ("train", "fake.npz", "unseen.npz"))
     out = tmp_path / "new" / "audit"
     with pytest.raises(GateError, match="10 exact copies of training images among 30"):
-        audit(**arguments, out=out)
+        audit(Audit(train, fake, unseen, features="pixels"), out)
     printed = capsys.readouterr().out
     assert "exact copies: 10; near copies: 0" in printed
     result = json.loads((out / "audit.json").read_text())
@@ -219,14 +223,15 @@ def test_clean_images_are_called_clean(train, held_out, fresh, tmp_path, capsys)
     train_side, fake, unseen = (
         str(tmp_path / f"{name}.npz") for name in ("train", "fake", "unseen")
     )
-    result = audit(train_side, fake, held_out=unseen, features="pixels")
+    asked = Audit(train_side, fake, unseen, features="pixels")
+    result = audit(asked)
     assert result["refusal"] is None
     printed = capsys.readouterr().out
     assert "no sign of memorised training images" in printed
     assert "warning" not in printed
     noise = np.random.default_rng(0).integers(0, 256, (9, SIDE, SIDE, 3), np.uint8)
     write_npz(noise, tmp_path / "fake.npz")
-    audit(train_side, fake, held_out=unseen, features="pixels")
+    audit(asked)
     assert "warning: the synthetic images are unlike any real one" in capsys.readouterr().out
 
 
@@ -239,12 +244,12 @@ def test_a_work_directory_stands_for_what_it_learned_from(tmp_path, monkeypatch)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(config_schema.to_json(config))
     listed = catalogue(config.data)
-    found = auditing.read_real(str(tmp_path / "run"), 0, None)
+    found = auditing.read_real(str(tmp_path / "run"), Opening(9, Drawing()))
     rows = listed.indices("train")
     np.testing.assert_array_equal(found.images[:], prepare(listed, config.data).images[rows])
     assert found.names == tuple(listed.records[row].id for row in rows)
     assert list(found.groups) == [listed.records[row].group for row in rows]
-    of_class = auditing.read_real("phantom:all:nv", 0, config)
+    of_class = auditing.read_real("phantom:all:nv", Opening(9, Drawing(), config))
     labels = {listed.labels[listed.indices("all")[i]] for i in range(60)}
     assert listed.classes.index("nv") in labels
     assert (
@@ -288,7 +293,7 @@ def test_lpips_judges_too_where_its_weights_are(train, held_out, fresh, monkeypa
         ({"fake": "nowhere"}, "is no folder of images"),
         ({"fake": "small.npz"}, r"train\.npz are 64x64x3, those of .*small\.npz 32x64x3"),
         ({"held_out": "small.npz"}, r"small\.npz 32x64x3"),
-        ({"features": "pixel"}, "unknown features 'pixel'; did you mean 'pixels'"),
+        ({"features": "pixel"}, "unknown feature space 'pixel'; did you mean 'pixels'"),
         ({"features": "lite0"}, "is not in .*; or choose --features=pixels"),
         ({"features": "inception"}, "is not in .*; or choose --features=pixels"),
     ],
@@ -301,7 +306,7 @@ def test_bad_arguments_are_named(arguments, message, train, tmp_path):
     for key in {"train", "fake", "held_out"} & set(arguments):
         arguments[key] = str(tmp_path / arguments[key])
     with pytest.raises(UserError, match=message):
-        audit(**arguments)
+        audit(Audit(**arguments))
 
 
 def test_sheet_enlarges_small_images_and_writes_below_them():

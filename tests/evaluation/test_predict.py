@@ -1,5 +1,7 @@
 """What a trained classifier says, of images and of the splits of its data."""
 
+import shutil
+
 import jax
 import numpy as np
 import pytest
@@ -8,9 +10,10 @@ from engine_probe import last_state
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.errors import UserError
-from dermgan_jax.evaluation.predict import predict, predict_split
-from dermgan_jax.runs.metrics_log import METRICS_FILE, read_rows
+from dermgan_jax.evaluation.predict import predict, predict_split, restore_classifier
+from dermgan_jax.runs.metrics_log import evaluated, read_rows
 from dermgan_jax.runs.restore import restore
+from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import loop
 
 
@@ -22,6 +25,7 @@ def trained(request, tmp_path_factory):
         patch.setenv("DERMGAN_CACHE", str(folder / "cache"))
         config = tiny_configs.classifier()
         config.model.views = request.param
+        config.checkpoint.keep_last = 9
         config.data.prepared_dir = str(folder / "prepared")
         config = config_schema.validate(config)
         assert loop.train(config, folder / "run") == loop.FINISHED
@@ -52,28 +56,39 @@ def test_predictions_do_not_depend_on_the_batch(trained):
 
 def test_splits_come_with_their_rows(trained):
     _, workdir = trained
-    rows, found = predict_split(workdir, "test")
+    classifier = restore_classifier(workdir)
+    rows, found = predict_split(workdir, classifier, "test")
     assert len(rows.labels) == len(rows.ids) == len(found) > 0
     np.testing.assert_array_equal(found, predict(workdir, rows.images))
-    others, _ = predict_split(workdir, "val")
+    others, _ = predict_split(workdir, classifier, "val")
     assert not set(rows.groups) & set(others.groups)
 
 
 def test_the_best_checkpoint_is_that_of_the_best_evaluation(trained):
     _, workdir = trained
-    rows, found = predict_split(workdir, "val", "best")
+    rows, found = predict_split(workdir, restore_classifier(workdir, "best"), "val")
     right = found.argmax(1) == rows.labels
     recall = np.mean([right[rows.labels == label].mean() for label in np.unique(rows.labels)])
-    scores = [
-        row["metrics"]["balanced_accuracy"]["value"]
-        for row in evaluations(workdir)
-        if row["step"] > 0
-    ]
-    assert recall == pytest.approx(max(scores))
+    assert recall == pytest.approx(max(values(workdir, "balanced_accuracy").values()))
 
 
-def evaluations(workdir):
-    return [row for row in read_rows(workdir / METRICS_FILE) if row["kind"] == "eval"]
+def test_the_best_checkpoint_follows_the_value_it_is_asked_by(trained, tmp_path):
+    """Which may be changed on a run that exists."""
+    config, workdir = trained
+    copy = shutil.copytree(workdir, tmp_path / "run")
+    for metric, better in (("loss", min), ("balanced_accuracy", max)):
+        changed = config.copy_and_resolve_references()
+        changed.checkpoint.best_metric = metric
+        WorkDir(copy).adopt(changed)
+        found = values(copy, metric)
+        best = better(found.values())
+        assert restore(copy, "best").step == max(s for s, value in found.items() if value == best)
+
+
+def values(workdir, name):
+    """Step -> value, of the steps that have a checkpoint."""
+    found = evaluated(read_rows(WorkDir(workdir).metrics))
+    return {step: measured[name].value.value for step, measured in found.items() if step > 0}
 
 
 def test_images_of_other_channels_are_refused(trained):

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.metrics import density_coverage, frechet, inception_score, kid, precision_recall
+from dermgan_jax.metrics import (
+    density_coverage,
+    frechet,
+    inception_score,
+    kid,
+    measurement_json,
+    precision_recall,
+)
 
 OF_PAIRS = (frechet, kid, precision_recall, density_coverage)
 GOOD = np.random.default_rng(0).normal(size=(30, 4))
@@ -40,7 +47,7 @@ def test_not_a_row_per_image(metric):
 @pytest.mark.parametrize("metric", OF_PAIRS)
 def test_sides_of_different_size_and_a_json_value(metric):
     for value in metric.compute(GOOD, GOOD[:9], seed=0):
-        as_json = value.to_json()
+        as_json = measurement_json.value_to_json(value)
         assert (as_json["n"], as_json["n_real"]) == (9, 30)
         low, high = as_json["interval"]
         assert low <= value.value <= high

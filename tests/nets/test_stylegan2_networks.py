@@ -11,7 +11,7 @@ import stylegan2_vectors as vectors
 from dermgan_jax.formats.tensor_files import read_tensors
 from dermgan_jax.interop import stylegan2_names
 from dermgan_jax.nets.stylegan2_discriminator import StyleGan2Discriminator
-from dermgan_jax.nets.stylegan2_generator import StyleGan2Generator, Mapping, Synthesis
+from dermgan_jax.nets.stylegan2_generator import Mapping, StyleGan2Generator, Synthesis
 
 TOLERANCE = 2e-5
 

@@ -1,8 +1,11 @@
+import dataclasses
 import json
+import math
 import re
 from xml.etree import ElementTree
 
 import augmentation_example
+import cattrs
 import numpy as np
 import pytest
 from augmentation_example import ARMS, CLASSES
@@ -14,6 +17,10 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.report import augmentation, augmentation_figures
 from dermgan_jax.report import augmentation_tables as tables
 from dermgan_jax.report.style import FADE
+from dermgan_jax.statistics.classifier_scores import Score
+from dermgan_jax.statistics.comparison import Difference
+from dermgan_jax.studies import augmentation_result
+from dermgan_jax.studies.augmentation_result import Examples, from_json
 
 FIGURES = {
     "class_distribution",
@@ -33,7 +40,7 @@ NO_NUMBER = re.compile(r"\b(nan|NaN|None|null|inf|undefined)\b")
 
 def build(path, result):
     """The page of a result, which must need nothing beside it."""
-    (path / augmentation.RESULT_FILE).write_text(json.dumps(result))
+    augmentation_result.write(result, path)
     html = augmentation.build(path).read_text()
     page = Page(html)
     page.html, page.text = html, re.sub(r"\s+", " ", page.text)
@@ -44,23 +51,28 @@ def build(path, result):
 
 
 def add_images(path, result):
-    """Two real and three synthetic melanomas, one of which is lost, and what the filter rates."""
+    """Two real and three synthetic melanomas, one of which is lost, and what the filter rates.
+
+    Returns:
+      The result that names them.
+    """
+    examples = {}
     for kind, num in (("real", 2), ("synthetic", 3)):
         names = [f"{kind}/mel/{i}.png" for i in range(num)]
-        result["examples"][kind] = {"mel": names}
+        examples[kind] = {"mel": names}
         (path / kind / "mel").mkdir(parents=True)
         for name in names[:2]:
             side = 16 if kind == "synthetic" else 20
             Image.fromarray(np.full((side, side, 3), 90, np.uint8)).save(path / name)
     for which in ("best", "worst"):
         Image.new("RGB", (32, 16)).save(path / "synthetic" / f"filtered_{which}.png")
+    return dataclasses.replace(result, examples=Examples(**examples))
 
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
     path = tmp_path_factory.mktemp("full")
-    result = augmentation_example.result()
-    add_images(path, result)
+    result = add_images(path, augmentation_example.result())
     return path, result, build(path, result)
 
 
@@ -84,9 +96,9 @@ def test_page_begins_with_the_sentence_and_says_what_must_be_said(full):
         "Synthetic, rated worst by the filter",
         "too few lesions for a score",
         "more than 98 % probability",
-        result["drift_method"],
-        *result["method"],
-        *result["limits"],
+        result.population.method,
+        *result.method,
+        *result.limits,
     ):
         assert text in page.text, text
     assert page.text.count("Research software, not a medical device.") == 1
@@ -146,25 +158,46 @@ def test_least_study_leaves_out_what_it_lacks(tmp_path):
     assert {path.stem for path in (tmp_path / "figures").iterdir()} == expected
 
 
-def test_missing_keys_are_as_nothing(tmp_path):
+def test_what_was_not_found_is_left_out(tmp_path):
     result = augmentation_example.sparse()
-    optional = ("leakage", "cas", "filter", "target_verdict", "judged", "subgroups", "drift")
-    optional += ("drift_method", "examples", "card", "generator", "limits", "method")
-    for key in optional:
-        del result[key]
-    result["scores"]["real"] = {"accuracy": {"value": 0.5}}
-    result["versus"] = {}
-    result["confusion"] = result["reliability"] = result["curves"] = {}
-    result["counts"]["synthetic"] = {}
-    assert "50.0" in build(tmp_path, result).text
+    result.scores["real"] = {"accuracy": Score(0.5, None, None)}
+    result.versus["unfiltered"].clear()
+    nothing = {"generator": None, "card": {}, "limits": [], "method": [], "curves": {}}
+    counts = dataclasses.replace(result.counts, synthetic={})
+    page = build(tmp_path, dataclasses.replace(result, counts=counts, **nothing))
+    assert "50.0" in page.text
+    for text in ("Generator:", "Licence", "Limits", "Training curves"):
+        assert text not in page.text
+
+
+def changed_text(result, *replacements):
+    """The same result with other words."""
+    text = json.dumps(cattrs.unstructure(result))
+    for old, new in replacements:
+        text = text.replace(old, new)
+    return from_json(json.loads(text))
+
+
+def test_page_of_patients_does_not_speak_of_lesions(tmp_path):
+    result = add_images(tmp_path, augmentation_example.result())
+    page = build(tmp_path, changed_text(result, ("lesion", "patient")))
+    assert "lesion" not in page.html.lower()
+    for text in (
+        "test patients",
+        "If patients leak into the test",
+        "split by patient",
+        "of them, with a patient that is also in training",
+        "too few patients for a score",
+        "few patients, wide intervals",
+        "7,470 patients in all",
+    ):
+        assert text in page.text, text
 
 
 def test_names_cannot_break_the_page(tmp_path):
-    result = augmentation_example.sparse()
-    text = json.dumps(result).replace('"mel"', '"<m&\'>"').replace("/mel", "/<m&'>")
-    result = json.loads(text)
-    result["title"] = "<script>"
-    page = build(tmp_path, result)
+    names = ('"mel"', '"<m&\'>"'), ("/mel", "/<m&'>")
+    result = changed_text(augmentation_example.sparse(), *names)
+    page = build(tmp_path, dataclasses.replace(result, title="<script>"))
     assert "<m&'>" in page.text
     for svg in re.findall(r"<svg.*?</svg>", page.html, re.DOTALL):
         ElementTree.fromstring(svg.replace("xlink:", ""))
@@ -177,11 +210,13 @@ def test_a_folder_without_a_result_is_refused(tmp_path):
 
 def test_scores_and_differences_are_those_of_the_result():
     result = augmentation_example.result()
-    score = {"value": 0.75126, "low": 0.7, "high": 0.8, "per_seed": []}
-    result["scores"]["filtered"] |= {"balanced_accuracy": score, "auc": score}
-    change = {"difference": -0.0204, "low": -0.0496, "high": 0.009, "p": 0.01}
-    result["versus"]["filtered"]["auc"] = {**change, "p_corrected": 0.031}
-    result["versus"]["filtered"]["balanced_accuracy"] = {**change, "p_corrected": 0.2}
+    score = Score(0.75126, 0.7, 0.8)
+    result.scores["filtered"].update(balanced_accuracy=score, auc=score)
+    change = Difference(-0.0204, -0.0496, 0.009, p=0.01, seed_half_width=0.0)
+    result.versus["filtered"].update(
+        auc=dataclasses.replace(change, p_corrected=0.031),
+        balanced_accuracy=dataclasses.replace(change, p_corrected=0.2),
+    )
     table = tables.scores_table(result)
     assert table["headings"][0] == "Balanced accuracy, %"
     at = table["headings"].index("AUC")
@@ -214,6 +249,12 @@ def test_numbers(score, value, sign, text):
     assert tables.told(score, value, sign) == text
 
 
+@pytest.mark.parametrize("end", [None, math.nan])
+def test_interval_without_an_end_is_not_told(end):
+    assert tables.interval("accuracy", Score(0.5, 0.4, 0.6)) == "40.0 … 60.0"
+    assert tables.interval("accuracy", Score(0.5, 0.4, end)) == ""
+
+
 @pytest.mark.parametrize(
     ("p", "text"),
     [(0.0002, "p < 0.001"), (0.0312, "p = 0.031"), (0.5, "p = 0.50"), (None, "")],
@@ -224,8 +265,7 @@ def test_p_values(p, text):
 
 def test_leakage_is_told_side_by_side():
     result = augmentation_example.result()
-    by_image = result["leakage"]["image"]
-    by_image["base"]["balanced_accuracy"] = {"value": 0.9, "low": 0.88, "high": 0.92}
+    result.leakage.image.base["balanced_accuracy"] = Score(0.9, 0.88, 0.92)
     rows = dict(tables.leakage_table(result)["rows"])
     assert rows["of them, with a lesion that is also in training"] == [("0", ""), ("612", "")]
     assert rows["real only: Balanced accuracy, %"][1] == ("90.0", "88.0 … 92.0")
@@ -239,11 +279,11 @@ def test_bars_are_as_long_as_the_scores(drawn):
     for axes, name in zip(figures["overall"].axes, names, strict=True):
         factor = 1 if name == "auc" else 100
         widths = [bar.get_width() for bar in axes.patches]
-        expected = [result["scores"][arm][name] for arm in ARMS]
-        np.testing.assert_allclose(widths, [factor * score["value"] for score in expected])
+        expected = [result.scores[arm][name] for arm in ARMS]
+        np.testing.assert_allclose(widths, [factor * score.value for score in expected])
         ends = np.array([line.get_segments()[0][:, 0] for line in axes.collections])
-        np.testing.assert_allclose(ends[:, 0], [factor * score["low"] for score in expected])
-        np.testing.assert_allclose(ends[:, 1], [factor * score["high"] for score in expected])
+        np.testing.assert_allclose(ends[:, 0], [factor * score.low for score in expected])
+        np.testing.assert_allclose(ends[:, 1], [factor * score.high for score in expected])
     assert axes.patches[0].get_facecolor()[:3] == to_rgba(FADE)[:3]  # the base arm
 
 
@@ -257,19 +297,20 @@ def test_differences_are_filled_if_told_from_zero(drawn):
         "synthetic × 1",
         "synthetic × 2",
     ]
-    found = result["versus"]["filtered"]
+    found = result.versus["filtered"]
     points = [line for line in panels[1].lines if line.get_marker() == "o"]
     for point, name in zip(points, CLASSES, strict=True):
         row = found[f"recall/{name}"]
-        assert point.get_xdata()[0] == pytest.approx(100 * row["difference"])
-        assert (point.get_fillstyle() == "full") == (row["p_corrected"] < 0.05)
+        assert point.get_xdata()[0] == pytest.approx(100 * row.difference)
+        assert (point.get_fillstyle() == "full") == (row.p_corrected < 0.05)
     labels = [label.get_text() for label in panels[0].get_yticklabels()]
     assert labels[:2] == ["nv (811)", "mel (92)"]
 
 
 def test_some_difference_is_told_from_zero():
     result = augmentation_example.result()
-    result["versus"]["filtered"]["accuracy"]["p_corrected"] = 0.01
+    of_arm = result.versus["filtered"]
+    of_arm["accuracy"] = dataclasses.replace(of_arm["accuracy"], p_corrected=0.01)
     figure = augmentation_figures.differences(result, ["filtered"], augmentation_figures.SCORES)
     (panel,) = figure.axes
     fills = [line.get_fillstyle() for line in panel.lines if line.get_marker() == "o"]
@@ -279,7 +320,7 @@ def test_some_difference_is_told_from_zero():
 
 def test_confusion_matrix_shows_shares_of_rows_and_counts():
     result = augmentation_example.result()
-    result["confusion"]["real"][1] = [10.0, 85.0, 0.0, 2.5, 2.5, 0.0, 0.0]
+    result.confusion["real"][1] = [10.0, 85.0, 0.0, 2.5, 2.5, 0.0, 0.0]
     axes = augmentation_figures.confusion(result, "real").axes[0]
     row = {}
     for text in axes.texts:
@@ -298,7 +339,7 @@ def test_gain_is_drawn_at_the_number_of_synthetic_images(drawn):
     points = {line.get_label(): line.get_xydata()[0] for line in axes.lines[2:]}
     made = {"filtered": 300, "synthetic × 1": 779, "unfiltered": 1000, "synthetic × 2": 1558}
     assert {name: point[0] for name, point in points.items()} == made
-    gain = result["versus"]["sweep_2"]["balanced_accuracy"]["difference"]
+    gain = result.versus["sweep_2"]["balanced_accuracy"].difference
     assert points["synthetic × 2"][1] == pytest.approx(100 * gain)
     np.testing.assert_array_equal(axes.lines[1].get_xdata(), [0, 779, 1000, 1558])
 
@@ -306,18 +347,16 @@ def test_gain_is_drawn_at_the_number_of_synthetic_images(drawn):
 def test_leakage_figure_has_both_levels_and_all_gains(drawn):
     result, figures = drawn
     level, _, balanced = figures["leakage"].axes
-    found = result["leakage"]
+    found = result.leakage
     drawn_at = [line.get_xdata()[0] for line in level.lines]
     expected = [
-        100 * found[side]["base"][name]["value"]
-        for side in ("group", "image")
+        100 * side.base[name].value
+        for side in (found.group, found.image)
         for name in ("accuracy", "balanced_accuracy")
     ]
     np.testing.assert_allclose(drawn_at, expected)
     gains = [line.get_xdata()[0] for line in balanced.lines if line.get_marker() == "s"]
-    expected = [
-        100 * found["image"]["versus"][arm]["balanced_accuracy"]["difference"] for arm in ARMS[1:-1]
-    ]
+    expected = [100 * found.image.versus[arm]["balanced_accuracy"].difference for arm in ARMS[1:-1]]
     np.testing.assert_allclose(gains, expected)
 
 
@@ -325,7 +364,7 @@ def test_class_distribution_counts_real_and_synthetic_images(drawn):
     result, figures = drawn
     real, made = figures["class_distribution"].axes
     train = [bar.get_width() for bar in real.patches[:7]]
-    assert train == list(result["counts"]["real"]["train"].values())
+    assert train == list(result.counts.real["train"].values())
     written = [text.get_text() for text in made.texts]
     assert written[1:6] == ["300", "1,000", "779", "1,558", "779"]
     labels = [label.get_text() for label in made.get_yticklabels()]
@@ -338,12 +377,12 @@ def test_bins_without_images_are_not_drawn(drawn):
     curve = axes.lines[1].get_xydata()
     assert len(curve) == 12
     assert np.isfinite(curve).all()
-    assert result["reliability"]["real"]["confidence"][0] is None
+    assert result.reliability["real"].count[:3] == [0, 0, 0]
 
 
 def test_curve_that_was_not_measured_is_left_out():
     result = augmentation_example.result()
-    del result["curves"]["classical"]["loss"]
+    result.curves["classical"] = dataclasses.replace(result.curves["classical"], loss=[])
     loss, balanced = augmentation_figures.training_curves(result).axes
     assert np.isnan(loss.lines[1].get_ydata()).all()
     assert np.isfinite(balanced.lines[1].get_ydata()).all()

@@ -1,4 +1,5 @@
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -8,37 +9,34 @@ from matplotlib.text import Text
 from PIL import Image
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.evaluation.evaluate import warnings
+from dermgan_jax.evaluation.evaluate import Evaluation
+from dermgan_jax.evaluation.image_sources import ImageSource, SplitName
+from dermgan_jax.metrics.measurement import ClassPair, Measurement, MetricValue, by_key
+from dermgan_jax.metrics.measurement_table import warnings
 from dermgan_jax.report import evaluation_figure, metric_texts
-from dermgan_jax.report.evaluation_figure import draw, shorten, side_name
+from dermgan_jax.report.evaluation_figure import draw, shorten, source_name
 
 TWELVE = list(metric_texts.METRICS)[:12]
+SPLIT = SplitName("ham10000", "test")
+PHANTOM = {"split": SplitName("phantom", "test"), "phantom": True}
 
 
-def metric(value, half=None, n=500, n_real=700, better="lower"):
-    interval = None if half is None else [value - half, value + half]
-    return {
-        "value": value,
-        "interval": interval,
-        "std": None,
-        "n": n,
-        "n_real": n_real,
-        "details": {},
-        "better": better,
-        "protocol": "test",
-    }
+def metric(name, value, half=None, n=500, n_real=700, better="lower"):
+    interval = None if half is None else (value - half, value + half)
+    return MetricValue(name, value, "test", n, {}, better, n_real, interval=interval)
 
 
 def with_yardsticks(name, value, better="lower"):
+    """Pairs are as `yardstick` gives them, the one least apart first."""
     pairs = [
-        {"classes": list(pair), "value": value * (2 + i), "n": 115}
+        ClassPair(pair, value * (2 + i), 115)
         for i, pair in enumerate(itertools.combinations(("mel", "nv", "df"), 2))
     ]
-    return {
-        name: metric(value, value / 10, better=better),
-        f"{name}_lower_bound": metric(value / 4, value / 20, n=350, n_real=350, better=better),
-        f"{name}_class_yardstick": {**metric(2 * value, n=115, better=better), "pairs": pairs},
-    }
+    return Measurement(
+        metric(name, value, value / 10, better=better),
+        real_against_real=metric(name, value / 4, value / 20, n=350, n_real=350, better=better),
+        class_pairs=tuple(pairs if better == "lower" else pairs[::-1]),
+    )
 
 
 def images(num, channels=3):
@@ -46,10 +44,18 @@ def images(num, channels=3):
     return np.random.default_rng(num).integers(0, 256, shape, np.uint8)
 
 
-def figure_of(metrics, real="ham10000:test", fake="runs/ham", num=3):
-    measured = {name: value for name, value in metrics.items() if "_" not in name}
-    result = {"real": real, "fake": fake, "metrics": metrics, "warnings": warnings(measured)}
-    return evaluation_figure.evaluation_figure(result, images(num), images(num, channels=1))
+def evaluation(*measured, real="ham10000:test", fake="runs/ham", num=3):
+    return Evaluation(
+        real=ImageSource(real, images(num), split=SPLIT),
+        fake=ImageSource(fake, images(num, channels=1)),
+        seed=0,
+        measured=by_key(*measured),
+        warnings=tuple(warnings(measured)),
+    )
+
+
+def figure_of(*measured, **sources):
+    return evaluation_figure.evaluation_figure(evaluation(*measured, **sources))
 
 
 def texts(figure):
@@ -108,10 +114,8 @@ def test_nearest_classes_are_the_most_alike_where_higher_is_better():
 
 
 def test_twelve_metrics_have_an_axis_each():
-    metrics = {}
-    for name in TWELVE:
-        metrics |= with_yardsticks(name, 80.0)
-    figure = figure_of(metrics, real="/data/" + "folder/" * 60, fake="x" * 500)
+    measured = [with_yardsticks(name, 80.0) for name in TWELVE]
+    figure = figure_of(*measured, real="/data/" + "folder/" * 60, fake="x" * 500)
     shown = texts(figure)
     assert len(metric_axes(figure)) == len(TWELVE)
     assert {metric_texts.METRICS[name].title for name in TWELVE} <= set(shown)
@@ -120,7 +124,8 @@ def test_twelve_metrics_have_an_axis_each():
 
 
 def test_values_that_are_missing():
-    figure = figure_of({"psnr": metric(None), "ssim": metric(0.5)}, num=0)
+    values = metric("psnr", math.nan), metric("ssim", 0.5)
+    figure = figure_of(*map(Measurement, values), num=0)
     shown = texts(figure)
     assert shown.count("no finite value") == 1
     assert shown.count("not measured") == 2
@@ -131,16 +136,17 @@ def test_values_that_are_missing():
 
 
 @pytest.mark.parametrize(
-    ("role", "side", "label"),
+    ("role", "name", "told", "label"),
     [
-        ("real", "phantom:test", "real: phantom:test (drawn phantoms, not real skin)"),
-        ("fake", "phantom:test", "fake: phantom:test (drawn phantoms, not real skin)"),
-        ("fake", "ham10000:test", "fake: ham10000:test"),
-        ("fake", "samples.npz", "fake: samples.npz (synthetic images)"),
+        ("real", "phantom:test", PHANTOM, "real: phantom:test (drawn phantoms, not real skin)"),
+        ("fake", "phantom:test", PHANTOM, "fake: phantom:test (drawn phantoms, not real skin)"),
+        ("fake", "ham10000:test", {"split": SPLIT}, "fake: ham10000:test"),
+        ("real", "skin/", {}, "real: skin/"),
+        ("fake", "samples.npz", {}, "fake: samples.npz (synthetic images)"),
     ],
 )
-def test_sides_are_called_what_they_are(role, side, label):
-    assert side_name(role, side, width=7.0) == label
+def test_sources_are_called_what_they_are(role, name, told, label):
+    assert source_name(role, ImageSource(name, images(1), **told), width=7.0) == label
 
 
 def test_shorten_keeps_both_ends():
@@ -154,8 +160,7 @@ def test_shorten_keeps_both_ends():
 )
 def test_file_is_of_its_suffix(tmp_path, name, begins):
     path = tmp_path / "new" / name
-    result = {"real": "a", "fake": "b", "metrics": {"swd": metric(9.0)}, "warnings": []}
-    draw(result, images(9), images(2), path)
+    draw(evaluation(Measurement(metric("swd", 9.0))), path)
     assert path.read_bytes().startswith(begins)
     if name == "a.png":
         with Image.open(path) as image:
@@ -164,4 +169,4 @@ def test_file_is_of_its_suffix(tmp_path, name, begins):
 
 def test_other_suffixes_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"ends in \.png, \.svg, \.pdf"):
-        draw({}, images(1), images(1), tmp_path / "figure.jpeg")
+        draw(evaluation(), tmp_path / "figure.jpeg")

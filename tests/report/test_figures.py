@@ -1,6 +1,9 @@
+import math
+
 import numpy as np
 import pytest
 
+from dermgan_jax.metrics.measurement import Measurement, MetricValue, by_key
 from dermgan_jax.report import figures, style
 
 
@@ -78,19 +81,21 @@ def test_svg_adapts_to_the_page(draw):
     assert figures.IMAGES_AXIS in svg
 
 
-def evaluated(images, value, interval=None, bound=None, **more):
-    result = {"value": value, "interval": interval, "details": {}, **more}
-    real = {"value": bound, "interval": None, "details": {}}
-    metrics = {"kid": result} | ({"kid_lower_bound": real} if bound is not None else {})
-    return {"kind": "eval", "step": images, "images": images, "seconds": 1, "metrics": metrics}
+def evaluated(images, value, interval=None, bound=None, better="lower"):
+    def of(number, ends=None):
+        return MetricValue("kid", number, "test", 9, {}, better, interval=ends)
+
+    kid = Measurement(of(value, interval), real_against_real=None if bound is None else of(bound))
+    row = {"kind": "eval", "step": images, "images": images, "seconds": 1}
+    return {**row, "metrics": by_key(kid)}
 
 
 def test_band_of_a_metric_is_its_interval():
     rows = [
-        evaluated(1000, 9.0, [7.0, 11.5]),
-        evaluated(2000, None),
-        evaluated(3000, 4.0, [3.0, 5.0]),
-        evaluated(4000, 2.0, [1.0, 3.0]),
+        evaluated(1000, 9.0, (7.0, 11.5)),
+        evaluated(2000, math.nan),
+        evaluated(3000, 4.0, (3.0, 5.0)),
+        evaluated(4000, 2.0, (1.0, 3.0)),
     ]
     (band,) = figures.evaluation(rows, "kid", "KID").axes[0].collections
     corners = {(x, y) for path in band.get_paths() for x, y in path.vertices}
@@ -99,7 +104,7 @@ def test_band_of_a_metric_is_its_interval():
 
 
 def test_single_evaluation_has_a_bar():
-    axes = figures.evaluation([evaluated(1000, 9.0, [7.0, 11.5])], "kid", "KID").axes[0]
+    axes = figures.evaluation([evaluated(1000, 9.0, (7.0, 11.5))], "kid", "KID").axes[0]
     bar = axes.collections[-1].get_segments()
     np.testing.assert_array_equal(bar, [[(1.0, 7.0), (1.0, 11.5)]])
 
@@ -107,11 +112,11 @@ def test_single_evaluation_has_a_bar():
 @pytest.mark.parametrize(
     ("row", "scale"),
     [
-        (evaluated(1000, 9.0, [7.0, 11.5], bound=1.0), "log"),
-        (evaluated(1000, 9, [7, 11], bound=1), "log"),
-        (evaluated(1000, 9.0, [-1.0, 19.0], bound=1.0), "linear"),
-        (evaluated(1000, 9.0, [7.0, 11.5], bound=-0.1), "linear"),
-        (evaluated(1000, 0.9, [0.7, 1.0], bound=0.95, better="higher"), "linear"),
+        (evaluated(1000, 9.0, (7.0, 11.5), bound=1.0), "log"),
+        (evaluated(1000, 9, (7, 11), bound=1), "log"),
+        (evaluated(1000, 9.0, (-1.0, 19.0), bound=1.0), "linear"),
+        (evaluated(1000, 9.0, (7.0, 11.5), bound=-0.1), "linear"),
+        (evaluated(1000, 0.9, (0.7, 1.0), bound=0.95, better="higher"), "linear"),
     ],
 )
 def test_axis_is_logarithmic_only_if_all_of_it_fits(row, scale):

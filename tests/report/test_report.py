@@ -1,4 +1,5 @@
 import json
+import math
 import re
 from html.parser import HTMLParser
 
@@ -7,9 +8,11 @@ import pytest
 from PIL import Image
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.report import build as report
-from dermgan_jax.report import figures
-from dermgan_jax.runs.metrics_log import METRICS_FILE, sample_sheet_name
+from dermgan_jax.metrics import measurement_json
+from dermgan_jax.metrics.measurement import ClassPair, Measurement, MetricValue, by_key
+from dermgan_jax.report import figures, metric_sections, run, run_record
+from dermgan_jax.report.run_record import RunRecord
+from dermgan_jax.runs.workdir import WorkDir, sample_sheet_name
 
 
 def train_row(step, stage="8x8", alpha=1.0, **metrics):
@@ -33,7 +36,7 @@ def train_row(step, stage="8x8", alpha=1.0, **metrics):
 
 def swd(value, n=2048):
     details = {"16x16": value - 1, "8x8": value + 1}
-    return {"value": value, "protocol": "swd:test", "n": n, "details": details, "better": "lower"}
+    return MetricValue("swd", value, "swd:test", n, details, "lower")
 
 
 def eval_row(step, value, **kwargs):
@@ -42,7 +45,7 @@ def eval_row(step, value, **kwargs):
         "step": step,
         "images": 100 * step,
         "seconds": 2.0,
-        "metrics": {"swd": swd(value, **kwargs), "swd_lower_bound": swd(4.25)},
+        "metrics": by_key(Measurement(swd(value, **kwargs), real_against_real=swd(4.25))),
     }
 
 
@@ -67,19 +70,27 @@ FULL_RUN = [
 ]
 
 
+def as_line(row):
+    """A row of metrics.jsonl."""
+    if row["kind"] == "eval":
+        row = {**row, "metrics": measurement_json.to_json(row["metrics"])}
+    return json.dumps(row, allow_nan=False) + "\n"
+
+
 def make_workdir(path, rows=(), sheets=(), synthetic=None, title="A <test> run"):
-    (path / "samples").mkdir(parents=True)
+    workdir = WorkDir(path)
+    workdir.samples.mkdir(parents=True)
     config = {
         "title": title,
         "model": {"name": "pgan"},
         "data": {"dataset": "ham10000", "resolution": 16},
         "train": {"total_kimg": 2.0},
     }
-    (path / "config.json").write_text(json.dumps(config))
-    (path / METRICS_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    workdir.config.write_text(json.dumps(config))
+    workdir.metrics.write_text("".join(map(as_line, rows)))
     for images, stage in sheets:
         pixels = np.full((64, 128, 3), images % 256, np.uint8)
-        Image.fromarray(pixels).save(path / "samples" / sample_sheet_name(images, stage))
+        Image.fromarray(pixels).save(workdir.samples / sample_sheet_name(images, stage))
     if synthetic is not None:
         card = {
             "dataset": "ham10000",
@@ -89,9 +100,9 @@ def make_workdir(path, rows=(), sheets=(), synthetic=None, title="A <test> run")
             "split_hash": "0123456789abcdef0123",
             "num_groups": 987,
         }
-        (path / "data_card.json").write_text(json.dumps(card))
-        (path / "environment.json").write_text(json.dumps({"jax": "0.10.9", "devices": "1 × cpu"}))
-        (path / "parameters.txt").write_text("g/block_8/conv0 (3, 3, 16, 16)")
+        workdir.data_card.write_text(json.dumps(card))
+        workdir.environment.write_text(json.dumps({"jax": "0.10.9", "devices": "1 × cpu"}))
+        workdir.parameters.write_text("g/block_8/conv0 (3, 3, 16, 16)")
     return path
 
 
@@ -115,7 +126,7 @@ class Page(HTMLParser):
 
 
 def build(workdir):
-    html = report.build(workdir).read_text()
+    html = run.build(workdir).read_text()
     page = Page(html)
     page.text = re.sub(r"\s+", " ", page.text)
     assert not {"script", "link", "iframe", "object"} & set(page.elements)
@@ -155,6 +166,34 @@ def test_full_run_shows_everything(tmp_path):
     assert "phantom" not in page.text
 
 
+def test_groups_are_called_what_the_data_set_calls_them(tmp_path):
+    workdir = WorkDir(make_workdir(tmp_path / "run", FULL_RUN, synthetic=False))
+    card = json.loads(workdir.data_card.read_text())
+    workdir.data_card.write_text(json.dumps({**card, "group_noun": "patient"}))
+    assert "987 patients, each in one split only" in build(workdir.path).text
+
+
+def test_run_of_an_early_version_has_a_report(tmp_path):
+    """Yardsticks were entries of their own, and the group `model` was called `gan`."""
+    workdir = WorkDir(make_workdir(tmp_path / "run", FULL_RUN, synthetic=False))
+    today = build(workdir.path).text
+    lines = []
+    for line in workdir.metrics.read_text().splitlines():
+        row = json.loads(line)
+        if row["kind"] == "eval":
+            value = row["metrics"]["swd"]
+            bound = value.pop("yardsticks")["real_against_real"]
+            del value["direction"], value["split"]
+            row["metrics"] = {"swd": value, "swd_lower_bound": bound}
+        lines.append(json.dumps(row) + "\n")
+    workdir.metrics.write_text("".join(lines))
+    workdir.config.write_text(workdir.config.read_text().replace('"model"', '"gan"'))
+    assert "swd_lower_bound" in workdir.metrics.read_text()
+    text = build(workdir.path).text
+    assert text.partition("Report made")[0] == today.partition("Report made")[0]
+    assert "went from 321.5 to 33.25; real against other real images: 4.25" in text
+
+
 def test_phantoms_are_never_presented_as_skin(tmp_path):
     sheets = [(1000, "8x8"), (2000, "16x16")]
     page = build(make_workdir(tmp_path / "run", FULL_RUN, sheets, synthetic=True))
@@ -166,9 +205,9 @@ def test_phantoms_are_never_presented_as_skin(tmp_path):
 
 def test_killed_run(tmp_path):
     workdir = make_workdir(tmp_path / "run", FULL_RUN[:5], [(400, "8x8")], synthetic=False)
-    with open(workdir / METRICS_FILE, "a") as file:
+    with open(WorkDir(workdir).metrics, "a") as file:
         file.write('{"kind": "tra')
-    (workdir / "samples" / sample_sheet_name(500, "8x8")).write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+    (WorkDir(workdir).samples / sample_sheet_name(500, "8x8")).write_bytes(b"\x89PNG\r\n\x1a\n\x00")
     page = build(workdir)
     assert (
         "Unfinished: still training, or cut short. The model pgan has been shown 0.4" in page.text
@@ -184,14 +223,13 @@ def test_stopped_run_says_why(tmp_path):
 
 
 def test_numbers_that_were_not_finite(tmp_path):
-    rows = [train_row(1, **{"d/loss": None}), eval_row(1, 5.0)]
-    rows[1]["metrics"]["swd"]["value"] = None
+    rows = [train_row(1, **{"d/loss": None}), eval_row(1, math.nan)]
     assert "–" in build(make_workdir(tmp_path / "run", rows)).text
 
 
 def test_run_that_only_has_a_configuration(tmp_path):
     workdir = make_workdir(tmp_path / "my_run", title="")
-    (workdir / METRICS_FILE).unlink()
+    WorkDir(workdir).metrics.unlink()
     page = build(workdir)
     assert "my_run Not started yet." in page.text
     assert "No sample sheet has been drawn yet" in page.text
@@ -199,32 +237,32 @@ def test_run_that_only_has_a_configuration(tmp_path):
 
 def test_other_folders_are_refused(tmp_path):
     with pytest.raises(UserError, match="is not a work directory"):
-        report.build(tmp_path)
+        run.build(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_timeline_is_limited_and_keeps_the_first_sheet(tmp_path):
     sheets = [(100 * i, "8x8") for i in range(40)]
     page = build(make_workdir(tmp_path / "run", FULL_RUN, sheets))
-    assert page.elements.count("img") == 1 + report.MAX_EARLIER_SHEETS
+    assert page.elements.count("img") == 1 + run_record.MAX_EARLIER_SHEETS
     assert "After 3.9 thousand images" in page.text
     assert "0.0 thousand · 8×8" in page.text
 
 
 def test_large_sheets_are_scaled_down(tmp_path):
-    workdir = make_workdir(tmp_path / "run")
+    workdir = WorkDir(make_workdir(tmp_path / "run"))
     noise = np.random.default_rng(0).integers(0, 256, (1024, 2048, 3), np.uint8)
     for images in (0, 1000):
-        Image.fromarray(noise).save(workdir / "samples" / sample_sheet_name(images, "256x256"))
-    page = report.page(workdir)
-    assert (page["latest"]["width"], page["latest"]["height"]) == (1600, 800)
-    assert [sheet["width"] for sheet in page["earlier"]] == [report.THUMBNAIL_WIDTH]
-    assert not page["latest"]["tiny"]
+        Image.fromarray(noise).save(workdir.samples / sample_sheet_name(images, "256x256"))
+    *earlier, latest = run_record.read(workdir).sheets
+    assert (latest["width"], latest["height"]) == (1600, 800)
+    assert [sheet["width"] for sheet in earlier] == [run_record.THUMBNAIL_WIDTH]
+    assert not latest["tiny"]
 
 
 def test_metric_table_compares_only_like_with_like():
     rows = [eval_row(1, 1.0, n=64), eval_row(2, 90.0), eval_row(3, 20.0), eval_row(4, 30.0)]
-    table = report.metric_table(rows, "swd")
+    table = metric_sections.section(RunRecord({}, rows, {}, (), None), "swd")
     assert table["columns"] == [
         ("first", "0.2 thousand"),
         ("best", "0.3 thousand"),
@@ -240,7 +278,7 @@ def test_metric_table_compares_only_like_with_like():
 
 def test_of_two_evaluations_at_one_step_the_last_counts():
     rows = [eval_row(1, 10.0), eval_row(1, 20.0)]
-    assert [row["metrics"]["swd"]["value"] for row in figures.evaluations(rows)] == [20.0]
+    assert [row["metrics"]["swd"].value.value for row in figures.evaluations(rows)] == [20.0]
 
 
 @pytest.mark.parametrize(
@@ -248,35 +286,22 @@ def test_of_two_evaluations_at_one_step_the_last_counts():
     [(0, "0 s"), (59.6, "1 min 00 s"), (61, "1 min 01 s"), (3900, "1 h 05 min")],
 )
 def test_duration(seconds, text):
-    assert report.duration(seconds) == text
+    assert run_record.duration(seconds) == text
 
 
-def value(value, interval=None, n=500, n_real=700, better="lower", std=None, **details):
-    return {
-        "value": value,
-        "protocol": "test",
-        "n": n,
-        "n_real": n_real,
-        "details": details,
-        "better": better,
-        "std": std,
-        "interval": interval,
-    }
+def value(name, value, interval=None, n=500, n_real=700, better="lower", std=None, **details):
+    return MetricValue(name, value, "test", n, details, better, n_real, std, interval)
 
 
-def metrics_page(tmp_path, metrics):
-    row = {"kind": "eval", "step": 1, "images": 100, "seconds": 2.0, "metrics": metrics}
+def metrics_page(tmp_path, *measured):
+    row = {"kind": "eval", "step": 1, "images": 100, "seconds": 2.0, "metrics": by_key(*measured)}
     return build(make_workdir(tmp_path / "run", [train_row(1), row]))
 
 
 def test_intervals_stand_by_their_values(tmp_path):
-    page = metrics_page(
-        tmp_path,
-        {
-            "kid": value(0.0421, [0.0399, 0.0443]),
-            "kid_lower_bound": value(-0.0001, [-0.0013, 0.0011], n=350, n_real=350),
-        },
-    )
+    bound = value("kid", -0.0001, (-0.0013, 0.0011), n=350, n_real=350)
+    kid = Measurement(value("kid", 0.0421, (0.0399, 0.0443)), real_against_real=bound)
+    page = metrics_page(tmp_path, kid)
     for text in (
         "KID is 0.0421 (95 % interval 0.0399 … 0.0443); real against other real images: −0.0001",
         "95 %: 0.0399 … 0.0443",
@@ -289,7 +314,7 @@ def test_intervals_stand_by_their_values(tmp_path):
 
 
 def test_std_stands_in_for_an_interval(tmp_path):
-    page = metrics_page(tmp_path, {"psnr": value(14.02, std=1.3, better="higher")})
+    page = metrics_page(tmp_path, Measurement(value("psnr", 14.02, std=1.3, better="higher")))
     assert "14.0± 1.3" in page.text
     assert "95 %" not in page.text
     assert "Higher is better." in page.text
@@ -299,7 +324,8 @@ def test_std_stands_in_for_an_interval(tmp_path):
 def test_small_fid_is_never_shown_without_its_warning(tmp_path, n, warned):
     page = metrics_page(
         tmp_path,
-        {"fid": value(80.0, [77.0, 83.0], n=n, n_real=7000), "kid": value(0.1, [0.08, 0.12])},
+        Measurement(value("fid", 80.0, (77.0, 83.0), n=n, n_real=7000)),
+        Measurement(value("kid", 0.1, (0.08, 0.12))),
     )
     assert page.text.index("Kernel Inception") < page.text.index("Fréchet Inception")
     assert page.text.index("KID is 0.10") < page.text.index("FID is 80.0")
@@ -309,12 +335,12 @@ def test_small_fid_is_never_shown_without_its_warning(tmp_path, n, warned):
 
 
 def test_classes_least_and_most_apart(tmp_path):
-    pairs = [
-        {"classes": ["mel", "nv"], "value": 12.34, "n": 115},
-        {"classes": ["nv", "vasc"], "value": None, "n": 20},
-        {"classes": ["mel", "df"], "value": 98.76, "n": 80},
-    ]
-    fid = {"fid": value(50.0, [45.0, 55.0]), "fid_class_yardstick": value(12.34) | {"pairs": pairs}}
+    pairs = (
+        ClassPair(("mel", "nv"), 12.34, 115),
+        ClassPair(("nv", "vasc"), math.nan, 20),
+        ClassPair(("mel", "df"), 98.76, 80),
+    )
+    fid = Measurement(value("fid", 50.0, (45.0, 55.0)), class_pairs=pairs)
     page = metrics_page(tmp_path, fid)
     assert (
         "Between classes of real images: least apart mel – nv, 12.3 (115 images each); "
@@ -324,5 +350,5 @@ def test_classes_least_and_most_apart(tmp_path):
 
 
 def test_details_of_another_kind_are_not_drawn_as_parts(tmp_path):
-    page = metrics_page(tmp_path, {"psnr": value(14.0, **{"infinite pairs": 2.0})})
+    page = metrics_page(tmp_path, Measurement(value("psnr", 14.0, **{"infinite pairs": 2.0})))
     assert page.text.count("infinite pairs") == 1  # in the table only

@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
@@ -8,11 +9,13 @@ import tiny_configs
 from PIL import Image
 from test_report import build, event_row, make_workdir, train_row
 
+from dermgan_jax import config as config_schema
 from dermgan_jax.data.catalogue import catalogue
-from dermgan_jax.report import build as report
-from dermgan_jax.report import translation, translation_figure, translation_series
+from dermgan_jax.metrics.measurement import Measurement, MetricValue, by_key
+from dermgan_jax.report import run_record, translation_figure, translation_series, translator
+from dermgan_jax.report.run_record import RunRecord
 from dermgan_jax.runs import provenance
-from dermgan_jax.runs.metrics_log import sample_sheet_name
+from dermgan_jax.runs.workdir import WorkDir, sample_sheet_name
 
 EPOCH = 100  # images
 SPLITS = {"train": 60, "test": 40}
@@ -41,57 +44,70 @@ CARD = {
 }
 
 
-def value(number, n, half=0.01, better="lower", protocol="test"):
-    return {
-        "value": number,
-        "interval": None if half is None else [number - half, number + half],
-        "std": None,
-        "n": n,
-        "n_real": None,
-        "details": {},
-        "better": better,
-        "protocol": protocol,
-    }
+def value(name, number, n, half=0.01, better="lower"):
+    interval = (number - half, number + half)
+    return MetricValue(name, number, "test", n, {}, better, interval=interval)
 
 
 def measured(epoch, lpips, directions=("AtoB", "BtoA"), splits=SPLITS):
     """An evaluation; held-out LPIPS as given, 0.1 less where trained, 0.05 more the other way."""
-    metrics = {}
+    found = []
     for direction in directions:
         for split, n in splits.items():
             off = 0.05 * (direction == "BtoA") - 0.1 * (split == "train")
-            metrics |= {
-                f"{direction}/{split}/{name}": number
-                for name, number in {
-                    "mask_iou": value(0.5, n, better="higher"),
-                    "mask_iou_identity": value(0.7, n, better="higher"),
-                    "fid": value(80.0 - epoch, n, 5.0),
-                    "fid_lower_bound": value(20.0, n // 2, 2.0),
-                    "kid": value(0.2, n),
-                    "lpips": value(lpips + off, n),
-                    "lpips_identity": value(0.3, n),
-                    "lpips_mean_colour": value(0.6, n),
-                    "cycle_error": value(0.1, n),
-                }.items()
-            }
-    images = epoch * EPOCH
-    return {"kind": "eval", "step": images, "images": images, "seconds": 1.0, "metrics": metrics}
+            found += [
+                dataclasses.replace(one, direction=direction, split=split)
+                for one in (
+                    Measurement(
+                        value("mask_iou", 0.5, n, better="higher"),
+                        identity=value("mask_iou", 0.7, n, better="higher"),
+                    ),
+                    Measurement(
+                        value("fid", 80.0 - epoch, n, 5.0),
+                        real_against_real=value("fid", 20.0, n // 2, 2.0),
+                    ),
+                    Measurement(value("kid", 0.2, n)),
+                    Measurement(
+                        value("lpips", lpips + off, n),
+                        identity=value("lpips", 0.3, n),
+                        mean_colour=value("lpips", 0.6, n),
+                    ),
+                    Measurement(value("cycle_error", 0.1, n)),
+                )
+            ]
+    return evaluated(epoch * EPOCH, *found)
+
+
+def evaluated(images, *found):
+    row = {"kind": "eval", "step": images, "images": images, "seconds": 1.0}
+    return {**row, "metrics": by_key(*found)}
+
+
+def change(row, key, part="value", **fields):
+    """Changes what a row says of a measurement or of one of its yardsticks."""
+    one = row["metrics"][key]
+    changed = dataclasses.replace(getattr(one, part), **fields)
+    row["metrics"][key] = dataclasses.replace(one, **{part: changed})
 
 
 ROWS = [measured(0, 0.7), measured(2, 0.25), measured(4, 0.45)]
 
 
-def sections(rows=ROWS, config=CONFIG, epoch=EPOCH):
-    return translation.sections(rows, config, epoch)
+def record(rows=ROWS, epoch=EPOCH):
+    return RunRecord(CONFIG, rows, {}, (), epoch)
+
+
+def sections(rows=ROWS, epoch=EPOCH):
+    return translator.sections(record(rows, epoch))
 
 
 def workdir_of(path, rows, sheet=None, config=CONFIG, card=CARD):
-    make_workdir(path, rows)
-    (path / "config.json").write_text(json.dumps(config))
-    (path / "data_card.json").write_text(json.dumps(card))
+    workdir = WorkDir(make_workdir(path, rows))
+    workdir.config.write_text(json.dumps(config))
+    workdir.data_card.write_text(json.dumps(card))
     if sheet is not None:
         name = sample_sheet_name(400, "16x16")
-        Image.fromarray(np.zeros(sheet, np.uint8)).save(path / "samples" / name)
+        Image.fromarray(np.zeros(sheet, np.uint8)).save(workdir.samples / name)
     return path
 
 
@@ -156,7 +172,7 @@ def test_one_section_per_metric_with_held_out_images_first():
 
 def test_best_moments_that_differ_stand_in_the_cells():
     rows = copy.deepcopy(ROWS)
-    rows[1]["metrics"]["BtoA/test/lpips"]["value"] = 0.9
+    change(rows[1], "BtoA/test/lpips", value=0.9)
     (lpips,) = (m for m in sections(rows)["metrics"] if m["text"].short == "LPIPS")
     assert lpips["columns"][1] == ("best", "")
     assert [line["cells"][1][2] for line in lpips["lines"]] == [
@@ -199,12 +215,11 @@ def test_verdict(lpips, told):
 
 
 def test_verdict_where_higher_is_better():
-    row = {"kind": "eval", "step": 1, "images": 1, "seconds": 1.0}
-    psnr = {"psnr": 16.0, "psnr_identity": 15.0, "psnr_mean_colour": 17.0}
-    row["metrics"] = {
-        f"AtoB/test/{name}": value(number, 9, 0.5, "higher") for name, number in psnr.items()
-    }
-    assert sections([row])["verdicts"][0].endswith(
+    psnr, identity, mean_colour = (
+        value("psnr", number, 9, 0.5, "higher") for number in (16.0, 15.0, 17.0)
+    )
+    one = Measurement(psnr, "AtoB", "test", identity=identity, mean_colour=mean_colour)
+    assert sections([evaluated(1, one)])["verdicts"][0].endswith(
         "PSNR 16.00 beats leaving the image as it is (15.00) and does not beat the mean colour of "
         "the target (17.00)."
     )
@@ -212,7 +227,7 @@ def test_verdict_where_higher_is_better():
 
 def test_values_that_are_not_finite():
     rows = copy.deepcopy(ROWS[:1])
-    rows[0]["metrics"]["AtoB/test/lpips"].update(value=None, interval=None)
+    change(rows[0], "AtoB/test/lpips", value=math.nan, interval=None)
     found = sections(rows)
     assert found["results"]["rows"][0]["cells"][2][0] == "–"
     assert [text.partition(":")[0] for text in found["verdicts"]] == [
@@ -222,7 +237,7 @@ def test_values_that_are_not_finite():
 
 
 def drawn(rows=ROWS, epoch=EPOCH, name="lpips"):
-    run = translation_series.read(rows, CONFIG, epoch)
+    run = translation_series.read(record(rows, epoch))
     series = [(run.direction(o.direction), run.kind(o.split), o.rows) for o in run.series]
     figure = translation_figure.curves(series, name, "LPIPS", epoch=epoch, main=run.kind(run.split))
     return figure.axes[0]
@@ -248,8 +263,8 @@ def test_figure_has_a_curve_per_direction_and_split_over_epochs():
 def test_yardsticks_of_held_out_images_are_labelled_lines():
     rows = copy.deepcopy(ROWS)
     for row in rows:
-        row["metrics"]["BtoA/test/lpips_mean_colour"]["value"] = 0.61
-        row["metrics"]["AtoB/train/lpips_identity"]["value"] = 0.01
+        change(row, "BtoA/test/lpips", "mean_colour", value=0.61)
+        change(row, "AtoB/train/lpips", "identity", value=0.01)
     axes = drawn(rows)
     heights = sorted(line.get_ydata()[0] for line in axes.lines if len(line.get_xdata()) == 2)
     assert heights == [0.3, 0.6, 0.61]
@@ -275,7 +290,7 @@ def test_axis_is_logarithmic_where_curves_fall_far():
     ],
 )
 def test_columns_of_a_sheet(columns, told):
-    found = translation.sheet_columns(columns * 18 - 2, CONFIG)
+    found = translator.sheet_columns(columns * 18 - 2, CONFIG)
     assert [names for _, names in found] == told
     directions = ["clinical → bacterial or viral", "bacterial or viral → clinical"]
     assert [direction for direction, _ in found] == directions[: len(told)]
@@ -306,7 +321,8 @@ def test_page(tmp_path):
 
 def test_images_trained_on_are_called_so(tmp_path):
     rows = [measured(4, 0.4, splits={"train": 60})]
-    page = build(workdir_of(tmp_path / "run", rows))
+    config = {**CONFIG, "checkpoint": {"best_metric": "AtoB/train/lpips"}}
+    page = build(workdir_of(tmp_path / "run", rows, config=config))
     assert "Warning: no images were held out" in page.text
     assert "0.310) on images trained on" in page.text
     assert "held-out" not in page.text
@@ -318,15 +334,22 @@ def test_before_the_first_evaluation(tmp_path):
     assert "Columns: clinical → bacterial or viral: real | fake." in page.text
 
 
-def test_a_sampler_of_two_domains_is_no_translator():
-    row = {"kind": "eval", "step": 1, "images": 1, "metrics": {"kid": value(0.1, 9)}}
-    assert not translation_series.is_translator(CONFIG, [row])
-    assert translation_series.is_translator(CONFIG, ROWS)
-    assert translation_series.is_translator(CONFIG, [])
+def test_a_sampler_of_two_domains_is_no_translator(tmp_path):
+    row = evaluated(100, Measurement(value("kid", 0.1, 9)))
+    config = {**CONFIG, "model": {"name": "pgan"}}
+    text = build(workdir_of(tmp_path / "run", [train_row(1), row], config=config)).text
+    assert "KID is 0.100" in text
+    assert "of each domain" not in text
+    assert "Results" not in text
+
+
+def epoch_of(path, config, card):
+    plain = json.loads(config_schema.to_json(config))
+    return run_record.read(WorkDir(workdir_of(path, [], config=plain, card=card))).epoch
 
 
 @pytest.mark.parametrize("paired", [True, False])
-def test_epoch_is_that_of_training(paired):
+def test_epoch_is_that_of_training(tmp_path, paired):
     config = tiny_configs.pix2pix()
     config.data.paired = paired
     config.train.total_epochs = 3.0
@@ -342,26 +365,27 @@ def test_epoch_is_that_of_training(paired):
     of_a, of_b = data.domain_counts("train")
     assert of_b == of_a - 1  # pairs and the larger domain differ
     card = json.loads(json.dumps(provenance.data_card(data)))
-    epoch = translation_series.epoch_length(config.to_dict(), card)
+    epoch = epoch_of(tmp_path / "epochs", config, card)
     assert epoch == data.spec("train", config.data).num_examples == (of_b if paired else of_a)
     config.train.total_epochs = 0.0
-    assert translation_series.epoch_length(config.to_dict(), card) is None
+    assert epoch_of(tmp_path / "kimg", config, card) is None
 
 
 @pytest.mark.parametrize(
     ("domain_a", "paired", "epoch"),
     [(["normal"], False, 30), (["clinical"], False, None), (["normal"], True, None)],
 )
-def test_epoch_of_an_older_work_directory(domain_a, paired, epoch):
+def test_epoch_of_an_older_work_directory(tmp_path, domain_a, paired, epoch):
     data = {"split": "train", "domain_a": domain_a, "domain_b": ["b", "v"], "paired": paired}
     counts = {"normal": 20, "b": 25, "v": 5}
     card = {"classes": {name: {"train": n, "test": 99} for name, n in counts.items()}}
     config = {"data": data, "train": {"total_epochs": 2.0}}
-    assert translation_series.epoch_length(config, card) == epoch
+    workdir = WorkDir(workdir_of(tmp_path / "run", [], config=config, card=card))
+    assert run_record.read(workdir).epoch == epoch
 
 
 def test_total_is_left_out_where_epochs_are_unknown(tmp_path):
     card = {name: entry for name, entry in CARD.items() if name != "num_examples"}
     workdir = workdir_of(tmp_path / "run", ROWS, card=card)
-    assert report.page(workdir)["run"]["total_images"] is None
+    assert run_record.read(WorkDir(workdir)).facts()["total_images"] is None
     assert "has been shown 0.4 thousand real images of each domain" in build(workdir).text

@@ -1,3 +1,7 @@
+"""Which checkpoints are kept and found again, and what is said when they cannot be written."""
+
+import json
+import math
 import shutil
 
 import jax
@@ -8,8 +12,11 @@ import tiny_configs
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.errors import UserError
+from dermgan_jax.metrics import measurement_json
+from dermgan_jax.metrics.measurement import Measurement, MetricValue, by_key
 from dermgan_jax.runs.checkpoint import Checkpoints, abstract
 from dermgan_jax.runs.state import Clock, TrainState
+from dermgan_jax.runs.workdir import WorkDir
 
 SWD = {10: 5.0, 20: 1.0, 30: 4.0, 40: None, 50: 3.0, 60: 2.0}  # step -> value, if evaluated
 HERE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
@@ -28,29 +35,46 @@ def state_at(step, size=3):
     )
 
 
-def save_all(folder, config, values):
-    with Checkpoints(folder, config) as checkpoints:
+def opened(workdir, best_metric="swd", read_only=True, **fields):
+    return Checkpoints(WorkDir(workdir), make_config(**fields), best_metric, read_only)
+
+
+def measured(swd):
+    """The value, and the inception score, which is better where it is higher: the same."""
+    values = (MetricValue(n, swd, "p", 8, {}, b) for n, b in (("swd", "lower"), ("is", "higher")))
+    return by_key(*map(Measurement, values))
+
+
+def save_all(workdir, values, **fields):
+    """As training does: writes down what was measured, then saves."""
+    with opened(workdir, read_only=False, **fields) as checkpoints:
         for step, value in values.items():
-            metrics = {} if value is None else {"swd": value, "swd_lower_bound": 0.5}
-            checkpoints.save(state_at(step), step, {"split_hash": f"hash {step}"}, metrics)
+            if value is not None:
+                found = measured(value)
+                row = {"kind": "eval", "step": step, "metrics": measurement_json.to_json(found)}
+                with open(workdir / "metrics.jsonl", "a") as file:
+                    file.write(json.dumps(row) + "\n")
+                checkpoints.observe(step, found)
+            checkpoints.save(state_at(step), step, {"split_hash": f"hash {step}"})
 
 
-def complete(folder):
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+def complete(workdir):
+    names = [path.name for path in (workdir / "checkpoints").iterdir()]
+    return sorted(int(name) for name in names if name.isdigit())
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """A folder in which the checkpoints of SWD were saved, keeping the last two and the best."""
-    folder = tmp_path_factory.mktemp("saved") / "checkpoints"
-    save_all(folder, make_config(), SWD)
-    return folder
+    workdir = tmp_path_factory.mktemp("saved")
+    save_all(workdir, SWD)
+    return workdir
 
 
 @pytest.fixture
-def folder(saved, tmp_path):
+def workdir(saved, tmp_path):
     """A copy of `saved`."""
-    return shutil.copytree(saved, tmp_path / "checkpoints")
+    return shutil.copytree(saved, tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -58,72 +82,124 @@ def folder(saved, tmp_path):
     [(2, 1, [20, 50, 60]), (1, 0, [60]), (1, 2, [20, 60]), (3, 1, [20, 40, 50, 60])],
 )
 def test_last_and_best_are_kept(tmp_path, keep_last, keep_best, kept):
-    config = make_config(**{"checkpoint.keep_last": keep_last, "checkpoint.keep_best": keep_best})
-    save_all(tmp_path, config, SWD)
+    fields = {"checkpoint.keep_last": keep_last, "checkpoint.keep_best": keep_best}
+    save_all(tmp_path, SWD, **fields)
     assert complete(tmp_path) == kept
 
 
-def test_best_is_known_and_kept_when_the_run_is_continued(folder):
-    with Checkpoints(folder, make_config(), read_only=True) as checkpoints:
+def test_best_is_known_and_kept_when_the_run_is_continued(workdir):
+    with opened(workdir) as checkpoints:
         assert checkpoints.best_step() == 20
-    save_all(folder, make_config(), {70: 9.0})
-    assert complete(folder) == [20, 60, 70]
+    save_all(workdir, {70: 9.0})
+    assert complete(workdir) == [20, 60, 70]
+
+
+def test_best_may_be_asked_by_another_value_than_before(workdir):
+    with opened(workdir, best_metric="is") as checkpoints:
+        assert checkpoints.best_step() == 50
 
 
 def test_there_is_no_best_before_the_first_evaluation(tmp_path):
-    save_all(tmp_path, make_config(), {10: None, 20: None})
-    with Checkpoints(tmp_path, make_config(), read_only=True) as checkpoints:
+    save_all(tmp_path, {10: None, 20: None})
+    with opened(tmp_path) as checkpoints:
         assert checkpoints.best_step() is None
         assert checkpoints.steps() == [10, 20]
 
 
-def test_state_and_facts_come_back(folder):
-    with Checkpoints(folder, make_config(), read_only=True) as checkpoints:
+def test_value_that_is_no_number_is_never_the_best(tmp_path):
+    save_all(tmp_path, {10: 3.0, 20: math.nan, 30: math.inf})
+    with opened(tmp_path) as checkpoints:
+        assert checkpoints.best_step() == 10
+        assert checkpoints.steps() == [10, 20, 30]
+
+
+def test_state_and_facts_come_back(workdir):
+    with opened(workdir) as checkpoints:
         assert checkpoints.facts(50) == {"split_hash": "hash 50"}
         state = checkpoints.restore(abstract(state_at(0), HERE), 50)
     jax.tree.map(np.testing.assert_array_equal, state, state_at(50))
 
 
-def test_saved_step_is_not_saved_again(folder):
-    with Checkpoints(folder, make_config()) as checkpoints:
-        checkpoints.save(state_at(999), 60, {}, {})
+def test_saved_step_is_not_saved_again(workdir):
+    with opened(workdir, read_only=False) as checkpoints:
+        checkpoints.save(state_at(999), 60, {})
         checkpoints.wait()
         assert checkpoints.facts(60) == {"split_hash": "hash 60"}
 
 
 def test_state_may_be_donated_while_it_is_written(tmp_path):
     change = jax.jit(lambda state: jax.tree.map(lambda x: x + 1, state), donate_argnums=0)
-    with Checkpoints(tmp_path, make_config()) as checkpoints:
+    with opened(tmp_path, read_only=False) as checkpoints:
         state = state_at(1, size=100_000)
-        checkpoints.save(state, 1, {}, {})
+        checkpoints.save(state, 1, {})
         jax.block_until_ready(change(state))
-    with Checkpoints(tmp_path, make_config(), read_only=True) as checkpoints:
+    with opened(tmp_path) as checkpoints:
         restored = checkpoints.restore(abstract(state_at(0, size=100_000), HERE), 1)
     jax.tree.map(np.testing.assert_array_equal, restored, state_at(1, size=100_000))
 
 
-def test_what_a_kill_left_is_ignored_and_makes_room(folder):
-    left = folder / "70.orbax-checkpoint-tmp"
-    shutil.copytree(folder / "60", left)
-    with Checkpoints(folder, make_config(), read_only=True) as checkpoints:
+def test_what_a_kill_left_is_ignored_and_makes_room(workdir):
+    left = workdir / "checkpoints" / "70.orbax-checkpoint-tmp"
+    shutil.copytree(workdir / "checkpoints" / "60", left)
+    with opened(workdir) as checkpoints:
         assert checkpoints.steps() == [20, 50, 60]
     assert left.exists()
-    save_all(folder, make_config(), {70: 3.0})
+    save_all(workdir, {70: 3.0})
     assert not left.exists()
-    with Checkpoints(folder, make_config(), read_only=True) as checkpoints:
+    with opened(workdir) as checkpoints:
         assert checkpoints.facts(70) == {"split_hash": "hash 70"}
 
 
-def test_state_of_another_model_is_refused_with_the_remedy(folder):
-    checkpoints = Checkpoints(folder, make_config(), read_only=True)
-    with checkpoints, pytest.raises(UserError) as raised:
+def test_state_of_another_model_is_refused_with_the_remedy(workdir):
+    with opened(workdir) as checkpoints, pytest.raises(UserError) as raised:
         checkpoints.restore(abstract(state_at(0, size=4), HERE), 60)
-    assert f"checkpoint {folder / '60'} cannot be read" in str(raised.value)
+    assert f"checkpoint {workdir / 'checkpoints' / '60'} cannot be read" in str(raised.value)
     assert "continue from step 50" in str(raised.value)
 
 
-def test_unreadable_facts_are_reported(folder):
-    next((folder / "60" / "facts").rglob("metadata")).write_text("{")
-    checkpoints = Checkpoints(folder, make_config(), read_only=True)
-    with checkpoints, pytest.raises(UserError, match="60 cannot be read"):
+def test_unreadable_facts_are_reported(workdir):
+    next((workdir / "checkpoints" / "60" / "facts").rglob("metadata")).write_text("{")
+    with opened(workdir) as checkpoints, pytest.raises(UserError, match="60 cannot be read"):
         checkpoints.facts(60)
+
+
+@pytest.mark.parametrize(
+    "fault", [OSError(28, "No space left on device"), ValueError("x RESOURCE_EXHAUSTED: quota")]
+)
+def test_fault_of_the_storage_comes_with_the_remedy(fault, tmp_path, monkeypatch):
+    with opened(tmp_path, read_only=False) as checkpoints:
+        monkeypatch.setattr(checkpoints.manager, "save", failing(fault))
+        with pytest.raises(UserError, match="Free disk space or fix the permissions"):
+            checkpoints.save(state_at(1), 1, {})
+
+
+@pytest.mark.parametrize("fault", [KeyError("swd"), TypeError("no array"), ValueError("no shape")])
+def test_fault_of_the_program_is_not_blamed_on_the_disk(fault, tmp_path, monkeypatch):
+    with opened(tmp_path, read_only=False) as checkpoints:
+        for name, call in (
+            ("save", lambda: checkpoints.save(state_at(1), 1, {})),
+            ("wait_until_finished", checkpoints.wait),
+        ):
+            with monkeypatch.context() as patch, pytest.raises(type(fault)) as raised:
+                patch.setattr(checkpoints.manager, name, failing(fault))
+                call()
+            assert raised.value is fault
+
+
+def test_facts_that_are_no_json_are_our_own_fault(tmp_path):
+    with opened(tmp_path, read_only=False) as checkpoints, pytest.raises(TypeError):
+        checkpoints.save(state_at(1), 1, {"split_hash": object()})
+        checkpoints.wait()
+
+
+def test_fault_elsewhere_is_not_hidden_by_one_of_the_last_save(tmp_path, monkeypatch):
+    with pytest.raises(KeyError), opened(tmp_path, read_only=False) as checkpoints:  # noqa: PT012
+        monkeypatch.setattr(checkpoints.manager, "close", failing(OSError(28, "full")))
+        raise KeyError("metric")
+
+
+def failing(fault):
+    def fail(*arguments, **named):
+        raise fault
+
+    return fail

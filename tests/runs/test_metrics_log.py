@@ -1,4 +1,5 @@
 import builtins
+import dataclasses
 import json
 import math
 
@@ -6,13 +7,14 @@ import numpy as np
 import pytest
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.runs.metrics_log import (
-    METRICS_FILE,
-    MetricsWriter,
-    parse_sample_sheet_name,
-    read_rows,
-    sample_sheet_name,
-)
+from dermgan_jax.metrics.measurement import ClassPair, Measurement, MetricValue, by_key
+from dermgan_jax.runs.metrics_log import MetricsLog, evaluated, is_finished, read_rows
+from dermgan_jax.runs.workdir import WorkDir
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    return WorkDir(tmp_path)
 
 
 @pytest.fixture
@@ -39,14 +41,17 @@ def train_row(step, loss=0.5):
     }
 
 
-def eval_row(step):
-    metric = {"value": 21.0, "protocol": "swd:test", "n": 64, "details": {"16x16": 20.0}}
+def swd(value=21.0):
+    return Measurement(MetricValue("swd", value, "swd:test", 64, {"16x16": 20.0}, "lower"))
+
+
+def eval_row(step, measured=None):
     return {
         "kind": "eval",
         "step": step,
         "images": 16 * step,
         "seconds": 1.0,
-        "metrics": {"swd": metric},
+        "metrics": by_key(measured or swd()),
     }
 
 
@@ -62,21 +67,21 @@ def event_row(step, event):
 
 
 @pytest.mark.usefixtures("no_tensorflow")
-class TestMetricsFile:
-    def test_each_row_is_on_disk_at_once(self, tmp_path):
-        with MetricsWriter(tmp_path) as writer:
-            writer.write(train_row(1))
-            assert read_rows(tmp_path / METRICS_FILE) == [train_row(1)]
+class TestRows:
+    def test_each_row_is_on_disk_at_once(self, workdir):
+        with MetricsLog(workdir) as log:
+            log.write(train_row(1))
+            assert read_rows(workdir.metrics) == [train_row(1)]
 
-    def test_resume_leaves_the_rows_of_an_uninterrupted_run(self, tmp_path):
-        with MetricsWriter(tmp_path) as writer:
+    def test_resume_leaves_the_rows_of_an_uninterrupted_run(self, workdir):
+        with MetricsLog(workdir) as log:
             for row in [event_row(0, "started"), *map(train_row, (1, 2, 3)), eval_row(3)]:
-                writer.write(row)
-            writer.write(event_row(3, "stopped"))
-        with MetricsWriter(tmp_path, resume_step=2) as writer:
+                log.write(row)
+            log.write(event_row(3, "stopped"))
+        with MetricsLog(workdir, resume_step=2) as log:
             for row in [event_row(2, "resumed"), *map(train_row, (3, 4))]:
-                writer.write(row)
-        rows = read_rows(tmp_path / METRICS_FILE)
+                log.write(row)
+        rows = read_rows(workdir.metrics)
         assert [row for row in rows if row["kind"] == "train"] == list(map(train_row, (1, 2, 3, 4)))
         assert not [row for row in rows if row["kind"] == "eval"]
         assert [row["event"] for row in rows if row["kind"] == "event"] == [
@@ -85,66 +90,98 @@ class TestMetricsFile:
             "resumed",
         ]
 
-    def test_fresh_run_forgets_the_rows_of_one_without_a_checkpoint(self, tmp_path):
-        with MetricsWriter(tmp_path) as writer:
-            writer.write(train_row(1))
-        with MetricsWriter(tmp_path):
-            assert read_rows(tmp_path / METRICS_FILE) == []
+    def test_fresh_run_forgets_the_rows_of_one_without_a_checkpoint(self, workdir):
+        with MetricsLog(workdir) as log:
+            log.write(train_row(1))
+        with MetricsLog(workdir):
+            assert read_rows(workdir.metrics) == []
 
     @pytest.mark.parametrize("torn", [b'{"kind": "tra', b"\xc3", b"\x00\x00\x00"])
-    def test_torn_last_line(self, tmp_path, torn):
-        path = tmp_path / METRICS_FILE
-        with MetricsWriter(tmp_path) as writer:
-            writer.write(train_row(1))
+    def test_torn_last_line(self, workdir, torn):
+        path = workdir.metrics
+        with MetricsLog(workdir) as log:
+            log.write(train_row(1))
         path.write_bytes(path.read_bytes() + torn)
         assert read_rows(path) == [train_row(1)]
-        with MetricsWriter(tmp_path, resume_step=1) as writer:
-            writer.write(train_row(2))
+        with MetricsLog(workdir, resume_step=1) as log:
+            log.write(train_row(2))
         assert read_rows(path) == [train_row(1), train_row(2)]
 
-    def test_damage_elsewhere_is_named(self, tmp_path):
-        path = tmp_path / METRICS_FILE
+    def test_damage_elsewhere_is_named(self, workdir):
+        path = workdir.metrics
         path.write_text(f"{json.dumps(train_row(1))}\nnonsense\n{json.dumps(train_row(2))}\n")
         with pytest.raises(UserError, match=r"metrics\.jsonl, line 2"):
             read_rows(path)
 
-    def test_nonfinite_numbers_and_array_scalars_become_valid_json(self, tmp_path):
+    def test_nonfinite_numbers_and_array_scalars_become_valid_json(self, workdir):
         row = train_row(np.int64(1), loss=np.float32(0.5))
         row["metrics"] |= {"d/nan": math.nan, "d/inf": np.float32(-math.inf)}
-        with MetricsWriter(tmp_path) as writer:
-            writer.write(row)
+        with MetricsLog(workdir) as log:
+            log.write(row)
 
         def refuse(constant):
             raise AssertionError(constant)
 
-        stored = json.loads((tmp_path / METRICS_FILE).read_text(), parse_constant=refuse)
+        stored = json.loads(workdir.metrics.read_text(), parse_constant=refuse)
         assert stored["step"] == 1
         assert stored["metrics"] == {"d/loss": 0.5, "d/nan": None, "d/inf": None}
 
-    def test_inactive_writes_nothing(self, tmp_path):
-        with MetricsWriter(tmp_path, active=False) as writer:
-            writer.write(train_row(1))
-            writer.write_image("samples", 1, np.zeros((4, 4, 3), np.uint8))
-        assert not list(tmp_path.iterdir())
+    def test_measurements_come_back_as_they_were(self, workdir):
+        one, bound = swd(), swd(9.0).value
+        full = dataclasses.replace(
+            one, split="train", real_against_real=bound, class_pairs=(ClassPair(("a", "b"), 5, 3),)
+        )
+        with MetricsLog(workdir) as log:
+            log.write(eval_row(3, full))
+        assert evaluated(read_rows(workdir.metrics)) == {3: {"swd": full}}
 
-    def test_one_notice_where_tensorflow_is_missing(self, tmp_path, capsys):
-        with MetricsWriter(tmp_path) as writer:
-            writer.write(train_row(1))
-            writer.write_image("samples", 1, np.zeros((4, 4, 3), np.uint8))
+    def test_value_that_is_no_number_stays_none(self, workdir):
+        with MetricsLog(workdir) as log:
+            log.write(eval_row(3, swd(math.nan)))
+        assert '"value": null' in workdir.metrics.read_text()
+        (measured,) = evaluated(read_rows(workdir.metrics)).values()
+        assert not measured["swd"].value.is_finite
+
+    def test_yardsticks_of_earlier_versions_are_read(self, workdir):
+        old = {"value": 21.0, "protocol": "swd:test", "n": 64, "details": {}, "name": "swd"}
+        row = eval_row(3) | {"metrics": {"swd": old, "swd_lower_bound": {**old, "value": 9.0}}}
+        workdir.metrics.write_text(json.dumps(row) + "\n")
+        (measured,) = evaluated(read_rows(workdir.metrics)).values()
+        assert list(measured) == ["swd"]
+        assert measured["swd"].real_against_real.value == 9.0
+
+    def test_run_is_finished_once_its_last_event_says_so(self, workdir):
+        assert not is_finished(workdir)
+        with MetricsLog(workdir) as log:
+            log.write(event_row(3, "finished"))
+            assert is_finished(workdir)
+            log.write(event_row(3, "resumed"))
+        assert not is_finished(workdir)
+
+    def test_inactive_writes_nothing(self, workdir):
+        with MetricsLog(workdir, active=False) as log:
+            log.write(train_row(1))
+            log.write_image("samples", 1, np.zeros((4, 4, 3), np.uint8))
+        assert not list(workdir.path.iterdir())
+
+    def test_one_notice_where_tensorflow_is_missing(self, workdir, capsys):
+        with MetricsLog(workdir) as log:
+            log.write(train_row(1))
+            log.write_image("samples", 1, np.zeros((4, 4, 3), np.uint8))
         assert capsys.readouterr().out.count("TensorFlow is not installed") == 1
-        assert not (tmp_path / "tensorboard").exists()
+        assert not (workdir.path / "tensorboard").exists()
 
 
-def test_tensorboard_events(tmp_path):
+def test_tensorboard_events(workdir):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
     sheet = np.zeros((4, 6, 3), np.uint8)
-    with MetricsWriter(tmp_path) as writer:
+    with MetricsLog(workdir) as log:
         for row in (event_row(0, "started"), train_row(7), eval_row(7)):
-            writer.write(row)
-        writer.write_image("samples", 7, sheet)
-    events = EventAccumulator(str(tmp_path / "tensorboard"))
+            log.write(row)
+        log.write_image("samples", 7, sheet)
+    events = EventAccumulator(str(workdir.path / "tensorboard"))
     events.Reload()
     tags = events.Tags()
     assert set(tags["tensors"]) == {
@@ -157,12 +194,3 @@ def test_tensorboard_events(tmp_path):
     }
     (swd,) = events.Tensors("eval/swd")
     assert (swd.step, make_ndarray(swd.tensor_proto)) == (7, 21.0)
-
-
-def test_sample_sheet_names_sort_by_time_and_can_be_read_back():
-    moments = [(0, "4x4"), (999, "4x4"), (12_300, "16x16"), (1_000_000, "128x96")]
-    names = [sample_sheet_name(*moment) for moment in moments]
-    assert names[2] == "kimg_00012.300_16x16.png"
-    assert names == sorted(names)
-    assert [parse_sample_sheet_name(name) for name in names] == moments
-    assert parse_sample_sheet_name("notes.png") is None

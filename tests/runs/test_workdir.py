@@ -1,4 +1,5 @@
-import json
+"""The work directory: its lock, its configuration, the names of its sample sheets."""
+
 import subprocess
 import sys
 
@@ -6,8 +7,10 @@ import pytest
 import tiny_configs
 
 from dermgan_jax import config as config_schema
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
-from dermgan_jax.runs.workdir import WorkDir, write_atomically
+from dermgan_jax.runs.lock import locked
+from dermgan_jax.runs.workdir import WorkDir, parse_sample_sheet_name, sample_sheet_name
 
 
 def make_config(**fields):
@@ -18,29 +21,29 @@ def make_config(**fields):
 
 HOLD = """
 import pathlib, sys, time
-from dermgan_jax.runs.workdir import WorkDir
-with WorkDir(pathlib.Path(sys.argv[1])).locked():
+from dermgan_jax.runs.lock import locked
+with locked(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
 
 
 def test_work_directory_is_held_by_one_process_until_it_ends(tmp_path):
-    workdir = WorkDir(tmp_path / "run")
-    command = [sys.executable, "-c", HOLD, str(workdir.path)]
+    folder = tmp_path / "run"
+    command = [sys.executable, "-c", HOLD, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
         with pytest.raises(UserError, match=rf"another run \(process {process.pid}\) is using"):
-            workdir.locked().__enter__()
+            locked(folder).__enter__()
         process.kill()
-    with workdir.locked():
+    with locked(folder):
         pass
 
 
 def test_work_directory_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be used as a work directory"):
-        WorkDir(tmp_path / "file").locked().__enter__()
+        locked(tmp_path / "file").__enter__()
 
 
 def test_work_directory_takes_one_configuration(tmp_path):
@@ -64,7 +67,17 @@ def test_folder_without_configuration_is_no_work_directory(tmp_path):
         WorkDir(tmp_path).read_config()
 
 
-def test_write_atomically_replaces_and_leaves_nothing_else(tmp_path):
-    for number in range(2):
-        write_atomically(tmp_path / "a.json", json.dumps(number))
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.json", "1")]
+def test_bucket_where_checkpoints_cannot_be_written_is_refused(monkeypatch):
+    monkeypatch.setattr(files, "_require_installed", lambda *_: None)
+    with pytest.raises(UserError, match="lies on this machine or in gs://"):
+        WorkDir(files.to_path("s3://bucket/run"))
+    assert WorkDir(files.to_path("gs://bucket/run")).config.name == "config.json"
+
+
+def test_sample_sheet_names_sort_by_time_and_can_be_read_back():
+    moments = [(0, "4x4"), (999, "4x4"), (12_300, "16x16"), (1_000_000, "128x96")]
+    names = [sample_sheet_name(*moment) for moment in moments]
+    assert names[2] == "kimg_00012.300_16x16.png"
+    assert names == sorted(names)
+    assert [parse_sample_sheet_name(name) for name in names] == moments
+    assert parse_sample_sheet_name("notes.png") is None

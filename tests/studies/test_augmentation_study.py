@@ -1,6 +1,7 @@
 """An augmentation study of tiny networks on phantoms, from beginning to end."""
 
 import csv
+import dataclasses
 import json
 import shutil
 
@@ -12,10 +13,18 @@ from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_files import write_npz, write_pngs
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.judge import judge_images
-from dermgan_jax.runs.workdir import write_arrays
-from dermgan_jax.studies import augmentation, synthetic_sets
+from dermgan_jax.files import write_arrays
+from dermgan_jax.report.run import build
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.studies import (
+    augmentation,
+    augmentation_result,
+    augmentation_texts,
+    population,
+    synthetic_sets,
+)
+from dermgan_jax.studies.augmentation_arms import arm_names
 from dermgan_jax.studies.augmentation_config import (
-    arm_names,
     classifier_experiment,
     generator_experiment,
     require_valid,
@@ -23,6 +32,7 @@ from dermgan_jax.studies.augmentation_config import (
 from dermgan_jax.studies.augmentation_part import PREDICTIONS, open_part, require_answerable
 from dermgan_jax.studies.held_out import HeldOut
 from dermgan_jax.studies.leakage import leakage
+from dermgan_jax.studies.study_folder import TABLE_FILE
 from dermgan_jax.train import loop
 
 
@@ -35,28 +45,31 @@ def cache_dir(tmp_path_factory):
 def finished(tmp_path_factory, cache_dir):
     path = tmp_path_factory.mktemp("study") / "run"
     config = study(cache_dir, arms=("real", "filtered"))
-    assert augmentation.run(config, path) == loop.FINISHED
+    assert augmentation.run(config, path, build) == loop.FINISHED
     return path
 
 
-def result_of(path):
-    return json.loads((path / augmentation.RESULT_FILE).read_text())
-
-
 def test_result_has_every_part_and_no_nan(finished):
-    text = (finished / augmentation.RESULT_FILE).read_text()
+    text = (finished / augmentation_result.RESULT_FILE).read_text()
     assert "NaN" not in text
     assert "Infinity" not in text
-    result = result_of(finished)
-    assert result["arms"] == ["real", "filtered"]
-    assert set(result["scores"]) == {"real", "filtered"}
-    assert set(result["versus"]) == {"filtered"}
-    assert result["verdict"]["outcome"] in ("helped", "hurt", "cannot tell")
-    assert set(result["judged"]["sets"]) == {"filtered"}
-    assert result["counts"]["synthetic"] == {"filtered": {"bcc": 4, "mel": 4}}
-    assert result["leakage"] is None
-    confusion = np.array(result["confusion"]["real"])
-    assert confusion.sum() == pytest.approx(result["test"]["images"])
+    result = augmentation_result.read(finished)
+    assert result.arms == ["real", "filtered"]
+    assert set(result.scores) == {"real", "filtered"}
+    assert set(result.versus) == {"filtered"}
+    assert result.verdict.outcome in ("helped", "hurt", "cannot tell")
+    assert set(result.judged.sets) == {"filtered"}
+    assert result.counts.synthetic == {"filtered": {"bcc": 4, "mel": 4}}
+    assert result.leakage is None
+    assert result.group_noun == "lesion"
+    confusion = np.array(result.confusion["real"])
+    assert confusion.sum() == pytest.approx(result.test.images)
+
+
+def test_every_work_directory_has_a_report(finished):
+    trained = [config.parent for config in finished.rglob("config.json")]
+    assert len(trained) == 1 + 2 * 2
+    assert all(WorkDir(path).report.is_file() for path in trained)
 
 
 def test_arms_take_equally_many_steps(finished):
@@ -66,14 +79,14 @@ def test_arms_take_equally_many_steps(finished):
 
 
 def test_table_holds_the_values_of_the_result(finished):
-    with (finished / augmentation.TABLE_FILE).open() as file:
+    with (finished / TABLE_FILE).open() as file:
         head, real, filtered = csv.reader(file)
     column = head.index("balanced_accuracy")
-    values = result_of(finished)["scores"]
+    scores = augmentation_result.read(finished).scores
     for row, arm in ((real, "real"), (filtered, "filtered")):
         assert row[0] == arm
         assert float(row[column]) == pytest.approx(
-            100 * values[arm]["balanced_accuracy"]["value"], abs=0.006
+            100 * scores[arm]["balanced_accuracy"].value, abs=0.006
         )
     assert (real[1], filtered[1]) == ("0", "8")
 
@@ -89,11 +102,11 @@ def test_filtered_images_are_some_of_the_unfiltered(finished):
 
 
 def test_second_run_trains_nothing_again(finished, cache_dir, monkeypatch):
-    before = result_of(finished)
+    before = augmentation_result.read(finished)
     monkeypatch.setattr(augmentation, "train", None)
     config = study(cache_dir, arms=("real", "filtered"))
-    assert augmentation.run(config, finished) == loop.FINISHED
-    assert result_of(finished) == before
+    assert augmentation.run(config, finished, build) == loop.FINISHED
+    assert augmentation_result.read(finished) == before
 
 
 def test_killed_study_ends_with_the_same_table(finished, tmp_path, cache_dir, monkeypatch):
@@ -115,11 +128,17 @@ def test_killed_study_ends_with_the_same_table(finished, tmp_path, cache_dir, mo
 
     monkeypatch.setattr(augmentation, "train", killed)
     with pytest.raises(Killed):
-        augmentation.run(config, path)
+        augmentation.run(config, path, build)
     monkeypatch.undo()
-    assert augmentation.run(config, path) == loop.FINISHED
-    tables = [(folder / augmentation.TABLE_FILE).read_text() for folder in (path, finished)]
+    assert augmentation.run(config, path, build) == loop.FINISHED
+    tables = [(folder / TABLE_FILE).read_text() for folder in (path, finished)]
     assert tables[0] == tables[1]
+
+
+def of_patients(part):
+    """The same study of images that are not drawn, whose groups are patients."""
+    dataset = dataclasses.replace(part.data.dataset, group_noun="patient", synthetic=False)
+    return dataclasses.replace(part, data=dataclasses.replace(part.data, dataset=dataset))
 
 
 def test_leakage_is_counted_and_both_splits_stand_side_by_side(cache_dir, tmp_path):
@@ -134,29 +153,52 @@ def test_leakage_is_counted_and_both_splits_stand_side_by_side(cache_dir, tmp_pa
                 said = rng.dirichlet(np.ones(7), len(part.data.indices("test")))
                 write_arrays(part.workdir(arm, seed) / PREDICTIONS, test=np.float32(said))
     said = {arm: parts[0].predictions(arm)["test"] for arm in config.arms}
-    found = leakage(parts, HeldOut(parts[0]).compared(said))
-    assert found["group"]["shared_lesions"] == 0
+    test = HeldOut(parts[0])
+    compared = test.scores(said), test.versus(said)
+    found = leakage(parts, *compared)
+    assert found.group.shared_groups == 0
     data = parts[1].data
     learned = {data.records[row].group for row in data.indices("train")}
     shared = sum(data.records[row].group in learned for row in data.indices("test"))
-    assert found["image"]["shared_lesions"] == shared > 0
-    for part in parts:
-        values = found[part.split_by]["base"]["accuracy"]["per_seed"]
+    assert found.image.shared_groups == shared > 0
+    for part, side in zip(parts, (found.group, found.image), strict=True):
+        values = side.base["accuracy"].per_seed
         labels = part.data.labels[part.data.indices("test")]
         right = [(p.argmax(1) == labels).mean() for p in part.predictions("real")["test"]]
         np.testing.assert_allclose(values, right)
-    assert f"{shared} of {len(data.indices('test'))} test images" in found["sentence"]
+    leaked = f"{shared} of {len(data.indices('test'))} test images show a"
+    assert f"{leaked} lesion that is also in training" in found.sentence
+    sentence = leakage([of_patients(part) for part in parts], *compared).sentence
+    assert f"{leaked} patient that is also in training" in sentence
+    assert "split by patient" in sentence
+
+
+def test_method_speaks_of_patients_where_groups_are_patients(cache_dir, tmp_path):
+    config = study(cache_dir, split_by=("group", "image"))
+    for split_by in config.split_by:
+        part = of_patients(open_part(config, tmp_path, split_by))
+        text = " ".join(augmentation_texts.method(part))
+        assert "resampling patients, not images" in text
+        assert "lesion" not in text
+
+
+def test_skin_tone_is_that_of_coloured_images_which_nobody_drew(cache_dir, tmp_path):
+    drawn = open_part(study(cache_dir), tmp_path, "group")
+    skin = np.full((2, 16, 16, 3), (230, 190, 160), np.uint8)
+    assert population._tones(of_patients(drawn), skin, None).shape == (2,)
+    assert population._tones(of_patients(drawn), skin[..., :1], None) is None
+    assert population._tones(drawn, skin, None) is None
 
 
 def test_stopped_study_says_so(tmp_path, cache_dir, monkeypatch):
     monkeypatch.setattr(augmentation, "train", lambda *_: loop.PREEMPTED)
-    assert augmentation.run(study(cache_dir), tmp_path / "run") == loop.PREEMPTED
+    assert augmentation.run(study(cache_dir), tmp_path / "run", build) == loop.PREEMPTED
 
 
 def test_another_study_is_refused(finished, cache_dir):
     config = study(cache_dir, arms=("real", "filtered"), seed=5)
     with pytest.raises(UserError, match="another configuration:\n  seed: 0 -> 5"):
-        augmentation.run(config, finished)
+        augmentation.run(config, finished, build)
 
 
 def test_arms_differ_in_their_training_images_only(cache_dir):
@@ -223,6 +265,8 @@ def test_unanswerable_data_are_refused(cache_dir, tmp_path):
     config.data.num_images = 12
     with pytest.raises(UserError, match=r"class '\w+': \d of at least 3 lesions"):
         require_answerable(open_part(config, tmp_path, "group"))
+    with pytest.raises(UserError, match=r"class '\w+': \d of at least 3 patients"):
+        require_answerable(of_patients(open_part(config, tmp_path, "group")))
 
 
 def test_generators_that_do_not_fit_are_refused(finished, cache_dir):
@@ -258,14 +302,15 @@ def test_synthetic_images_of_another_size_are_refused(tmp_path, cache_dir):
 
 def test_a_classifier_of_the_study_judges_images(finished, tmp_path):
     classifier, made = finished / "real" / "seed0", finished / "synthetic" / "filtered"
-    found = judge_images(classifier, str(made), threshold=0.1)
-    assert found.result["real"]["overall"]["n"] == result_of(finished)["test"]["images"]
-    of_classes = found.result["synthetic"]["classes"]
-    assert {name: row["n"] for name, row in of_classes.items() if row["n"]} == {"bcc": 4, "mel": 4}
+    found = judge_images(classifier, made, threshold=0.1)
+    assert found.real.overall.n == augmentation_result.read(finished).test.images
+    of_classes = found.synthetic.classes
+    assert {name: row.n for name, row in of_classes.items() if row.n} == {"bcc": 4, "mel": 4}
+    assert json.dumps(found.to_json(), allow_nan=False)
     assert [line.split()[0] for line in found.text().splitlines()[3:]] == [*of_classes, "all"]
     images, labels = np.zeros((2, 16, 16, 3), np.uint8), np.array([0, 1], np.int32)
     write_npz(images, tmp_path / "labelled.npz", labels=labels)
-    assert judge_images(classifier, str(tmp_path / "labelled.npz")).result["synthetic"]
+    assert judge_images(classifier, tmp_path / "labelled.npz").synthetic.overall.n == 2
     write_npz(images, tmp_path / "bare.npz")
     write_npz(images[:, :8, :8], tmp_path / "small.npz", labels=labels)
     write_pngs(images, tmp_path / "folder" / "melanoma")
@@ -275,9 +320,9 @@ def test_a_classifier_of_the_study_judges_images(finished, tmp_path):
         ("folder", "a folder 'melanoma', which is no class"),
     ):
         with pytest.raises(UserError, match=message):
-            judge_images(classifier, str(tmp_path / source))
+            judge_images(classifier, tmp_path / source)
     with pytest.raises(UserError, match="makes images: give the --workdir of a classifier"):
-        judge_images(finished / "generator", str(made))
+        judge_images(finished / "generator", made)
 
 
 def test_another_arm_leaves_the_finished_ones_alone(finished, tmp_path, cache_dir, monkeypatch):
@@ -290,10 +335,11 @@ def test_another_arm_leaves_the_finished_ones_alone(finished, tmp_path, cache_di
 
     monkeypatch.setattr(augmentation, "train", noted)
     config = study(cache_dir, arms=("real", "filtered", "unfiltered"), seeds=(0,))
-    assert augmentation.run(config, path) == loop.FINISHED
+    assert augmentation.run(config, path, build) == loop.FINISHED
     # Those of the base arm have the new images to judge.
     assert trained == ["real/seed0", "unfiltered/seed0"]
     before, after = (
-        result_of(folder)["scores"]["filtered"]["accuracy"] for folder in (finished, path)
+        augmentation_result.read(folder).scores["filtered"]["accuracy"]
+        for folder in (finished, path)
     )
-    assert after["per_seed"] == before["per_seed"][:1]
+    assert after.per_seed == before.per_seed[:1]

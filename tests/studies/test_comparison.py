@@ -1,16 +1,21 @@
 """A comparison of two models of one matrix each, from beginning to end."""
 
 import csv
+import dataclasses
 import json
 
 import pytest
 import tiny_configs
 
 from dermgan_jax.errors import UserError
+from dermgan_jax.metrics.measurement import Measurement, MetricValue, by_key
 from dermgan_jax.report import comparison as report
-from dermgan_jax.studies import comparison
+from dermgan_jax.report.run import build
+from dermgan_jax.studies import comparison, comparison_result
 from dermgan_jax.studies.comparison_config import comparison as configured
 from dermgan_jax.studies.comparison_config import experiments
+from dermgan_jax.studies.comparison_result import RESULT_FILE, ComparedModel, ComparisonResult
+from dermgan_jax.studies.study_folder import TABLE_FILE
 from dermgan_jax.train import loop
 
 
@@ -28,7 +33,7 @@ def study(cache_dir, **fields):
 def finished(tmp_path_factory):
     cache_dir = tmp_path_factory.mktemp("prepared")
     path = tmp_path_factory.mktemp("study") / "run"
-    assert comparison.run(study(cache_dir), path) == loop.FINISHED
+    assert comparison.run(study(cache_dir), path, build) == loop.FINISHED
     return cache_dir, path
 
 
@@ -59,7 +64,7 @@ def test_every_fault_of_every_model_is_named(tmp_path):
 
 def test_table_has_the_bound_first_and_then_the_best(finished):
     _, path = finished
-    with (path / comparison.TABLE_FILE).open() as file:
+    with (path / TABLE_FILE).open() as file:
         head, bound, *models = csv.reader(file)
     assert head[:2] == ["model", "swd"]
     assert bound[0] == "real against real"
@@ -67,44 +72,42 @@ def test_table_has_the_bound_first_and_then_the_best(finished):
     assert float(bound[1]) < min(values)
     assert values == sorted(values)
     assert {row[0] for row in models} == {"slow", "fast"}
-    result = json.loads((path / comparison.RESULT_FILE).read_text())
-    assert values == pytest.approx(
-        sorted(model["values"]["swd"]["value"] for model in result["models"].values()), rel=1e-5
-    )
+    models = comparison_result.read(path).models.values()
+    assert values == pytest.approx(sorted(model.lead.value.value for model in models), rel=1e-5)
 
 
 def test_second_run_trains_and_measures_nothing_again(finished, monkeypatch):
     cache_dir, path = finished
-    before = (path / comparison.RESULT_FILE).read_text()
+    before = (path / RESULT_FILE).read_text()
 
     def never(*_):
         raise AssertionError("again")
 
     monkeypatch.setattr(comparison, "train", never)
-    assert comparison.run(study(cache_dir), path) == loop.FINISHED
-    assert (path / comparison.RESULT_FILE).read_text() == before
+    assert comparison.run(study(cache_dir), path, build) == loop.FINISHED
+    assert (path / RESULT_FILE).read_text() == before
     with pytest.raises(AssertionError, match="again"):
-        comparison.run(study(cache_dir, num_images=24), path)
+        comparison.run(study(cache_dir, num_images=24), path, build)
 
 
 def test_another_study_is_refused(finished):
     cache_dir, path = finished
     with pytest.raises(UserError, match=r"another configuration:\n  seed: 0 -> 1"):
-        comparison.run(study(cache_dir, seed=1), path)
+        comparison.run(study(cache_dir, seed=1), path, build)
 
 
 def test_stopped_study_says_so_and_goes_on(finished, tmp_path, monkeypatch):
     cache_dir, _ = finished
     monkeypatch.setattr(comparison, "train", lambda *_: loop.PREEMPTED)
-    assert comparison.run(study(cache_dir), tmp_path / "run") == loop.PREEMPTED
-    assert not (tmp_path / "run" / comparison.RESULT_FILE).exists()
+    assert comparison.run(study(cache_dir), tmp_path / "run", build) == loop.PREEMPTED
+    assert not (tmp_path / "run" / RESULT_FILE).exists()
 
 
 def test_report_names_the_nearest_model_and_shows_all(finished):
     _, path = finished
     html = report.build(path).read_text()
-    models = json.loads((path / comparison.RESULT_FILE).read_text())["models"]
-    best = min(models, key=lambda name: models[name]["values"]["swd"]["value"])
+    models = comparison_result.read(path).models
+    best = min(models, key=lambda name: models[name].values["swd"].value.value)
     assert f"{best} comes closest to the real images" in html
     for name in ("slow", "fast"):
         assert f"synthetic images of {name}" in html
@@ -113,14 +116,31 @@ def test_report_names_the_nearest_model_and_shows_all(finished):
     assert "http" not in html.replace("http-equiv", "")
 
 
-def test_sentence_says_which_metrics_name_another_model():
-    def value(name, number):
-        return {"name": name, "value": number, "better": "lower", "std": None, "details": {}}
+def test_result_of_an_early_version_is_read(finished, tmp_path):
+    """Real against real was an entry of its own."""
+    _, path = finished
+    plain = json.loads((path / RESULT_FILE).read_text())
+    for model in plain["models"].values():
+        value = model["values"]["swd"]
+        bound = value.pop("yardsticks")["real_against_real"]
+        del value["direction"], value["split"]
+        model["values"] = {"swd": value, "swd_lower_bound": bound}
+    (tmp_path / RESULT_FILE).write_text(json.dumps(plain))
+    assert comparison_result.read(tmp_path) == comparison_result.read(path)
 
-    models = {
-        "first": {"values": {"swd": value("swd", 1.0), "kid": value("kid", 2.0)}},
-        "second": {"values": {"swd": value("swd", 3.0), "kid": value("kid", 1.0)}},
-    }
-    assert report.sentence(models).endswith("By KID it is second.")
-    models["second"]["values"]["kid"]["value"] = 4.0
-    assert "it is" not in report.sentence(models)
+
+def model(**values):
+    """Of which only these metrics are known."""
+    measured = [
+        Measurement(MetricValue(name, number, "test", 32, {}, "lower"))
+        for name, number in values.items()
+    ]
+    return ComparedModel("", by_key(*measured), [], [], [], 0.0, 32, 64)
+
+
+def test_sentence_says_which_metrics_name_another_model():
+    models = {"first": model(swd=1.0, kid=2.0), "second": model(swd=3.0, kid=1.0)}
+    result = ComparisonResult("Two", {}, 0.128, models)
+    assert report.sentence(result).endswith("By KID it is second.")
+    models["second"] = model(swd=3.0, kid=4.0)
+    assert "it is" not in report.sentence(dataclasses.replace(result, models=models))

@@ -9,7 +9,7 @@ from dermgan_jax.config import experiment, validate
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models.contract import Stage, StyleSampler
 from dermgan_jax.runs.restore import Restored
-from dermgan_jax.synthesis import generate
+from dermgan_jax.synthesis import trained_sampler
 
 LAYERS, SIDE = 4, 32
 STAGE = Stage((SIDE, SIDE), 1, {})
@@ -54,5 +54,5 @@ def painter():
 
 def holds_a_painter(monkeypatch):
     """Whatever the work directory, it holds a painter from now on."""
-    restored = Restored(painter(), {"g": {}}, STAGE, ())
-    monkeypatch.setattr(generate, "restore", lambda workdir, checkpoint: restored)
+    restored = Restored(painter(), {"g": {}}, STAGE, step=7, run="of paint", classes=())
+    monkeypatch.setattr(trained_sampler, "restore", lambda workdir, checkpoint: restored)

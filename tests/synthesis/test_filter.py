@@ -19,12 +19,15 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.runs import training_data
 from dermgan_jax.runs.restore import restore
 from dermgan_jax.synthesis import filter as filtering
-from dermgan_jax.synthesis import quality_rules
-from dermgan_jax.synthesis.filter import filter_images, keep_best
+from dermgan_jax.synthesis import made_by, quality_rules
+from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.filter import Criterion, filter_images, keep_best
+from dermgan_jax.synthesis.generate import generate
 from dermgan_jax.train import loop
 
 CLASSES = ("across", "down")
 NOISE = 60.0
+REALISM, CONFIDENCE = (Criterion(rule, features="pixels") for rule in ("realism", "confidence"))
 
 
 def ramps(num, seed, noise=10.0):
@@ -60,7 +63,19 @@ def train(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def workdir(train):
-    return train("run")
+    """With checkpoints after the first step and the second."""
+    return train("run", **{"train.total_kimg": 0.032, "checkpoint.every_kimg": 0.016})
+
+
+@pytest.fixture
+def drawn(workdir, tmp_path):
+    """drawn(checkpoint) -> a folder of samples that say what made them."""
+
+    def drawn(checkpoint):
+        generate(workdir, tmp_path / "drawn", 8, Drawing(checkpoint=checkpoint))
+        return tmp_path / "drawn"
+
+    return drawn
 
 
 @pytest.fixture
@@ -117,7 +132,7 @@ def test_realism_equals_brute_force():
 @pytest.mark.parametrize("rule", ["realism", "confidence"])
 def test_noisy_images_score_lower(rule, workdir, half_noisy, kept_features, tmp_path):
     out = tmp_path / "kept.npz"
-    result = filter_images(workdir, half_noisy, out, rule, keep=0.5, features="pixels")
+    result = filter_images(workdir, half_noisy, out, Criterion(rule, 0.5, features="pixels"))
     rows, scores = scores_of(out)
     better = scores[:20, None] > scores[20:]
     assert better.mean() > 0.9
@@ -135,9 +150,7 @@ def test_confidence_is_in_the_intended_class(workdir, half_noisy, kept_features,
         images, labels = ramps(20, 3)
         write_npz(images, tmp_path / f"{name}.npz", labels=np.int32(labels ^ turn))
         out = tmp_path / f"{name}_kept"
-        result = filter_images(
-            workdir, tmp_path / f"{name}.npz", out, "confidence", features="pixels"
-        )
+        result = filter_images(workdir, tmp_path / f"{name}.npz", out, CONFIDENCE)
         scores.append(scores_of(out)[1])
     np.testing.assert_allclose(scores[0] + scores[1], 1, atol=1e-5)
     assert np.median(scores[0]) > 0.8
@@ -149,9 +162,7 @@ def test_without_labels_confidence_is_the_likeliest_class(workdir, kept_features
     write_npz(images, tmp_path / "fake.npz")
     write_npz(images, tmp_path / "labelled.npz", labels=np.int32(labels))
     for name in ("fake", "labelled"):
-        filter_images(
-            workdir, tmp_path / f"{name}.npz", tmp_path / name, "confidence", features="pixels"
-        )
+        filter_images(workdir, tmp_path / f"{name}.npz", tmp_path / name, CONFIDENCE)
     unlabelled, labelled = (scores_of(tmp_path / name)[1] for name in ("fake", "labelled"))
     np.testing.assert_allclose(unlabelled, np.maximum(labelled, 1 - labelled), atol=1e-5)
 
@@ -160,14 +171,14 @@ def test_a_model_of_one_class_is_judged_against_the_others(edited, kept_features
     workdir = edited(classes=["down"])
     images, labels = ramps(20, 4)
     write_npz(images, tmp_path / "fake.npz")
-    filter_images(workdir, tmp_path / "fake.npz", tmp_path / "out", "confidence", features="pixels")
+    filter_images(workdir, tmp_path / "fake.npz", tmp_path / "out", CONFIDENCE)
     scores = scores_of(tmp_path / "out")[1]
     assert scores[labels == 1].min() > scores[labels == 0].max()
 
 
 def test_discriminator_scores_what_the_model_scores(workdir, half_noisy, tmp_path):
     out = tmp_path / "kept.npz"
-    result = filter_images(workdir, half_noisy, out)
+    result = filter_images(workdir, half_noisy, out, Criterion())
     images = open_images(half_noisy)[:]
     restored = restore(workdir)
     expected = restored.model.score(restored.variables, images / np.float32(127.5) - 1, None)
@@ -189,7 +200,8 @@ def test_images_are_judged_in_several_companies(workdir):
 
     restored = restore(workdir)
     model = Companionable(restored.model.config, restored.model.data)
-    rule = quality_rules.discriminator(dataclasses.replace(restored, model=model), workdir)
+    judging = quality_rules.Judging(dataclasses.replace(restored, model=model), workdir)
+    rule = quality_rules.discriminator(judging)
     images = np.zeros((64, 16, 16, 3), np.uint8)
     images[32:] = 255
     scores = rule.score(images, ("",) * 64)
@@ -202,7 +214,7 @@ def test_folder_keeps_names_classes_and_bytes(workdir, tmp_path):
     write_pngs(images, tmp_path / "in", labels, CLASSES)
     Image.fromarray(images[0]).save(tmp_path / "in" / "across" / "photo.jpg")
     out = tmp_path / "out"
-    result = filter_images(workdir, tmp_path / "in", out, keep=0.4)
+    result = filter_images(workdir, tmp_path / "in", out, Criterion(keep=0.4))
     rows, _ = scores_of(out)
     kept = {row["name"] for row in rows if row["kept"] == "1"}
     written = {path.relative_to(out).as_posix() for path in out.rglob("*.*")}
@@ -221,7 +233,7 @@ def test_folder_keeps_names_classes_and_bytes(workdir, tmp_path):
 def test_floats_are_kept_as_they_are(workdir, tmp_path):
     floats = ramps(20, 6)[0].astype(np.float32) / 127.5 - 1.001
     write_npz(floats, tmp_path / "in.npz")
-    filter_images(workdir, tmp_path / "in.npz", tmp_path / "out.npz", keep=1.0)
+    filter_images(workdir, tmp_path / "in.npz", tmp_path / "out.npz", Criterion(keep=1.0))
     with np.load(tmp_path / "out.npz") as found:
         np.testing.assert_array_equal(found["images"], floats)
         assert "labels" not in found
@@ -231,18 +243,16 @@ def test_auto_threshold_passes_95_percent_of_validation_reals(workdir, kept_feat
     """Test images, and their scores, are never looked at: asking for one is an error."""
     real = training_data.TrainingData(workdir).validation("this test").images[:]
     write_npz(real, tmp_path / "real.npz")
-    result = filter_images(
-        workdir, tmp_path / "real.npz", tmp_path / "out", threshold="auto", rule="discriminator"
-    )
+    auto = Criterion(threshold="auto")
+    result = filter_images(workdir, tmp_path / "real.npz", tmp_path / "out", auto)
     assert result["accept_rate"] == pytest.approx(0.95, abs=0.06)
     assert result["chosen_by"] == f"5% of {len(real)} validation images score below"
-    number = filter_images(
-        workdir, tmp_path / "real.npz", tmp_path / "again", threshold=str(result["threshold"])
-    )
+    given = Criterion(threshold=str(result["threshold"]))
+    number = filter_images(workdir, tmp_path / "real.npz", tmp_path / "again", given)
     assert number["kept"] == result["kept"]
 
 
-@pytest.mark.parametrize("rule", filtering.RULES)
+@pytest.mark.parametrize("rule", quality_rules.RULES)
 def test_test_images_are_never_read(
     rule, workdir, half_noisy, kept_features, tmp_path, monkeypatch
 ):
@@ -267,8 +277,47 @@ def test_test_images_are_never_read(
         return dataclasses.replace(prepared, images=Trap(prepared.images, forbidden))
 
     monkeypatch.setattr(training_data, "prepare", prepare_with_trap)
-    filter_images(workdir, half_noisy, tmp_path / "out", rule, threshold="auto", features="pixels")
+    criterion = Criterion(rule, threshold="auto", features="pixels")
+    filter_images(workdir, half_noisy, tmp_path / "out", criterion)
     assert sum(map(len, asked)) >= 15
+
+
+@pytest.mark.parametrize("checkpoint", ["1", "2"])
+def test_images_are_judged_by_the_checkpoint_that_made_them(checkpoint, workdir, drawn, tmp_path):
+    source = drawn(checkpoint)
+    result = filter_images(workdir, source, tmp_path / "out", Criterion())
+    assert (result["checkpoint"], result["notes"]) == (int(checkpoint), [])
+    assert result["made_by"]["checkpoint"] == int(checkpoint)
+    assert made_by.read(tmp_path / "out") == made_by.read(source)
+
+
+def test_another_checkpoint_as_the_judge_is_warned_of(workdir, drawn, tmp_path, capsys):
+    filter_images(workdir, drawn("1"), tmp_path / "out", Criterion(), checkpoint="latest")
+    warning = "was drawn from checkpoint 1 of this run, but checkpoint 2 judges it; --checkpoint=1"
+    assert warning in capsys.readouterr().out
+
+
+def test_checkpoint_that_was_not_kept_is_warned_of(workdir, drawn, tmp_path):
+    told = drawn("2") / "made_by.json"
+    told.write_text(json.dumps(json.loads(told.read_text()) | {"checkpoint": 99}))
+    result = filter_images(workdir, told.parent, tmp_path / "out", Criterion())
+    assert result["checkpoint"] == 2
+    assert "drawn from checkpoint 99 of this run, but checkpoint 2" in result["notes"][0]
+
+
+def test_images_of_another_run_are_warned_of(edited, drawn, tmp_path):
+    result = filter_images(edited(mirror=False), drawn("1"), tmp_path / "out", Criterion())
+    assert result["checkpoint"] == 2
+    assert "warning: " in result["notes"][0]
+    assert "was made by another run" in result["notes"][0]
+
+
+def test_images_of_unknown_origin_are_noted(workdir, half_noisy, tmp_path):
+    result = filter_images(workdir, half_noisy, tmp_path / "out.npz", Criterion())
+    assert result["notes"] == [
+        f"note: nothing beside {half_noisy} says which model made these images"
+    ]
+    assert not (tmp_path / "out_made_by.json").exists()
 
 
 def test_best_share_of_each_class_and_of_equal_scores():
@@ -292,7 +341,7 @@ def test_best_share_of_each_class_and_of_equal_scores():
         ({"source": "small.npz"}, r"8x16 pixels, those of the model 16x16"),
         ({"source": "bad_labels.npz"}, "are no 4 whole numbers from 0 to 1"),
         ({"out": "full"}, "full is not an empty folder"),
-        ({"rule": "realism", "features": "lite1"}, "unknown features 'lite1'; did you mean"),
+        ({"rule": "realism", "features": "lite1"}, "unknown feature space 'lite1'; did you mean"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message, workdir, tmp_path):
@@ -301,10 +350,11 @@ def test_bad_arguments_are_named(arguments, message, workdir, tmp_path):
     write_npz(images[:, :, :8], tmp_path / "small.npz")
     write_npz(images, tmp_path / "bad_labels.npz", labels=np.array([0, 1, 2, 0]))
     write_pngs(images, tmp_path / "full")
-    arguments = {"source": "full", "out": "out", **arguments}
-    arguments |= {key: tmp_path / arguments[key] for key in ("source", "out")}
+    places = {"source": "full", "out": "out", **arguments}
+    criterion = {key: places.pop(key) for key in {*places} - {"source", "out"}}
+    places = {key: tmp_path / place for key, place in places.items()}
     with pytest.raises(UserError, match=message):
-        filter_images(workdir, **arguments)
+        filter_images(workdir, **places, criterion=Criterion(**criterion))
     assert not (tmp_path / "out").exists()
 
 
@@ -318,31 +368,27 @@ def test_a_conditional_model_needs_classes(workdir, tmp_path, monkeypatch):
     images, labels = ramps(4, 0)
     write_pngs(images, tmp_path / "plain")
     with pytest.raises(UserError, match=r"needs the classes of .*plain"):
-        filter_images(workdir, tmp_path / "plain", tmp_path / "out", "confidence")
+        filter_images(workdir, tmp_path / "plain", tmp_path / "out", CONFIDENCE)
     write_pngs(images, tmp_path / "other", labels, ("across", "dwon"))
     with pytest.raises(UserError, match="'dwon' is no class of the model; did you mean 'down'"):
-        filter_images(workdir, tmp_path / "other", tmp_path / "out")
+        filter_images(workdir, tmp_path / "other", tmp_path / "out", Criterion())
 
 
 def test_without_validation_images_only_shares_can_be_kept(train, half_noisy, tmp_path):
     workdir = train("no_val", **{"data.split_fractions": (1.0, 0.0, 0.0)})
     out = tmp_path / "out"
     with pytest.raises(UserError, match="--threshold=auto needs validation images"):
-        filter_images(workdir, half_noisy, out, threshold="auto")
+        filter_images(workdir, half_noisy, out, Criterion(threshold="auto"))
     with pytest.raises(UserError, match="--rule=confidence needs validation images"):
-        filter_images(workdir, half_noisy, out, "confidence", features="pixels")
-    assert filter_images(workdir, half_noisy, out, keep=0.1)["kept"] == 4
+        filter_images(workdir, half_noisy, out, CONFIDENCE)
+    assert filter_images(workdir, half_noisy, out, Criterion(keep=0.1))["kept"] == 4
 
 
 def test_a_split_that_changed_is_refused(edited, half_noisy, tmp_path):
     with pytest.raises(UserError, match=r"trained on split .* but the data now give"):
-        filter_images(
-            edited(split_seed=5), half_noisy, tmp_path / "out", "realism", features="pixels"
-        )
+        filter_images(edited(split_seed=5), half_noisy, tmp_path / "out", REALISM)
 
 
 def test_a_model_that_saw_test_images_is_no_reference(edited, half_noisy, tmp_path):
     with pytest.raises(UserError, match="which holds test images"):
-        filter_images(
-            edited(split="all"), half_noisy, tmp_path / "out", "realism", features="pixels"
-        )
+        filter_images(edited(split="all"), half_noisy, tmp_path / "out", REALISM)

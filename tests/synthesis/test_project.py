@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from style_painter import SIDE, holds_a_painter
+from style_painter import SIDE, holds_a_painter, painter
 
 from dermgan_jax.data.image_files import write_pngs
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import lpips_net
 from dermgan_jax.synthesis import project as projecting
+from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.project import learning_rate, project
 
 WIDTHS = (64, 192, 384, 256, 256)  # of AlexNet's taps
@@ -43,7 +44,7 @@ def test_learning_rate_ramps_up_and_down():
 def test_known_colours_are_found(tmp_path):
     targets = solid((200, 90, 60), (120, 180, 128))
     write_pngs(targets, tmp_path / "in")
-    project(tmp_path, tmp_path / "in", tmp_path / "out", steps=120)
+    project(tmp_path, tmp_path / "in", tmp_path / "out", Drawing(), steps=120)
     with np.load(tmp_path / "out" / "latents.npz") as found:
         styles, images = found["w"], found["images"]
     wanted = targets[:, 0, 0] / 127.5 - 1
@@ -56,16 +57,16 @@ def test_known_colours_are_found(tmp_path):
 
 def test_images_of_another_size_are_fitted_from_files_and_refused_from_arrays(tmp_path):
     write_pngs(np.zeros((1, 70, 64, 3), np.uint8), tmp_path / "in")
-    names, images = projecting._targets(tmp_path / "in", projecting.Generator(tmp_path).model)
+    names, images = projecting._targets(tmp_path / "in", painter())
     assert (names, images.shape) == (["000000.png"], (1, SIDE, SIDE, 3))
     np.savez(tmp_path / "in.npz", images=np.zeros((1, 70, 64, 3), np.uint8))
     with pytest.raises(UserError, match="64x70 pixels; the model makes 32x32"):
-        project(tmp_path, tmp_path / "in.npz", tmp_path / "out")
+        project(tmp_path, tmp_path / "in.npz", tmp_path / "out", Drawing())
 
 
 def test_nothing_to_project_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no images"):
-        project(tmp_path, tmp_path / "empty", tmp_path / "out")
+        project(tmp_path, tmp_path / "empty", tmp_path / "out", Drawing())
     with pytest.raises(UserError, match="--steps is 0"):
-        project(tmp_path, tmp_path / "empty", tmp_path / "out", steps=0)
+        project(tmp_path, tmp_path / "empty", tmp_path / "out", Drawing(), steps=0)

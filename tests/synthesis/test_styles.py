@@ -8,9 +8,10 @@ from style_painter import LAYERS, SIDE, holds_a_painter, painter
 from dermgan_jax.errors import UserError
 from dermgan_jax.models import sampling
 from dermgan_jax.synthesis import interpolate as walking
-from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.interpolate import interpolate, slerp, walk_latents, walk_styles
 from dermgan_jax.synthesis.style_mixing import mix_styles, mixed
+from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
 
 @pytest.fixture(autouse=True)
@@ -26,24 +27,25 @@ def colour(path, cell_row, cell_column, side=SIDE):
 
 
 def test_truncation_draws_towards_the_mean_style(tmp_path):
-    whole, _ = Generator(tmp_path).sample(40, seed=3)
-    half, _ = Generator(tmp_path, truncation=0.5).sample(40, seed=3)
-    average, _ = Generator(tmp_path, truncation=0.0).sample(40, seed=3)
+    sampler = TrainedSampler(tmp_path)
+    whole, half, average = (
+        sampler.with_drawing(Drawing(seed=3, truncation=truncation)).sample(40)[0]
+        for truncation in (1.0, 0.5, 0.0)
+    )
     np.testing.assert_allclose(half, (whole + 0.25) / 2, atol=1e-6)
     np.testing.assert_allclose(average, 0.25, atol=1e-6)
     assert whole.std() > 0.3
 
 
 def test_random_noise_depends_on_seed_and_index_only(tmp_path):
-    generator = Generator(tmp_path, noise="random")
-    few, _ = generator.sample(33, seed=1)
-    many, _ = generator.sample(70, seed=1)
-    other, _ = generator.sample(33, seed=2)
-    still, _ = Generator(tmp_path).sample(33, seed=1)
+    def sampled(num, seed, noise="random"):
+        return TrainedSampler(tmp_path, Drawing(seed=seed, noise=noise)).sample(num)[0]
+
+    few, many = sampled(33, seed=1), sampled(70, seed=1)
     np.testing.assert_array_equal(few, many[:33])
-    noise = (few - still)[:, 0, 0, 0]
-    assert len(np.unique(noise.round(4))) == 33
-    assert not np.allclose(few - still, other - Generator(tmp_path).sample(33, seed=2)[0])
+    added = few - sampled(33, seed=1, noise="const")
+    assert len(np.unique(added[:, 0, 0, 0].round(4))) == 33
+    assert not np.allclose(added, sampled(33, seed=2) - sampled(33, seed=2, noise="const"))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_random_noise_depends_on_seed_and_index_only(tmp_path):
 )
 def test_styles_out_of_range_are_refused(fields, message, tmp_path):
     with pytest.raises(UserError, match=message):
-        Generator(tmp_path, **fields)
+        TrainedSampler(tmp_path, Drawing(**fields))
 
 
 def test_slerp_keeps_to_the_arc():
@@ -82,7 +84,7 @@ def test_walks_are_closed_and_pass_their_anchors():
 @pytest.mark.parametrize("space", ["z", "w"])
 def test_walk_is_written_as_strip_and_animation(space, tmp_path, monkeypatch):
     monkeypatch.setattr(walking.shutil, "which", lambda program: None)
-    paths = interpolate(tmp_path, tmp_path / "walk", num=3, steps=4, space=space)
+    paths = interpolate(tmp_path, tmp_path / "walk", 3, Drawing(), space=space, steps=4)
     assert [path.name for path in paths] == ["strip.png", "walk.gif"]
     assert Image.open(paths[0]).size == (4 * (SIDE + 2) - 2, 3 * (SIDE + 2) - 2)
     assert Image.open(paths[1]).n_frames == 12
@@ -94,9 +96,9 @@ def test_walk_is_written_as_strip_and_animation(space, tmp_path, monkeypatch):
 
 def test_impossible_walks_are_refused(tmp_path):
     with pytest.raises(UserError, match="at least two anchors"):
-        interpolate(tmp_path, tmp_path / "out", num=1)
+        interpolate(tmp_path, tmp_path / "out", 1, Drawing())
     with pytest.raises(UserError, match="expected z or w"):
-        interpolate(tmp_path, tmp_path / "out", space="y")
+        interpolate(tmp_path, tmp_path / "out", 2, Drawing(), space="y")
 
 
 def test_mixtures_take_the_first_layers_from_their_row():
@@ -108,7 +110,7 @@ def test_mixtures_take_the_first_layers_from_their_row():
 
 
 def test_mixing_sheet_has_sources_and_their_mixtures(tmp_path):
-    mix_styles(tmp_path, tmp_path / "sheet.png", num=2, crossover=1)
+    mix_styles(tmp_path, tmp_path / "sheet.png", 2, Drawing(), crossover=1)
     for row in (1, 2):
         for column in (1, 2):
             first, last = colour(tmp_path / "sheet.png", row, column)
@@ -116,4 +118,4 @@ def test_mixing_sheet_has_sources_and_their_mixtures(tmp_path):
             np.testing.assert_array_equal(last, colour(tmp_path / "sheet.png", 0, column)[1])
     assert (colour(tmp_path / "sheet.png", 0, 0)[0] == 255).all()
     with pytest.raises(UserError, match="--crossover is 4; expected 1 to 3"):
-        mix_styles(tmp_path, tmp_path / "sheet.png", crossover=4)
+        mix_styles(tmp_path, tmp_path / "sheet.png", 2, Drawing(), crossover=4)

@@ -55,7 +55,7 @@ def model():
 @pytest.fixture
 def trained(model, monkeypatch):
     """Whatever the work directory, it holds the negative."""
-    restored = Restored(model, {}, Stage((16, 16), 1, {}), ())
+    restored = Restored(model, {}, Stage((16, 16), 1, {}), step=7, run="negatives", classes=())
     monkeypatch.setattr(translating, "restore", lambda workdir, checkpoint: restored)
 
 

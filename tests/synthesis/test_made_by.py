@@ -1,0 +1,91 @@
+"""What samples say of what made them, drawn by a sampler whose images are known."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from style_painter import SIDE, holds_a_painter
+
+from dermgan_jax.data.image_files import write_pngs
+from dermgan_jax.errors import UserError
+from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.generate import generate
+from dermgan_jax.synthesis.style_mixing import mix_styles
+
+DRAWING = Drawing(seed=3, truncation=0.5)
+
+
+@pytest.fixture(autouse=True)
+def trained(monkeypatch):
+    holds_a_painter(monkeypatch)
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    return tmp_path / "home of a patient" / "run"
+
+
+@pytest.mark.parametrize("name", ["samples", "samples.npz"])
+def test_samples_say_what_made_them(name, workdir, tmp_path):
+    generate(workdir, tmp_path / name, 3, DRAWING)
+    told = made_by.read(tmp_path / name)
+    assert (told.workdir, told.run, told.family) == (str(workdir), "of paint", "pgan")
+    assert (told.checkpoint, told.drawing) == (7, DRAWING)
+    plain = json.loads(made_by.place(tmp_path / name).read_text())
+    assert plain["synthetic"] is True
+
+
+def test_every_png_says_so_without_telling_where_the_run_lies(workdir, tmp_path):
+    generate(workdir, tmp_path / "samples", 2, DRAWING)
+    mix_styles(workdir, tmp_path / "sheet.png", 2, DRAWING)
+    for path in (tmp_path / "samples" / "000001.png", tmp_path / "sheet.png"):
+        with Image.open(path) as image:
+            text = image.text
+        assert text["Comment"].startswith("synthetic image")
+        told = json.loads(text["dermgan_jax"])
+        assert (told["workdir"], told["checkpoint"], told["drawing"]["seed"]) == ("run", 7, 3)
+        assert "patient" not in text["dermgan_jax"]
+
+
+def test_the_same_samples_may_be_written_again(workdir, tmp_path):
+    for _ in range(2):
+        generate(workdir, tmp_path / "samples", 2, DRAWING)
+    assert len(list((tmp_path / "samples").glob("*.png"))) == 2
+
+
+def test_other_samples_are_not_mixed_in(workdir, tmp_path):
+    generate(workdir, tmp_path / "samples", 2, DRAWING)
+    with pytest.raises(UserError, match="samples holds 2 images that were made otherwise"):
+        generate(workdir, tmp_path / "samples", 1, Drawing(seed=4))
+    write_pngs(np.zeros((3, SIDE, SIDE, 3), np.uint8), tmp_path / "photographs")
+    with pytest.raises(UserError, match="photographs holds 3 images that were made otherwise"):
+        generate(workdir, tmp_path / "photographs", 1, DRAWING)
+
+
+def test_samples_of_given_latents_are_others(workdir, tmp_path):
+    np.savez(tmp_path / "given.npz", z=np.zeros((1, 3)))
+    generate(workdir, tmp_path / "samples", 2, DRAWING)
+    with pytest.raises(UserError, match="that were made otherwise"):
+        generate(workdir, tmp_path / "samples", 1, DRAWING, tmp_path / "given.npz")
+
+
+def test_unfinished_samples_are_refused(workdir, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("dermgan_jax.synthesis.generate.write_pngs", interrupt)
+        generate(workdir, tmp_path / "samples", 2, DRAWING)
+    with pytest.raises(UserError, match="samples was not completed"):
+        made_by.read(tmp_path / "samples")
+    generate(workdir, tmp_path / "samples", 2, DRAWING)
+    assert made_by.read(tmp_path / "samples").checkpoint == 7
+
+
+def test_folder_that_says_nothing(tmp_path):
+    assert made_by.read(tmp_path) is None
+    (tmp_path / "made_by.json").write_text('{"workdir": "run"}')
+    with pytest.raises(UserError, match="does not say what made the images beside it"):
+        made_by.read(tmp_path)

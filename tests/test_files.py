@@ -1,0 +1,173 @@
+"""The one layer that opens, lists, replaces and removes paths."""
+
+import importlib.util
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dermgan_jax import files
+from dermgan_jax.errors import UserError
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+
+
+def found(folder):
+    return [path.relative_to(folder).as_posix() for path in files.find_files(folder, {".png"})]
+
+
+def test_plain_text_is_a_path_of_this_machine():
+    assert files.to_path("~/runs") == Path.home() / "runs"
+    assert files.to_path("runs/a:b") == Path("runs/a:b")
+    assert files.scheme(files.to_path("runs")) == ""
+
+
+@pytest.mark.parametrize(("path", "extra"), [("gs://bucket/run", "gcs"), ("s3://bucket/a", "s3")])
+def test_bucket_without_its_extra_names_it_in_one_sentence(path, extra, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError) as raised:
+        files.to_path(path)
+    message = str(raised.value)
+    assert message.startswith(f"{path}: ")
+    assert f"dermgan-jax[{extra}]" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("ftp://host/run", "begin with ftp:// are not supported; known are gs://, s3://"),
+        ("http://host/run", "begin with http:// are not supported"),
+        ("gs:/bucket/run", "write gs://BUCKET/PATH"),
+        ("gs://", "write gs://BUCKET/PATH"),
+        ("gs:///run", "write gs://BUCKET/PATH"),
+    ],
+)
+def test_other_schemes_are_refused(path, message):
+    with pytest.raises(UserError, match=message):
+        files.to_path(path)
+
+
+def test_what_has_to_lie_on_this_machine(monkeypatch, tmp_path):
+    monkeypatch.setattr(files, "_require_installed", lambda *_: None)
+    assert files.require_local(tmp_path, "the cache") is tmp_path
+    with pytest.raises(UserError, match="the cache, so that it has to lie on this machine; gs://b"):
+        files.require_local(files.to_path("gs://b/cache"), "the cache")
+
+
+def test_text_is_replaced_and_nothing_else_is_left(tmp_path):
+    for number in range(2):
+        files.write_text(tmp_path / "new" / "a.json", str(number))
+    assert [(p.name, p.read_text()) for p in (tmp_path / "new").iterdir()] == [("a.json", "1")]
+
+
+def test_arrays_come_back(tmp_path):
+    files.write_arrays(tmp_path / "a.npz", one=np.arange(3))
+    with files.open_arrays(tmp_path / "a.npz") as arrays:
+        np.testing.assert_array_equal(arrays["one"], [0, 1, 2])
+    np.save(tmp_path / "a.npy", np.arange(3))
+    with pytest.raises(ValueError, match="single array"), files.open_arrays(tmp_path / "a.npy"):
+        pass
+
+
+def test_writer_that_fails_leaves_the_old_file(tmp_path):
+    touch(tmp_path, "a.txt")
+    with pytest.raises(ZeroDivisionError), files.replacing(tmp_path / "a.txt") as file:  # noqa: PT012
+        file.write(b"half of the n")
+        raise ZeroDivisionError
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "a.txt")]
+
+
+def test_reader_sees_the_old_file_until_the_new_one_is_complete(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with files.replacing(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_text() == "old"
+        assert found(tmp_path) == []
+    assert path.read_text() == "new"
+
+
+def test_writers_at_the_same_time_do_not_mix(tmp_path):
+    """Of processes with equal numbers too, as they are in containers that share a disk."""
+    path, both = tmp_path / "a.txt", threading.Barrier(2)
+
+    def write(letter):
+        with files.replacing(path) as file:
+            for _ in range(2):
+                both.wait(timeout=30)
+                file.write(letter * 1000)
+                file.flush()
+
+    threads = [threading.Thread(target=write, args=(letter,)) for letter in (b"a", b"b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_bytes() in (b"a" * 2000, b"b" * 2000)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_cache_entry_appears_once_it_is_written(tmp_path):
+    path = tmp_path / "new" / "a.npy"
+
+    def write(unfinished):
+        assert not path.exists()
+        assert unfinished.suffix == ".npy"
+        np.save(unfinished, np.arange(3))
+        return "done"
+
+    assert files.write_once(path, write) == "done"
+    assert np.load(path).sum() == 3
+
+    def fail(unfinished):
+        unfinished.write_text("half")
+        raise OSError(28, "full")
+
+    with pytest.raises(OSError, match="full"):
+        files.write_once(tmp_path / "new" / "b.npy", fail)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.npy"]
+
+
+def test_hidden_files_and_those_of_archives_are_left_out(tmp_path):
+    touch(tmp_path, "b.PNG", "a/c.png", "notes.txt", ".b.png", "._b.png")
+    touch(tmp_path, ".thumbnails/a.png", "__MACOSX/._b.png", "a/__MACOSX/d.png")
+    assert found(tmp_path) == ["a/c.png", "b.PNG"]
+
+
+def test_linked_folder_is_followed_once(tmp_path, capsys):
+    touch(tmp_path, "elsewhere/a.png", "data/own.png")
+    (tmp_path / "data" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data" / "z_again").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data" / "round").symlink_to(tmp_path / "data")
+    assert found(tmp_path / "data") == ["linked/a.png", "own.png"]
+    noted = capsys.readouterr().err
+    assert "z_again was looked into already" in noted
+    assert "round was looked into already" in noted
+
+
+def test_existing_files_are_told_from_folders_and_nothing(tmp_path):
+    touch(tmp_path, "a.png", "folder/b.png")
+    asked = [tmp_path / name for name in ("a.png", "folder", "folder/b.png", "c.png", "no/d.png")]
+    assert files.existing(asked) == {tmp_path / "a.png", tmp_path / "folder" / "b.png"}
+
+
+def test_folder_is_empty_without_anything_even_hidden(tmp_path):
+    assert files.is_empty(tmp_path / "nowhere")
+    assert files.is_empty(tmp_path)
+    touch(tmp_path, ".lock")
+    assert not files.is_empty(tmp_path)
+
+
+def test_folder_is_removed_with_everything(tmp_path):
+    touch(tmp_path, "a/b/c.png")
+    files.remove_folder(tmp_path / "a")
+    files.remove_folder(tmp_path / "a")
+    assert not os.listdir(tmp_path)
