@@ -5,8 +5,11 @@ Open MPI or Kubernetes set. What depends on one host's clock or disk is decided 
 told to all; a fault of one ends all of them, with the same message.
 """
 
+import os
+import sys
+import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import jax
 import numpy as np
@@ -19,6 +22,8 @@ from dermgan_jax.launcher import GROUP_VARIABLES
 T = TypeVar("T")
 
 _LONGEST = 4000  # bytes of a message that is passed on
+HEARTBEAT = 20  # seconds without a sign of life, after which a process is given up
+GRACE = 2.0  # seconds that the first process waits for others to end by themselves
 
 
 def join() -> None:
@@ -42,9 +47,23 @@ def join() -> None:
             int(num_processes),
             int(process_id),
             cluster_detection_method="deactivate",  # or Slurm would cut us down to one GPU
+            heartbeat_timeout_seconds=HEARTBEAT,
         )
     elif launcher.shows_group():
-        jax.distributed.initialize()
+        jax.distributed.initialize(heartbeat_timeout_seconds=HEARTBEAT)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends this process after a fault, at once, so that the others notice and end too.
+
+    An orderly end would wait for the others to come to theirs, while they wait for this one. The
+    first process, which all others are connected to, gives those with the same fault time to tell.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if is_first():
+        time.sleep(GRACE)
+    os._exit(code)
 
 
 def is_first() -> bool:

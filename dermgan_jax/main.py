@@ -7,6 +7,7 @@ fault; 2 something the user can fix, in one message; 3 a gate said no.
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from absl import logging
@@ -81,7 +82,18 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the console script."""
-    sys.exit(main())
+    try:
+        code = main()
+    except Exception:
+        if not launcher.several():
+            raise
+        traceback.print_exc()
+        code = 1
+    if code and launcher.several():
+        from dermgan_jax import hosts
+
+        hosts.leave(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

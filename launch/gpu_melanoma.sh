@@ -15,13 +15,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export EXTRA=${EXTRA-cuda} DERMGAN_WEIGHTS=${WEIGHTS:-$HOME/.cache/dermgan_jax/weights}
 run() { bash launch/local.sh run "$@"; }
 
-run --mode=weights --weights="$DERMGAN_WEIGHTS" --fetch=inception,efficientnet_lite0,lpips_alex
-run --config=configs/stylegan2_melanoma.py:ada --workdir="$workdir" --config.data.dir="$data" \
+run weights --weights="$DERMGAN_WEIGHTS" --fetch=inception,efficientnet_lite0,lpips_alex
+run train --config=stylegan2_melanoma:ada --workdir="$workdir" --config.data.dir="$data" \
     --config.precision=bfloat16 --config.train.steps_per_call=1 "$@"
-run --mode=generate --workdir="$workdir" --num=1000 --out="$workdir/generated"
-run --mode=filter --workdir="$workdir" --input="$workdir/generated" --out="$workdir/best" --keep=0.3
-run --mode=interpolate --workdir="$workdir" --space=w --out="$workdir/walk"
-run --mode=mix --workdir="$workdir" --out="$workdir/mixing.png"
+run generate --workdir="$workdir" --num=1000 --out="$workdir/generated"
+run filter --workdir="$workdir" --input="$workdir/generated" --out="$workdir/best" --keep=0.3
+run interpolate --workdir="$workdir" --space=w --out="$workdir/walk"
+run mix --workdir="$workdir" --out="$workdir/mixing.png"
 # Exit code 3 is the audit's own: synthetic images lie too close to training images.
-run --mode=audit --train="$workdir" --fake="$workdir/generated" --held_out=ham10000:test:mel \
+run audit --train="$workdir" --fake="$workdir/generated" --held_out=ham10000:test:mel \
     --out="$workdir/audit"

@@ -7,7 +7,7 @@ from unittest import mock
 
 import numpy as np
 
-from tests.features import torch_pickles
+from tests.formats import torch_pickles
 
 # Would leave a trace if anybody executed it.
 SOURCE = "import pathlib; pathlib.Path('executed').touch()"

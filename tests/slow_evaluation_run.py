@@ -4,7 +4,6 @@ It prints at which steps this process evaluates.
 """
 
 import os
-import sys
 import time
 
 from dermgan_jax import main
@@ -29,4 +28,4 @@ def told_measure(self, state, clock, stage):
 
 if __name__ == "__main__":
     MetricsLog.write, Evaluator.measure = slow_write, told_measure
-    sys.exit(main.main())
+    main.run()

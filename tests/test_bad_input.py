@@ -24,6 +24,9 @@ from dermgan_jax.models.pgan import ProgressiveGan
 from dermgan_jax.train import loop
 
 
+EIGHT = {"JAX_NUM_CPU_DEVICES": "8"}
+
+
 @pytest.fixture(scope="module")
 def cache_dir(tmp_path_factory):
     return tmp_path_factory.mktemp("prepared")
@@ -34,8 +37,8 @@ def run(capsys, cache_dir):
     """Runs the command line; returns (exit code, what it printed as error)."""
 
     def run(*arguments, config="tests/tiny_configs.py:pgan"):
-        prepared_dir = f"--config.data.prepared_dir={cache_dir}"
-        code = call(f"--config={config}", prepared_dir, *arguments)
+        of_config = (f"--config={config}", f"--config.data.prepared_dir={cache_dir}")
+        code = call(*arguments, *(of_config if config else ()))
         return code, capsys.readouterr().err
 
     return run
@@ -153,22 +156,27 @@ def test_work_directory_of_another_configuration(run, trained):
     assert sorted(trained.rglob("*")) == before
 
 
+def test_place_of_an_unknown_kind(run):
+    code, error = run("--workdir=ftp://host/run")
+    assert code == 2
+    assert "ftp:// are not supported" in error
+
+
 def test_mode_without_what_it_needs(run):
-    code, error = run("--mode=generate")
+    code, error = run("--mode=generate", config=None)
     assert code == 2
     assert "--workdir" in error
 
 
 def test_folder_that_is_no_work_directory(run, tmp_path):
-    code, error = run("--mode=generate", f"--workdir={tmp_path}", f"--out={tmp_path}/out")
+    code, error = run("generate", f"--workdir={tmp_path}", f"--out={tmp_path}/out", config=None)
     assert code == 2
     assert "not a work directory" in error
 
 
 def test_label_for_an_unconditional_model(run, trained, tmp_path):
-    code, error = run(
-        "--mode=generate", f"--workdir={trained}", f"--out={tmp_path}/o", "--label=mel"
-    )
+    places = (f"--workdir={trained}", f"--out={tmp_path}/out")
+    code, error = run("generate", *places, "--label=mel", config=None)
     assert code == 2
     assert "without labels" in error
 
@@ -212,7 +220,7 @@ def test_full_disk_while_saving_costs_no_checkpoint(run, trained, cache_dir, tmp
             sys.executable, tests / "full_disk_run.py", "--config=tests/tiny_configs.py:pgan",
             f"--config.data.prepared_dir={cache_dir}", *arguments,
         ],
-        env={**os.environ, "PYTHONPATH": str(tests), "JAX_NUM_CPU_DEVICES": "8"},
+        env={**os.environ, "PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}", **EIGHT},
         cwd=tests.parent, capture_output=True, text=True,
     )  # fmt: skip
     assert full.returncode == 2, full.stderr

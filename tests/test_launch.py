@@ -11,9 +11,9 @@ import jax
 import pytest
 import yaml
 
+from dermgan_jax import hosts, launcher
+from dermgan_jax.commands import parser
 from dermgan_jax.errors import UserError
-from dermgan_jax.main import FLAGS, MODES
-from dermgan_jax.train import sharding
 
 REPOSITORY = Path(__file__).parents[1]
 LAUNCH = REPOSITORY / "launch"
@@ -137,8 +137,9 @@ def slurm(tmp_path):
 def test_slurm_sets_up_then_trains_with_all_that_the_job_was_given(slurm):
     code, (set_up, training) = slurm(0)
     assert code == 0
-    assert "--nodes=1 --ntasks=1 bash launch/local.sh run --mode=doctor" in set_up
-    assert training.endswith("--workdir=runs/my run gpus=0,1,2,3 cpus=16")
+    assert "--nodes=1 --ntasks=1 bash launch/local.sh run doctor" in set_up
+    end = "--workdir=runs/my run --exit_code_if_stopped=75 gpus=0,1,2,3 cpus=16"
+    assert training.endswith(end)
 
 
 def test_slurm_requeues_what_was_stopped(slurm):
@@ -155,7 +156,7 @@ def test_slurm_does_not_requeue_what_failed(slurm):
 
 def test_tpu_hosts_get_the_arguments_unharmed(tmp_path):
     executable(tmp_path / "gcloud", f'printf "%s" "${{*: -1}}" >{tmp_path}/call')
-    arguments = ["--config=configs/pgan.py", '--config.title=it\'s "$HOME"']
+    arguments = ["train", "--config=pgan", '--config.title=it\'s "$HOME"']
     result = run_script(
         [LAUNCH / "tpu_vm.sh", *arguments],
         PATH=f"{tmp_path}:{os.environ['PATH']}",
@@ -166,7 +167,7 @@ def test_tpu_hosts_get_the_arguments_unharmed(tmp_path):
     words = shlex.split(remote)
     assert words[-len(arguments) :] == arguments
     assert "https://host/my repository.git" in words
-    assert {"PYTHON=python3.12", "EXTRA=tpu", "DERMGAN_DISTRIBUTED=1"} <= set(words)
+    assert {"PYTHON=python3.12", "EXTRA=tpu,gcs", "DERMGAN_DISTRIBUTED=1"} <= set(words)
 
 
 @pytest.mark.parametrize("missing", ["TPU", "ZONE", "SOURCE"])
@@ -182,7 +183,7 @@ def test_jobset_names_the_group_of_processes():
     jobset, workers, container = jobset_container()
     job = workers["template"]["spec"]
     variables = {entry["name"]: entry for entry in container["env"]}
-    assert set(variables) == set(sharding.GROUP_VARIABLES)
+    assert set(variables) == set(launcher.GROUP_VARIABLES)
     assert job["completionMode"] == "Indexed"
     assert variables["DERMGAN_NUM_PROCESSES"]["value"] == str(job["completions"])
     assert job["parallelism"] == job["completions"]
@@ -197,28 +198,27 @@ def test_jobset_names_the_group_of_processes():
     assert "job-completion-index" in index
 
 
-def test_jobset_volumes_are_defined():
+def test_jobset_trains_in_a_bucket_and_mounts_nothing():
     _, workers, container = jobset_container()
-    volumes = workers["template"]["spec"]["template"]["spec"]["volumes"]
-    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-    assert set(mounted) == {volume["name"] for volume in volumes}
-
-
-def flags_in(words):
-    return {word[2:].partition("=")[0].partition(".")[0] for word in words if word.startswith("--")}
-
-
-def test_jobset_passes_flags_that_exist():
-    _, _, container = jobset_container()
-    assert flags_in(container["args"]) <= set(FLAGS)
-    assert "exit_code_if_stopped" in flags_in(container["args"])
+    command, others = parser.choose(container["args"])
+    flags = {word[2:].partition("=")[0].partition(".")[0] for word in others}
+    assert command.name == "train"
+    assert flags <= parser.parser_of(command).flags
+    assert "exit_code_if_stopped" in flags
+    paths = [
+        word.partition("=")[2] for word in others if word.startswith(("--workdir", "--config.d"))
+    ]
+    assert len(paths) == 2
+    assert all(path.startswith("gs://BUCKET/") for path in paths)
+    assert "volumes" not in workers["template"]["spec"]["template"]["spec"]
+    assert "volumeMounts" not in container
 
 
 def test_dockerfile_copies_files_that_exist():
     lines = (LAUNCH / "Dockerfile").read_text().splitlines()
     copied = [line.split()[1:-1] for line in lines if line.startswith("COPY")]
     assert all((REPOSITORY / name).exists() for names in copied for name in names)
-    needed = {"pyproject.toml", "README.md", "dermgan_jax", "configs"}
+    needed = {"pyproject.toml", "README.md", "LICENSE", "dermgan_jax", "configs"}
     assert needed <= {name for names in copied for name in names}
 
 
@@ -227,7 +227,7 @@ def joined(monkeypatch):
     """No launcher around; the arguments of every call of jax.distributed.initialize."""
     calls = []
     for name in (
-        *sharding.GROUP_VARIABLES, "DERMGAN_DISTRIBUTED", "SLURM_STEP_NUM_TASKS",
+        *launcher.GROUP_VARIABLES, "DERMGAN_DISTRIBUTED", "SLURM_STEP_NUM_TASKS",
         "OMPI_COMM_WORLD_SIZE", "TPU_WORKER_HOSTNAMES",
     ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
@@ -236,7 +236,7 @@ def joined(monkeypatch):
 
 
 def test_process_on_its_own_joins_nobody(joined):
-    sharding.join_hosts()
+    hosts.join()
     assert joined == []
 
 
@@ -251,7 +251,7 @@ def test_process_on_its_own_joins_nobody(joined):
 )
 def test_launcher_is_recognised(joined, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    sharding.join_hosts()
+    hosts.join()
     assert joined == [()]
 
 
@@ -261,22 +261,23 @@ def test_launcher_is_recognised(joined, monkeypatch, name, value):
 )
 def test_launcher_of_one_process_is_left_alone(joined, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    sharding.join_hosts()
+    hosts.join()
     assert joined == []
+    assert not launcher.several()
 
 
 def test_named_group_is_joined(joined, monkeypatch):
-    for name, value in zip(sharding.GROUP_VARIABLES, ("host:1234", "4", "3"), strict=True):
+    for name, value in zip(launcher.GROUP_VARIABLES, ("host:1234", "4", "3"), strict=True):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
-    sharding.join_hosts()
+    hosts.join()
     assert joined == [("host:1234", 4, 3)]
 
 
 def test_group_named_in_part_is_refused(joined, monkeypatch):
     monkeypatch.setenv("DERMGAN_COORDINATOR", "host:1234")
     with pytest.raises(UserError, match="not DERMGAN_NUM_PROCESSES, DERMGAN_PROCESS_ID"):
-        sharding.join_hosts()
+        hosts.join()
     assert joined == []
 
 
@@ -292,18 +293,18 @@ def test_melanoma_script_trains_and_then_judges(tmp_path):
     for name in ("gpu_melanoma.sh", "local.sh"):
         (tmp_path / "launch" / name).write_text((LAUNCH / name).read_text())
     (tmp_path / "launch" / "local.sh").write_text('echo "$*" >> calls\n')
-    command = [tmp_path / "launch" / "gpu_melanoma.sh", tmp_path, tmp_path / "run", "--seed=1"]
+    seed = "--config.seed=1"
+    command = [tmp_path / "launch" / "gpu_melanoma.sh", tmp_path, tmp_path / "run", seed]
     assert run_script(command, HOME=str(tmp_path)).returncode == 0
     calls = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
     assert all(call[0] == "run" for call in calls)
-    modes = [call[1].removeprefix("--mode=") for call in calls]
-    assert modes[0] == "weights"
-    assert modes[1].startswith("--config=configs/stylegan2_melanoma.py:ada")
-    assert "--seed=1" in calls[1]
-    assert modes[2:] == ["generate", "filter", "interpolate", "mix", "audit"]
+    commands = [parser.choose(call[1:])[0] for call in calls]
+    names = ["weights", "train", "generate", "filter", "interpolate", "mix", "audit"]
+    assert [command.name for command in commands] == names
+    assert "--config=stylegan2_melanoma:ada" in calls[1]
+    assert seed in calls[1]
     assert all(f"--workdir={tmp_path / 'run'}" in call for call in calls[1:-1])
     assert f"--train={tmp_path / 'run'}" in calls[-1]
-    known = set(MODES) | {modes[1]}
-    assert set(modes) <= known
-    flags = {part[2:].partition("=")[0].partition(".")[0] for call in calls for part in call[1:]}
-    assert flags <= set(FLAGS)
+    for command, call in zip(commands, calls, strict=True):
+        flags = {word[2:].partition("=")[0].partition(".")[0] for word in call if "--" in word}
+        assert flags <= parser.parser_of(command).flags

@@ -1,13 +1,13 @@
 """Training does what it is for: samples get closer to the data, translations to the truth."""
 
-import json
-
 import jax
 import pytest
 
 from configs import cut, cyclegan_derm7pt, pgan, pix2pix, stylegan2_melanoma
 from dermgan_jax import config as config_schema
 from dermgan_jax.features import weights
+from dermgan_jax.runs.metrics_log import evaluated, read_rows
+from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import loop
 
 
@@ -21,18 +21,17 @@ def test_progressive_gan_learns_the_phantoms(tmp_path):
     config.eval.update({"every_kimg": 0.0, "snapshot_kimg": 10.0})
     config = config_schema.validate(config)
     assert loop.train(config, tmp_path / "run", devices=jax.devices()[:1]) == loop.FINISHED
-    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").open()]
-    first, *_, last = [row["metrics"] for row in rows if row["kind"] == "eval"]
-    assert last["swd"]["value"] < 0.5 * first["swd"]["value"]
-    assert last["swd"]["value"] > last["swd_lower_bound"]["value"]
+    rows = read_rows(WorkDir(tmp_path / "run").metrics)
+    first, *_, last = [measured["swd"] for measured in evaluated(rows).values()]
+    assert last.value.value < 0.5 * first.value.value
+    assert last.value.value > last.real_against_real.value
 
 
 def held_out(workdir, metric):
     """(value, that of images left as they are, that of the mean colour) at the end of a run."""
-    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
-    last = [row["metrics"] for row in rows if row["kind"] == "eval"][-1]
-    name = f"AtoB/test/{metric}"
-    return tuple(last[name + end]["value"] for end in ("", "_identity", "_mean_colour"))
+    *_, last = evaluated(read_rows(WorkDir(workdir).metrics)).values()
+    one = last[f"AtoB/test/{metric}"]
+    return tuple(value.value for value in (one.value, one.identity, one.mean_colour))
 
 
 @pytest.mark.slow
@@ -81,7 +80,7 @@ def signs_of_reals(augment, tmp_path):
     run = tmp_path / augment
     config = config_schema.validate(config)
     assert loop.train(config, run, devices=jax.devices()[:1]) == loop.FINISHED
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").open()]
+    rows = read_rows(WorkDir(run).metrics)
     metrics = [row["metrics"] for row in rows if row["kind"] == "train"][2:]
     signs = sum(row["d/sign_real"] for row in metrics) / len(metrics)
     return signs, [row["d/augment_p"] for row in metrics if "d/augment_p" in row]

@@ -1,7 +1,7 @@
-"""A GAN of one matrix per net that uses every feature of the contract, for testing the engine.
+"""A model of one matrix per net that uses every feature of the contract, for testing the engine.
 
 "d" runs twice per iteration, "penalty" every third iteration, "g" reads what "d" handed on, and
-the GAN's own state counts updates.
+its own state counts updates.
 """
 
 import dataclasses

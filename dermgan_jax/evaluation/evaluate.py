@@ -20,7 +20,7 @@ from dermgan_jax.evaluation.image_sources import (
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measure import Request, measure
-from dermgan_jax.metrics.measurement import Measurements
+from dermgan_jax.metrics.measurement import Measurements, by_key
 from dermgan_jax.metrics.measurement_table import table, warnings
 from dermgan_jax.runs.restore import LATEST
 from dermgan_jax.synthesis.drawing import Drawing
@@ -111,7 +111,9 @@ def evaluate(
     require_one_size(real, fake)
     mirror = config is not None and config.data.mirror
     request = Request(tuple(question.metrics), question.seed, mirror, weights)
-    measured = measure(real.images, fake.images, request, labelling=real.labelling)
+    found = measure(real.images, fake.images, request, labelling=real.labelling)
+    split = real.split.split if real.split else ""
+    measured = by_key(*(dataclasses.replace(one, split=split) for one in found.values()))
     to_know = (*_colour_warnings(real, fake), *warnings(measured.values()))
     return Evaluation(real, fake, question.seed, measured, to_know)
 

@@ -20,12 +20,13 @@ def kid_before_fid(measured: Iterable[Measurement]) -> list[Measurement]:
 
 def warnings(measured: Iterable[Measurement]) -> list[str]:
     """What a reader of these values has to know before believing them."""
-    return [
-        f"warning: {one.key} of {one.value.fewest} images is biased upwards (fewer than "
+    found = [
+        f"warning: {one.name} of {one.value.fewest} images is biased upwards (fewer than "
         f"{ENOUGH_FOR_FID}); compare it only at equal numbers, and read KID and its interval first"
         for one in measured
         if one.name in FID_PROTOCOLS and one.value.fewest < ENOUGH_FOR_FID
     ]
+    return list(dict.fromkeys(found))
 
 
 def table(measured: Iterable[Measurement]) -> str:

@@ -41,9 +41,12 @@ def read_rows(path: Path) -> list[Row]:
       UserError: if any other line is not valid JSON.
     """
     rows = _read_plain(path)
-    for row in rows:
-        if row["kind"] == "eval":
-            row["metrics"] = measurement_json.from_json(row["metrics"])
+    try:
+        for row in rows:
+            if row["kind"] == "eval":
+                row["metrics"] = measurement_json.from_json(row["metrics"])
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     return rows
 
 

@@ -12,6 +12,8 @@ from dermgan_jax.data.splits import IMAGE, SPLITS
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean
+from dermgan_jax.runs.metrics_log import is_finished
+from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies import synthetic_sets
 from dermgan_jax.studies.augmentation_arms import arm_names, is_synthetic
 from dermgan_jax.studies.augmentation_config import classifier_experiment
@@ -137,5 +139,7 @@ def require_answerable(part: Part) -> None:
             + "\nAdd images of these classes, leave them out (data.classes), or change "
             "data.split_fractions"
         )
-    if part.sets and (part.generator / "checkpoints").is_dir():
+    # One that is trained here, but not yet to its end, is on the study's own split.
+    trained_here = part.generator == part.own_generator
+    if part.sets and (not trained_here or is_finished(WorkDir(part.generator))):
         synthetic_sets.require_fitting(part.config, data, part.generator)

@@ -99,7 +99,7 @@ def read(folder: Path) -> ComparisonResult:
         plain = json.loads(file.read_text())
         models = {name: _model(fields) for name, fields in plain["models"].items()}
         return ComparisonResult(plain["title"], plain["data"], plain["total_kimg"], models)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, UserError) as error:
         raise UserError(f"{file} is damaged ({error!r}): run the study again") from error
 
 

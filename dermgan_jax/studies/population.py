@@ -101,8 +101,10 @@ def neighbour_columns(part: Part, folder: Path) -> tuple[Described, dict[str, np
     method = (
         f"age, sex and site of the nearest of {len(train)} real training images of the same "
         f"classes ({space.protocol}), for synthetic images and for {len(val)} real validation "
-        "images alike; skin tone from the border of each image"
+        "images alike"
     )
+    if _tones(part, images[val[:1]], None) is not None:
+        method += "; skin tone from the border of each image"
     return real, described(made, "synthetic images", False), method
 
 

@@ -19,14 +19,17 @@ from engine_probe import (
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
 from dermgan_jax.data import pipeline
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models import translation
 from dermgan_jax.models.contract import Classifier, Sampler, Translator
+from dermgan_jax.runs.metrics_log import evaluated, read_rows
 from dermgan_jax.runs.restore import restore
 from dermgan_jax.runs.state import Clock
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 from dermgan_jax.train import loop, schedule
+from dermgan_jax.train.snapshots import best_metric, snapshots_of
 from dermgan_jax.train.step import compile_steps, ema_decay
 
 MODELS = registry.names("model")
@@ -302,6 +305,15 @@ def test_work_directory_holds_what_a_run_leaves(whole_run):
     for name in ("data_card.json", "environment.json", "parameters.txt", "metrics.jsonl"):
         assert (workdir / name).stat().st_size > 0, name
     assert len(list((workdir / "checkpoints").glob("[0-9]*"))) >= config.checkpoint.keep_last
+
+
+def test_run_measures_what_it_announces(whole_run):
+    config, workdir = whole_run
+    model, data = recipe_of(config, 1).model, catalogue(config.data)
+    announced = snapshots_of(model).published(model, data)
+    for measured in evaluated(read_rows(workdir / "metrics.jsonl")).values():
+        assert tuple(one.published for one in measured.values()) == announced
+    assert best_metric(model, data) in [one.key for one in announced]
 
 
 @pytest.mark.parametrize("name", MODELS)

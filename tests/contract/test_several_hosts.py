@@ -102,6 +102,19 @@ def test_fault_of_one_hosts_data_ends_both_with_its_message(tmp_path, cache_dir)
     assert str(tmp_path / "missing") in outputs[0]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("crashes", ["0", "1"])
+def test_fault_of_one_host_in_the_midst_ends_both(tmp_path, cache_dir, monkeypatch, crashes):
+    monkeypatch.setenv("CRASHES", crashes)
+    config = tiny("pgan", cache_dir)
+    program = [sys.executable, "tests/crashing_run.py", *command(config, tmp_path / "run")[3:]]
+    codes, outputs, apart = ended(start_pair(program))
+    assert codes[int(crashes)] == 2, outputs[int(crashes)]
+    assert "this host's memory is full" in outputs[int(crashes)]
+    assert 0 not in codes
+    assert apart < AT_ONCE
+
+
 @pytest.mark.parametrize(
     "words",
     [

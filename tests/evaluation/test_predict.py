@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny_configs
 from engine_probe import last_state
+from ml_collections import ConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.errors import UserError
@@ -77,9 +78,9 @@ def test_the_best_checkpoint_follows_the_value_it_is_asked_by(trained, tmp_path)
     config, workdir = trained
     copy = shutil.copytree(workdir, tmp_path / "run")
     for metric, better in (("loss", min), ("balanced_accuracy", max)):
-        changed = config.copy_and_resolve_references()
+        changed = ConfigDict(config.to_dict())
         changed.checkpoint.best_metric = metric
-        WorkDir(copy).adopt(changed)
+        WorkDir(copy).adopt(config_schema.validate(changed))
         found = values(copy, metric)
         best = better(found.values())
         assert restore(copy, "best").step == max(s for s, value in found.items() if value == best)

@@ -9,6 +9,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.formats.torch_writer import write_state_dict
 from dermgan_jax.interop.import_dcgan import import_dcgan
 from dermgan_jax.runs.restore import restore
+from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.generate import generate
 
 WIDTHS = (12, 6, 3)  # at 4x4, 8x8 and 16x16, of images of 32x32
@@ -66,7 +67,7 @@ def test_draws_what_the_original_draws(tmp_path, channels):
     workdir = import_from(tmp_path, tensors)
     latents = np.random.default_rng(1).normal(size=(3, 5)).astype(np.float32)
     np.savez(tmp_path / "z.npz", z=latents)
-    generate(workdir, tmp_path / "out.npz", num=0, seed=0, latents=tmp_path / "z.npz")
+    generate(workdir, tmp_path / "out.npz", 0, Drawing(), latents=tmp_path / "z.npz")
     with np.load(tmp_path / "out.npz") as arrays:
         images = arrays["images"].transpose(0, 3, 1, 2)
     expected = forward(tensors, latents)

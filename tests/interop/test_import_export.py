@@ -109,7 +109,7 @@ def test_direction_without_its_generator_is_refused(cyclegan, tmp_path, capsys):
     files = [f"--input={tmp_path / 'in.npz'}", f"--out={tmp_path / 'out.npz'}"]
     for argument in ("--direction=BtoA", "--reconstruct"):
         assert call("--mode=translate", f"--workdir={cyclegan}", *files, argument) == 2
-        assert "was imported without G_B: it cannot translate BtoA" in capsys.readouterr().err
+        assert "was imported without the generator g_BtoA: it cannot translate BtoA" in capsys.readouterr().err
     assert not (tmp_path / "out.npz").exists()
 
 
@@ -136,7 +136,8 @@ def tiny_variables(name, **fields):
     config = getattr(tiny_configs, name)()
     config.model.update(fields)
     config = config_schema.validate(config)
-    model = registry.load("model", name)(config, DataSpec(16, 16, 3, (), num_examples=1))
+    side = config.data.resolution
+    model = registry.load("model", name)(config, DataSpec(side, side, 3, (), num_examples=1))
     shapes = jax.eval_shape(lambda: init_state(model).variables)
     rng = np.random.default_rng(0)
     return model, jax.tree.map(lambda leaf: rng.normal(0, 0.2, leaf.shape).astype("f4"), shapes)
@@ -287,7 +288,8 @@ def test_what_the_originals_do_not_have_is_not_exported(
     config.model.update(fields)
     config = config_schema.validate(config)
     model = registry.load("model", name)(config, DataSpec(16, 16, 3, (), num_examples=1))
-    monkeypatch.setattr(export_translator, "restore", lambda *_: Restored(model, {}, None, ()))
+    restored = Restored(model, {}, None, step=1, run="", classes=())
+    monkeypatch.setattr(export_translator, "restore", lambda *_: restored)
     WorkDir(tmp_path / "run").adopt(config)
     assert call("--mode=export", f"--workdir={tmp_path / 'run'}", f"--out={tmp_path / 'out'}") == 2
     assert named in capsys.readouterr().err

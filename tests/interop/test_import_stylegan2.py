@@ -10,10 +10,12 @@ from dermgan_jax import config as config_schema
 from dermgan_jax.errors import UserError
 from dermgan_jax.formats.tensor_files import read_tensors
 from dermgan_jax.formats.torch_writer import write_state_dict
-from dermgan_jax.interop import import_stylegan2 as module
-from dermgan_jax.interop.import_stylegan2 import export_stylegan2, import_stylegan2
+from dermgan_jax.interop import export_stylegan2 as exporting
+from dermgan_jax.interop.export_stylegan2 import export_stylegan2
+from dermgan_jax.interop.import_stylegan2 import import_stylegan2
 from dermgan_jax.nets.stylegan2_discriminator import StyleGan2Discriminator
 from dermgan_jax.runs.restore import Restored, restore
+from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.generate import generate
 from tests import nvidia_pickles
 
@@ -28,7 +30,7 @@ def images_of(workdir, tmp_path, case="generator_c0", **options):
     """Images of the reference's latents."""
     np.savez(tmp_path / "z.npz", z=vectors.load(case)["in:z"])
     out = tmp_path / "x.npz"
-    generate(workdir, out, num=1, seed=0, latents=tmp_path / "z.npz", noise="const", **options)
+    generate(workdir, out, 1, Drawing(**options), latents=tmp_path / "z.npz")
     with np.load(out) as arrays:
         return arrays["images"]
 
@@ -95,7 +97,7 @@ def test_spectrally_normalised_discriminator_is_exported_as_one_that_acts_alike(
     images = jax.random.normal(jax.random.key(1), (4, 8, 8, 3))
     net = StyleGan2Discriminator((6, 5), spectral_norm=True)
     variables = jax.jit(net.init)(jax.random.key(0), images, None)
-    plain = module._plain(variables)
+    plain = exporting._plain(variables)
     assert set(plain) == {"params"}
     got = jax.jit(net.clone(spectral_norm=False).apply)(plain, images, None)
     expected = jax.jit(net.apply)(variables, images, None)
@@ -200,7 +202,8 @@ def test_folders_without_networks_or_with_content_are_refused(tmp_path, both):
 def test_other_families_are_not_exported(tmp_path, monkeypatch):
     config = config_schema.validate(tiny_configs.pgan())
     model = type("Model", (), {"config": config})()
-    monkeypatch.setattr(module, "restore", lambda *_: Restored(model, {}, None, ()))
+    restored = Restored(model, {}, None, step=1, run="", classes=())
+    monkeypatch.setattr(exporting, "restore", lambda *_: restored)
     with pytest.raises(UserError, match="holds a pgan"):
         export_stylegan2(tmp_path / "run", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -20,7 +20,7 @@ def read(case: str) -> dict[str, np.ndarray]:
 def make_gan(
     resolution=32, channels=3, labels=0, precision="float32", train_batch_size=4, **fields
 ) -> ProgressiveGan:
-    """A GAN as small as the reference's; `fields` go to config.model."""
+    """A model as small as the reference's; `fields` go to config.model."""
     config = configuration.experiment("pgan")
     config.precision = precision
     small = {"fmap_base": 128, "fmap_max": 16, "latent_size": 12, "conditional": labels > 0}

@@ -16,7 +16,7 @@ from dermgan_jax.data.records import DataSpec
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import resnet
 from dermgan_jax.models import classifier_networks
-from dermgan_jax.models.classifier import Classifier
+from dermgan_jax.models.classifier import TransferClassifier
 from dermgan_jax.models.contract import Context
 from dermgan_jax.train import loop
 
@@ -30,8 +30,8 @@ def config_of(**fields):
     return config
 
 
-def gan_of(spec=SPEC, **fields):
-    return Classifier(config_schema.validate(config_of(**fields)), spec)
+def model_of(spec=SPEC, **fields):
+    return TransferClassifier(config_schema.validate(config_of(**fields)), spec)
 
 
 def observed(model, losses):
@@ -44,7 +44,7 @@ def observed(model, losses):
 
 
 def test_learning_rate_falls_when_the_loss_has_not_for_as_long_as_patience_says():
-    model = gan_of(
+    model = model_of(
         **{"model.plateau_patience": 2, "model.plateau_factor": 0.1, "model.stop_patience": 0}
     )
     scales = [scale for scale, _ in observed(model, [3, 2, 2, 2.5, 1, 1, 1, 1, 1])]
@@ -52,24 +52,24 @@ def test_learning_rate_falls_when_the_loss_has_not_for_as_long_as_patience_says(
 
 
 def test_training_ends_when_the_loss_has_not_fallen_for_as_long_as_patience_says():
-    model = gan_of(**{"model.plateau_patience": 0, "model.stop_patience": 3})
+    model = model_of(**{"model.plateau_patience": 0, "model.stop_patience": 3})
     found = observed(model, [3, 4, 4, 2, 2, 2, 2])
     assert found == [(1, False)] * 6 + [(1, True)]
 
 
 def test_without_patience_nothing_happens():
-    model = gan_of(**{"model.plateau_patience": 0, "model.stop_patience": 0})
+    model = model_of(**{"model.plateau_patience": 0, "model.stop_patience": 0})
     assert observed(model, [1, 2, 2, 2, 2, 2]) == [(1, False)] * 6
 
 
 def test_an_infinite_loss_counts_as_no_progress():
-    model = gan_of(**{"model.stop_patience": 1})
+    model = model_of(**{"model.stop_patience": 1})
     extra = model.observe(model.init_extra(jax.random.key(0)), {})
     assert model.done(extra)
 
 
 def test_observing_keeps_types_so_that_nothing_is_compiled_again():
-    model = gan_of()
+    model = model_of()
     before = model.init_extra(jax.random.key(0))
     after = model.observe(before, {"loss": 1.0})
     kinds = [[(leaf.dtype, leaf.weak_type) for leaf in jax.tree.leaves(e)] for e in (before, after)]
@@ -79,7 +79,7 @@ def test_observing_keeps_types_so_that_nothing_is_compiled_again():
 @pytest.mark.parametrize("weighted", [False, True])
 def test_loss_equals_the_weighted_smoothed_cross_entropy(weighted):
     """Two classes of 6 and 2 images weigh 8/(2·6) and 8/(2·2): each class counts alike."""
-    model = gan_of(
+    model = model_of(
         **{
             "model.class_weights": weighted,
             "model.label_smoothing": 0.3,
@@ -132,7 +132,7 @@ def test_loss_equals_the_weighted_smoothed_cross_entropy(weighted):
     ],
 )
 def test_configurations_that_cannot_work_are_refused(fields, message):
-    assert message in " ".join(gan_of(**fields).faults())
+    assert message in " ".join(model_of(**fields).faults())
 
 
 @pytest.mark.parametrize(
@@ -145,12 +145,12 @@ def test_configurations_that_cannot_work_are_refused(fields, message):
     ],
 )
 def test_data_that_do_not_suit_are_refused(spec, message):
-    assert message in " ".join(gan_of(dataclasses.replace(SPEC, **spec)).faults())
+    assert message in " ".join(model_of(dataclasses.replace(SPEC, **spec)).faults())
 
 
 def test_all_defaults_suit_each_other():
     config = config_schema.experiment("classifier")
-    assert Classifier(config_schema.validate(config), SPEC).faults() == []
+    assert TransferClassifier(config_schema.validate(config), SPEC).faults() == []
 
 
 @pytest.mark.parametrize("variant", experiments.VARIANTS)
@@ -158,7 +158,7 @@ def test_published_experiments_suit_their_networks(variant):
     config = config_schema.validate(experiments.get_config(variant))
     side = config.data.resolution
     spec = dataclasses.replace(SPEC, height=side, width=side)
-    assert Classifier(config, spec).faults() == []
+    assert TransferClassifier(config, spec).faults() == []
 
 
 def test_no_validation_images_is_a_fault_before_anything_is_trained(tmp_path):
@@ -177,7 +177,7 @@ def test_published_weights_fill_trunk_and_tail(monkeypatch):
     )
     monkeypatch.setitem(classifier_networks.ARCHITECTURES, "small", architecture)
     monkeypatch.setattr(classifier_networks, "published", lambda name: {"small": whole}[name])
-    model = gan_of(
+    model = model_of(
         **{"model.network": "small", "model.pretrained": True, "model.trained_stages": 1}
     )
     drawn = model.init(jax.random.key(0))

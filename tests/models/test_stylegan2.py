@@ -36,7 +36,7 @@ def tiny_gan(**fields):
 
 @pytest.fixture(scope="module")
 def tiny():
-    """A GAN and its variables."""
+    """A model and its variables."""
     model = tiny_gan()
     return model, jax.jit(model.init)(jax.random.key(0))
 

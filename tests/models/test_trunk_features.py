@@ -1,7 +1,5 @@
 """Activations of the frozen stages: computed once, found again by what they are of."""
 
-import types
-
 import jax
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ import tiny_configs
 from dermgan_jax import config as config_schema
 from dermgan_jax.augment.classical import Amounts, augment_each
 from dermgan_jax.data.catalogue import catalogue
+from dermgan_jax.data.image_files import write_pngs
 from dermgan_jax.data.prepare import prepare
 from dermgan_jax.models import trunk_features
 from dermgan_jax.models.classifier_networks import Trunk
@@ -101,23 +100,21 @@ def test_a_failed_computation_leaves_nothing(variables, computed, tmp_path):
     assert not list((tmp_path / "trunk_features").iterdir())
 
 
-def feed_of(tmp_path, synthetic=(), cache="device", num_devices=1, balance=False):
+def feed_of(tmp_path, synthetic=0, cache="device", num_devices=1, balance=False):
     """(feed of three views, catalogue, model, variables).
 
-    `synthetic` rows of the training split count as such.
+    The first of IMAGES, `synthetic` of them, join the training split.
     """
     config = tiny_configs.classifier()
+    if synthetic:
+        write_pngs(IMAGES[:synthetic], tmp_path / "made" / "nv")
+        config.data.synthetic = str(tmp_path / "made")
     config.model.views, config.data.cache, config.data.balance = 3, cache, balance
     config.data.prepared_dir = str(tmp_path / "prepared")
     config = config_schema.validate(config)
     listed = catalogue(config.data)
-    records = list(listed.records)
-    for row in listed.indices("train")[list(synthetic)]:
-        records[row] = types.SimpleNamespace(**{**vars(records[row]), "synthetic": True})
     model = start.build_model(config, listed)
     variables = jax.device_get(model.init(jax.random.key(0)))
-    prepare(listed, config.data)
-    object.__setattr__(listed, "records", tuple(records))
     mesh = data_mesh(jax.devices()[:num_devices])
     return model.open_feed(listed, mesh, variables), listed, model, variables
 
@@ -163,10 +160,10 @@ def test_classes_shown_equally_often_are_computed_once(computed, tmp_path):
 
 
 def test_real_images_are_computed_once_whatever_is_added(computed, tmp_path):
-    feed_of(tmp_path, synthetic=range(10))
-    num = len(feed_of(tmp_path, synthetic=range(10))[1].indices("train"))
-    assert computed == [num - 10] * 3 + [10] * 3
-    feed, listed, model, variables = feed_of(tmp_path, synthetic=range(10))
-    images = prepare(feed_of(tmp_path)[1], model.config.data).images[listed.indices("train")]
-    plain = activations(model.trunk, variables["trunk"], images[:10], model.views[2])
-    np.testing.assert_array_equal(feed.activations[:10, 2], plain)
+    real, listed, _, _ = feed_of(tmp_path)
+    num = len(listed.indices("train"))
+    feed, _, model, variables = feed_of(tmp_path, synthetic=10)
+    assert computed == [num] * 3 + [10] * 3
+    np.testing.assert_array_equal(feed.activations[:num], real.activations)
+    made = activations(model.trunk, variables["trunk"], IMAGES[:10], model.views[2])
+    np.testing.assert_array_equal(feed.activations[num:, 2], made)

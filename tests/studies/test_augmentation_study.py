@@ -135,6 +135,14 @@ def test_killed_study_ends_with_the_same_table(finished, tmp_path, cache_dir, mo
     assert tables[0] == tables[1]
 
 
+def test_generator_killed_before_its_first_checkpoint_is_no_obstacle(finished, cache_dir, tmp_path):
+    part = open_part(study(cache_dir), tmp_path, "group")
+    killed = WorkDir(part.own_generator)
+    killed.checkpoints.mkdir(parents=True)
+    shutil.copy(finished / "generator" / "config.json", killed.config)
+    require_answerable(part)
+
+
 def of_patients(part):
     """The same study of images that are not drawn, whose groups are patients."""
     dataset = dataclasses.replace(part.data.dataset, group_noun="patient", synthetic=False)

@@ -1,13 +1,16 @@
 """Scores of validation images against values by hand, and what the report shows of them."""
 
+import json
+
 import numpy as np
 import pytest
 import tiny_configs
 
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
+from dermgan_jax.metrics.measurement_json import value_to_json
 from dermgan_jax.report import metric_texts
-from dermgan_jax.report.build import build
+from dermgan_jax.report.run import build
 from dermgan_jax.train import loop
 
 CLASSES = ("mel", "nv", "vasc")
@@ -37,6 +40,13 @@ def test_auc_by_hand():
     assert found.value == pytest.approx(3 / 8)
 
 
+def test_auc_of_one_class_is_no_number():
+    found = registry.load("classifier_metric", "auc")(TRUE[:4], FOUND[:4], CLASSES)
+    assert not found.is_finite
+    assert found.lower_is_better == np.inf
+    assert value_to_json(found)["value"] is None
+
+
 def test_loss_by_hand_and_an_impossible_truth_is_not_infinite():
     of_truth = np.array([0.5, 0.6, 0.1, 0.4, 0.7, np.finfo(float).eps])
     assert score("loss").value == pytest.approx(-np.log(of_truth).mean(), rel=1e-5)
@@ -45,7 +55,8 @@ def test_loss_by_hand_and_an_impossible_truth_is_not_infinite():
 
 @pytest.mark.parametrize("name", registry.names("classifier_metric"))
 def test_every_metric_is_explained_and_can_be_written(name):
-    assert score(name).to_json()["protocol"].startswith("val:")
+    assert score(name).protocol.startswith("val:")
+    json.dumps(value_to_json(score(name)), allow_nan=False)
     assert metric_texts.of(name).meaning.endswith(".")
 
 

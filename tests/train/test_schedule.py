@@ -10,7 +10,7 @@ START = Clock(0, 0, 0)
 
 
 class Curriculum:
-    """A stand-in for a GAN: (first image, side, batch size, moments) of each stage, in order."""
+    """A stand-in for a model: (first image, side, batch size, moments) of each stage, in order."""
 
     def __init__(self, stages, total_kimg, steps_per_call=1, schedule_interval=1):
         self.stages = stages

@@ -1,5 +1,6 @@
-"""Every mode of the command line, from end to end on the tiny PGAN."""
+"""The commands, from end to end on the tiny PGAN."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -8,14 +9,14 @@ import pytest
 from command_line import call
 from PIL import Image
 
-from dermgan_jax import main
+from dermgan_jax.commands import doctor
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import GateError, UserError
 from dermgan_jax.models import sampling
-from dermgan_jax.synthesis.generate import Generator
+from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 from dermgan_jax.train.preemption import Preemption
 
-TINY_PGAN = f"--config={Path(__file__).with_name('tiny_configs.py')}:pgan"
+TINY_PGAN = f"--config={Path(__file__).parents[1] / 'tiny_configs.py'}:pgan"
 NUM_EVALUATED = 16  # eval.num_images of the tiny configurations
 
 
@@ -25,6 +26,8 @@ def experiment(tmp_path_factory):
     return [
         TINY_PGAN,
         f"--config.data.prepared_dir={tmp_path_factory.mktemp('prepared')}",
+        "--config.checkpoint.every_kimg=0.032",
+        "--config.checkpoint.keep_last=4",
         "--config.eval.every_kimg=0.064",
         "--config.eval.budget_fraction=1.0",
     ]
@@ -57,7 +60,7 @@ def checkpoint_steps(workdir):
 
 
 def generate(workdir, out, *arguments):
-    return call("--mode=generate", f"--workdir={workdir}", f"--out={out}", *arguments)
+    return call("generate", f"--workdir={workdir}", f"--out={out}", *arguments)
 
 
 def generated(workdir, tmp_path, *arguments):
@@ -69,10 +72,10 @@ def generated(workdir, tmp_path, *arguments):
 
 
 def evaluate(tmp_path, real, fake, *arguments):
-    """The written result of --mode=evaluate."""
+    """What evaluate has written."""
     out = tmp_path / "result.json"
     sides = [f"--real={real}", f"--fake={fake}", f"--out={out}"]
-    assert call("--mode=evaluate", *sides, *arguments) == 0
+    assert call("evaluate", *sides, *arguments) == 0
     return json.loads(out.read_text())
 
 
@@ -99,8 +102,9 @@ def test_seed_decides_what_is_generated(workdir, tmp_path):
 
 def test_png_files_are_the_npz_quantised(workdir, tmp_path):
     assert generate(workdir, tmp_path / "png", "--num=5") == 0
-    files = sorted((tmp_path / "png").iterdir())
+    files = sorted((tmp_path / "png").glob("*.png"))
     assert [file.name for file in files] == [f"{i:06d}.png" for i in range(5)]
+    assert (tmp_path / "png" / "made_by.json").is_file()
     pixels = np.stack([np.asarray(Image.open(file)) for file in files])
     np.testing.assert_array_equal(
         pixels, to_uint8(generated(workdir, tmp_path, "--num=5")["images"])
@@ -108,7 +112,7 @@ def test_png_files_are_the_npz_quantised(workdir, tmp_path):
 
 
 def test_given_latents_replace_the_seed(workdir, tmp_path):
-    latents = sampling.draw_latents(Generator(workdir).model, 9, 6)
+    latents = sampling.draw_latents(TrainedSampler(workdir).model, 9, 6)
     np.savez(tmp_path / "z.npz", z=latents[::-1])
     from_latents = generated(workdir, tmp_path, f"--latents={tmp_path / 'z.npz'}")["images"]
     from_seed = generated(workdir, tmp_path, "--seed=9", "--num=6")["images"]
@@ -146,13 +150,14 @@ def test_unknown_checkpoint_names_the_known(workdir, tmp_path, capsys):
 
 
 def test_label_names_the_class(conditional, tmp_path):
-    classes = Generator(conditional).classes
+    classes = TrainedSampler(conditional).classes
     melanoma = generated(conditional, tmp_path, "--num=3", f"--label={classes[0]}")
     assert melanoma["labels"].tolist() == [0, 0, 0]
     other = generated(conditional, tmp_path, "--num=3", f"--label={classes[1]}")
     assert not np.array_equal(melanoma["images"], other["images"])
     assert generate(conditional, tmp_path / "png", "--num=3", f"--label={classes[1]}") == 0
-    assert [folder.name for folder in (tmp_path / "png").iterdir()] == [classes[1]]
+    folders = [path.name for path in (tmp_path / "png").iterdir() if path.is_dir()]
+    assert folders == [classes[1]]
 
 
 def test_unknown_label_is_answered_with_the_nearest(conditional, tmp_path, capsys):
@@ -193,7 +198,7 @@ def test_unknown_metric_is_answered_with_the_nearest(workdir, capsys):
 
 
 def test_check_prints_what_the_data_hold(experiment, capsys):
-    assert call("--mode=check", *experiment) == 0
+    assert call("check", *experiment) == 0
     printed = capsys.readouterr().out
     assert "phantom: 96 images" in printed
     assert "no faults found" in printed
@@ -256,25 +261,44 @@ def test_stopped_run_goes_on_without_config(
     ],
 )
 def test_exit_code_tells_the_kind_of_error(monkeypatch, capsys, error, code, printed):
-    def fail():
+    def fail(args):
         raise error
 
-    monkeypatch.setitem(main.MODES, "doctor", fail)
-    assert call("--mode=doctor") == code
+    failing = dataclasses.replace(doctor.COMMAND, run=fail)
+    monkeypatch.setattr(doctor, "COMMAND", failing)
+    assert call("doctor") == code
     assert capsys.readouterr().err == f"{printed}\n"
 
 
-@pytest.mark.parametrize(
-    ("argument", "named"),
-    [("--mode=trian", "trian"), ("--confg=x.py", "confg"), ("doctor", "doctor")],
-)
-def test_unknown_argument_is_named(argument, named, capsys):
-    assert call(argument) == 2
-    assert named in capsys.readouterr().err
+def test_evaluation_measures_the_checkpoint_that_was_asked_for(workdir, tmp_path):
+    measured = {
+        step: evaluate(
+            *(tmp_path, "phantom:train", workdir, f"--num={NUM_EVALUATED}", f"--checkpoint={step}")
+        )
+        for step in checkpoint_steps(workdir)
+    }
+    in_training = {row["step"]: row["metrics"]["swd"] for row in rows(workdir, "eval")}
+    known = [step for step in measured if step in in_training]
+    assert len(known) > 1
+    for step in known:
+        assert measured[step]["metrics"]["swd"]["value"] == in_training[step]["value"]
+        assert measured[step]["made_by"]["fake"]["checkpoint"] == step
 
 
-def test_help_lists_modes_and_flags(capsys):
-    assert call("--help") == 0
+def test_checkpoint_of_no_run_is_refused(workdir, tmp_path, capsys):
+    assert generate(workdir, tmp_path / "a", "--num=4") == 0
+    sides = [f"--real={tmp_path / 'a'}", f"--fake={tmp_path / 'a'}"]
+    assert call("evaluate", *sides, "--checkpoint=best") == 2
+    assert "--checkpoint=best chooses among those of a work directory" in capsys.readouterr().err
+
+
+def test_dry_run_tells_the_plan_and_writes_nothing(experiment, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DERMGAN_CACHE", str(tmp_path / "cache"))
+    arguments = [TINY_PGAN, "--config.seed=7", f"--workdir={tmp_path / 'run'}", "--dry_run"]
+    assert call("train", *arguments) == 0
     printed = capsys.readouterr().out
-    assert all(mode in printed for mode in main.MODES)
-    assert "--workdir" in printed
+    assert '"seed": 7' in printed
+    assert "phantom: 96 images" in printed
+    assert "g has 2,838 parameters" in printed
+    assert "stage 8x8" in printed
+    assert list(tmp_path.iterdir()) == []
