@@ -23,7 +23,6 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.models.pgan import ProgressiveGan
 from dermgan_jax.train import loop
 
-
 EIGHT = {"JAX_NUM_CPU_DEVICES": "8"}
 
 

@@ -1,7 +1,7 @@
 """A model of one matrix per net that uses every feature of the contract, for testing the engine.
 
 "d" runs twice per iteration, "penalty" every third iteration, "g" reads what "d" handed on, and
-its own state counts updates.
+the model's own state counts updates.
 """
 
 import dataclasses

@@ -1,22 +1,22 @@
 """Finds synthetic images that copy a training image, and how close the others come.
 
-For every synthetic image the nearest training images are sought, mirrored or not, in a feature
-space and among small pictures; second distances, which compare a pair in detail, then judge these
-few. Held-out real images go through the same, and what they are like decides what is close:
+It works in two steps. First, for every synthetic image, the few nearest training images are found,
+mirrored or not, in a feature space and among small pictures. Then second distances compare each of
+these pairs in detail: pixels after alignment and, where its weights are found, LPIPS, which
+forgives more of magnification and less of noise.
+
+What counts as close is learned from real images that the model never saw. They go through the same
+two steps. Of 100 or more such images, take the one at the first percentile: only one in a hundred
+lies nearer to a training image. Its distances are the limits:
 
   exact copy  every pixel equals that of a training image, or of its mirror image.
-  near copy   in a second distance, less than 0.7 times as far from a training image as a low rank
-              of the held-out images (the first percentile, where they are 100 or more): copies
-              encoded again, shifted or brightened. A copy magnified by a few percent may escape.
-  close       nearer in the feature space than that rank of theirs. So is the nominal share of
-              images that are drawn like held-out ones.
+  near copy   a second distance is below 0.7 times that limit. So are copies that were encoded
+              again, shifted or brightened. A copy magnified by a few percent may escape.
+  close       the distance in the feature space is below the limit. By chance, so is one in a
+              hundred images of a model that copies nothing.
 
-Distances among images of intrinsic dimension m have a lower tail of order m: below 0.7 of what a
-hundredth falls below there is a share of 0.01 × 0.7^m, one in a hundred thousand where m is 20, as
-of the phantom's images.
-
-The second distances are pixels after alignment and, where its weights are found, LPIPS, which
-forgives more of magnification and less of noise.
+Why 0.7: in images of intrinsic dimension m, a share of 0.01 × 0.7^m lies below 0.7 times the first
+percentile. For m = 20, as for the phantom's images, that is one image in a hundred thousand.
 """
 
 import dataclasses

@@ -1,8 +1,11 @@
 """What a metric value is read against: the same metric between sets of real images.
 
-Real against real is what a perfect model would get; class against class is how far apart images lie
-that a dermatologist tells apart. Both are measured at the number of images of the value itself, or
-as near to it as there are images.
+Real against real: two halves of the real images. A perfect model would get this value.
+Class against class: real images of two classes, which a dermatologist can tell apart. A model whose
+value is larger makes images that differ from real ones more than one disease from another.
+
+Metrics depend on the number of images. Both yardsticks are measured at the number of the value
+itself, or at the nearest number for which there are images.
 """
 
 import itertools

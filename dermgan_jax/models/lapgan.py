@@ -1,13 +1,13 @@
 """LAPGAN (Denton et al., NeurIPS 2015, arXiv:1506.05751), also as WGAN-GP and conditional.
 
-A Laplacian pyramid of GANs. At the coarsest level a generator makes small images of noise; at each
-finer one another makes, of a plane of noise and of the coarser image scaled up, the residual that
-this one lacks. Each level is trained on real pyramids, as if it were alone: the two players' losses
-are sums over the levels, which share no parameters, and Adam treats every parameter by itself.
+A Laplacian pyramid of GANs. At the coarsest level a generator makes small images from noise. At
+each finer level another generator is given noise and the coarser image, scaled up, and makes the
+residual: the details that the coarser image lacks. Each level is trained on the pyramids of real
+images and shares no parameters with the others. The losses of all levels are added up; since Adam
+treats every parameter by itself, this trains each level as if it were alone.
 
-Follows facebook/eyescream (train_cifar_*.lua) but for the optimiser, which is Adam as in DCGAN
-rather than SGD with rising momentum, and for the images, which are in [-1, 1] rather than
-standardised pixel by pixel.
+Follows facebook/eyescream (train_cifar_*.lua), with two differences: the optimiser is Adam, as in
+DCGAN, not SGD with rising momentum; images are in [-1, 1], not standardised pixel by pixel.
 """
 
 from collections.abc import Mapping
@@ -33,9 +33,9 @@ SMALLEST = 5  # pixels: the discriminator of the next level sees at least twice 
 class LaplacianGan(Sampler):
     """Generators "g" and discriminators "d" of all levels; parameters by level, such as "16x16".
 
-    Latents are standard normal numbers, D = latent_size + the number of pixels of every level but
-    the coarsest. Noise is what they become when mapped to the uniform distribution on [-1, 1], the
-    original's: first that of the coarsest level, then the planes, coarse to fine, row by row.
+    Latents are standard normal numbers: latent_size for the coarsest level, then one for every
+    pixel of each finer level, row by row. The generators are given them as noise with the
+    original's distribution, which is uniform on [-1, 1].
     """
 
     @staticmethod
@@ -153,9 +153,9 @@ class LaplacianGan(Sampler):
     def score(self, variables: Variables, images: jax.Array, stage: Stage) -> jax.Array:
         """The mean over the levels of their logits (N,), each judging the image at its own size.
 
-        The sum of the levels' log odds is the log odds of the whole pyramid, whose probability is
-        the product of every level's given the coarser one. Logits of a conditional model are means
-        over the classes of the data.
+        A level's logit is the log odds that its details are real, given the coarser image. Their
+        sum would be the log odds of the whole pyramid. Logits of a conditional model are means over
+        the classes of the data.
         """
         del stage
         classes = adversarial_losses.class_frequencies(self.config.model, self.data, len(images))

@@ -69,8 +69,8 @@ class Judging:
 def discriminator(judging: Judging) -> Rule:
     """The model's own discriminator: the filter of the StyleGAN2 melanoma study.
 
-    Discriminators that compare the images of a batch judge each image in several random companies;
-    its score is the mean.
+    Some discriminators compare the images of a batch with each other. The score of an image is
+    therefore its mean over several batches, each put together at random.
 
     Raises:
       UserError: if the model has none.
@@ -95,7 +95,7 @@ def discriminator(judging: Judging) -> Rule:
 
 
 def _judge(restored: Restored, images: ImageSet, seed: int) -> np.ndarray:
-    """Scores (N,), the images being put into batches at random."""
+    """Scores (N,). The images are put into batches at random."""
     order = np.random.default_rng(seed).permutation(len(images))
     filled = np.resize(order, -(-len(order) // BATCH) * BATCH)
     stage = restored.stage
@@ -157,10 +157,12 @@ def realism_scores(real: np.ndarray, fake: np.ndarray, k: int = K) -> np.ndarray
 def confidence(judging: Judging) -> Rule:
     """How sure a classifier of real images is that an image shows its intended class.
 
-    The classifier is a linear probe, fitted on the training split with all classes of the data set;
-    its penalty is chosen on the validation split. Of images without a class it is the probability
-    of the likeliest among the classes that the model learned from. This rule finds images of the
-    wrong class; a classifier may be as sure of an image that no one would take for real.
+    The classifier is a linear probe. It is fitted on the training split, with all classes of the
+    data set, and its penalty is chosen on the validation split. An image without a class gets the
+    probability of its likeliest class, among those that the model learned from.
+
+    This rule finds images of the wrong class. It does not find bad pictures: a classifier may be
+    very sure of an image that nobody would take for real.
 
     Raises:
       UserError: if there are fewer than two classes, or no validation images.

@@ -1,9 +1,9 @@
 """The training loop: one for every model.
 
-A call dispatches up to `train.steps_per_call` iterations of one stage. Everything else (logging,
-sample sheets, evaluation, checkpoints) happens between calls, when the number of images seen has
-crossed a multiple of its interval. While a call runs on the devices, the host prepares the next
-one and then looks at the reports of the one before.
+The devices are given a call at a time: up to `train.steps_per_call` iterations of one stage.
+Between two calls the host logs, draws sheets, evaluates and saves. Each of these has an interval,
+in images; it is due when the number of images seen has passed a multiple of it. While a call runs
+on the devices, the host prepares the next one and reads the reports of the one before.
 """
 
 import contextlib
@@ -204,8 +204,8 @@ class Loop:
     def _evaluate(self, stage: Stage, due: bool) -> None:
         """Measures this moment, and lets the model change its own state if that was due.
 
-        What the state becomes must not depend on where a run was interrupted, nor therefore on the
-        evaluations at its ends.
+        A run may be interrupted anywhere and must end with the same state. Evaluations at the ends
+        of a run, which an interruption adds, therefore never change the state.
         """
         self.reports.catch_up()
         known = self.evaluator.latest[0] == self.clock.step

@@ -1,8 +1,8 @@
 """The training step: one jitted program that knows no model.
 
-An iteration runs the model's phases in order. Each phase differentiates its loss with respect to
-its own nets only and applies one optimiser update to them; after the last phase the averaged
-weights follow. Keys are folded from (seed, step, phase, repeat).
+An iteration runs the model's phases in order. A phase computes its loss and the gradient with
+respect to its own nets only, and updates these nets. After the last phase the averaged weights are
+updated. Random keys depend on (seed, step, phase, repeat) and on nothing else.
 """
 
 import dataclasses
@@ -336,8 +336,8 @@ def apply_update(
 def ema_decay(fields: Any, images: int, images_seen: jax.Array) -> jax.Array | float:
     """The share of the average that one iteration keeps.
 
-    A fixed one, or that of a half-life, which while training is young is at most `ramp_up` times
-    the images seen (training_loop.py of StyleGAN2-ADA).
+    It is fixed, or follows from a half-life in images. Early in training the half-life is at most
+    `ramp_up` times the images seen (training_loop.py of StyleGAN2-ADA).
 
     Args:
       fields: `config.ema`.

@@ -31,7 +31,7 @@ def test_devices_compute_what_the_host_does():
 
 
 def test_pixels_that_are_not_numbers_are_refused():
-    with pytest.raises(UserError, match="NaN.* has diverged; choose an earlier --checkpoint"):
+    with pytest.raises(UserError, match=r"NaN.* has diverged; choose an earlier --checkpoint"):
         to_uint8(np.array([0.5, np.nan]))
 
 

@@ -109,7 +109,8 @@ def test_direction_without_its_generator_is_refused(cyclegan, tmp_path, capsys):
     files = [f"--input={tmp_path / 'in.npz'}", f"--out={tmp_path / 'out.npz'}"]
     for argument in ("--direction=BtoA", "--reconstruct"):
         assert call("--mode=translate", f"--workdir={cyclegan}", *files, argument) == 2
-        assert "was imported without the generator g_BtoA: it cannot translate BtoA" in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert "was imported without the generator g_BtoA: it cannot translate BtoA" in error
     assert not (tmp_path / "out.npz").exists()
 
 

@@ -15,7 +15,7 @@ from dermgan_jax import config as config_schema
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import resnet
-from dermgan_jax.models import classifier_networks
+from dermgan_jax.models import classifier_networks, prediction
 from dermgan_jax.models.classifier import TransferClassifier
 from dermgan_jax.models.contract import Context
 from dermgan_jax.train import loop
@@ -190,6 +190,18 @@ def test_published_weights_fill_trunk_and_tail(monkeypatch):
     found = model.tail.backbone.apply(backbone, model.trunk.apply(filled["trunk"], images))
     np.testing.assert_allclose(found, features, atol=1e-5)
     assert filled["tail"]["params"]["logits"] is drawn["tail"]["params"]["logits"]
+
+
+def test_classifiers_that_differ_in_their_seed_share_a_program():
+    images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
+    found, programs = [], []
+    for seed in (0, 1):
+        model = model_of(seed=seed)
+        variables = model.init(jax.random.key(seed))
+        found.append(model.probabilities(variables, model.inputs(variables, images)))
+        programs.append(prediction._from_images._cache_size())
+    assert programs[0] == programs[1] > 0
+    assert not np.allclose(*found)
 
 
 def test_bad_luck_ends_a_run_early_and_for_good(tmp_path):

@@ -175,21 +175,24 @@ def test_fault_of_the_storage_comes_with_the_remedy(fault, tmp_path, monkeypatch
 
 @pytest.mark.parametrize("fault", [KeyError("swd"), TypeError("no array"), ValueError("no shape")])
 def test_fault_of_the_program_is_not_blamed_on_the_disk(fault, tmp_path, monkeypatch):
-    with opened(tmp_path, read_only=False) as checkpoints:
-        for name, call in (
-            ("save", lambda: checkpoints.save(state_at(1), 1, {})),
-            ("wait_until_finished", checkpoints.wait),
-        ):
-            with monkeypatch.context() as patch, pytest.raises(type(fault)) as raised:
-                patch.setattr(checkpoints.manager, name, failing(fault))
-                call()
-            assert raised.value is fault
+    with opened(tmp_path, read_only=False) as checkpoints, monkeypatch.context() as patch:
+        patch.setattr(checkpoints.manager, "save", failing(fault))
+        patch.setattr(checkpoints.manager, "wait_until_finished", failing(fault))
+        with pytest.raises(type(fault)) as raised:
+            checkpoints.save(state_at(1), 1, {})
+        assert raised.value is fault
+        with pytest.raises(type(fault)) as raised:
+            checkpoints.wait()
+        assert raised.value is fault
 
 
 def test_facts_that_are_no_json_are_our_own_fault(tmp_path):
-    with opened(tmp_path, read_only=False) as checkpoints, pytest.raises(TypeError):
-        checkpoints.save(state_at(1), 1, {"split_hash": object()})
-        checkpoints.wait()
+    def save():
+        with opened(tmp_path, read_only=False) as checkpoints:
+            checkpoints.save(state_at(1), 1, {"split_hash": object()})
+
+    with pytest.raises(TypeError):
+        save()
 
 
 def test_fault_elsewhere_is_not_hidden_by_one_of_the_last_save(tmp_path, monkeypatch):

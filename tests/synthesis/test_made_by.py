@@ -75,9 +75,10 @@ def test_unfinished_samples_are_refused(workdir, tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr("dermgan_jax.synthesis.generate.write_pngs", interrupt)
-        generate(workdir, tmp_path / "samples", 2, DRAWING)
+        with pytest.raises(KeyboardInterrupt):
+            generate(workdir, tmp_path / "samples", 2, DRAWING)
     with pytest.raises(UserError, match="samples was not completed"):
         made_by.read(tmp_path / "samples")
     generate(workdir, tmp_path / "samples", 2, DRAWING)

@@ -9,6 +9,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.models import sampling
 from dermgan_jax.synthesis import interpolate as walking
 from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.generate import generate
 from dermgan_jax.synthesis.interpolate import interpolate, slerp, walk_latents, walk_styles
 from dermgan_jax.synthesis.style_mixing import mix_styles, mixed
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
@@ -59,6 +60,15 @@ def test_random_noise_depends_on_seed_and_index_only(tmp_path):
 def test_styles_out_of_range_are_refused(fields, message, tmp_path):
     with pytest.raises(UserError, match=message):
         TrainedSampler(tmp_path, Drawing(**fields))
+
+
+@pytest.mark.parametrize("name", ["out", "out.npz"])
+def test_images_that_are_not_numbers_are_refused(name, tmp_path):
+    np.savez(tmp_path / "z.npz", z=np.full((1, 3), np.nan))
+    with pytest.raises(UserError, match="NaN.*: the model that made them has diverged"):
+        generate(tmp_path, tmp_path / name, 1, Drawing(), tmp_path / "z.npz")
+    assert not list(tmp_path.rglob("*.png"))
+    assert not (tmp_path / "out.npz").exists()
 
 
 def test_slerp_keeps_to_the_arc():
