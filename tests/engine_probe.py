@@ -75,7 +75,7 @@ def gradients(recipe, phase, state, images_seen=0, seeds=None):
     """(gradients, loss) of a phase on the batch at `images_seen`, as NumPy arrays.
 
     Phases before it are run for what they hand on; none updates anything. With `seeds` of what is
-    random in the phases, both have a leading axis, an entry for each of them.
+    random in those, both have a leading axis, an entry for each of them.
     """
     config = recipe.model.config
     batches, inputs, stage = first_call(recipe, config, images_seen)
@@ -83,15 +83,17 @@ def gradients(recipe, phase, state, images_seen=0, seeds=None):
 
     @jax.jit
     def compute(state, batches, inputs, seed):
-        rng, load_rng = jax.random.key(seed), jax.random.key(7)
+        rng = jax.random.key(7)
         only = jax.tree.map(lambda x: x[0], batches)
-        batch = load_batches(recipe, only, {}, load_rng, stage.image_size)
+        batch = load_batches(recipe, only, {}, rng, stage.image_size)
         batch = jax.tree.map(lambda x: x[0], batch)
         traced = jax.tree.map(lambda x: x[0], inputs.traced)
         context = Context(stage.image_size, traced, state.clock.images_seen, {}, state.extra)
         for each in recipe.phases:
-            (loss, aux), grads = phase_gradients(each, state, batch, context, rng)
-            if each.name == phase.name:
+            last = each.name == phase.name
+            each_rng = rng if last else jax.random.key(seed)
+            (loss, aux), grads = phase_gradients(each, state, batch, context, each_rng)
+            if last:
                 return grads, loss
             context = context._replace(handoff={**context.handoff, **aux.handoff})
 

@@ -98,10 +98,14 @@ def test_second_run_in_the_same_work_directory_is_refused(tmp_path, cache_dir):
     workdir = tmp_path / "run"
     first = start([*command(config, workdir), "--config.train.total_kimg=100"])
     wait_for_checkpoint(workdir, first)
-    second = start(command(config, workdir))
-    output, _ = second.communicate(timeout=120)
+    assert_refused(command(config, workdir))
     first.kill()
     first.wait()
+
+
+def assert_refused(arguments, **variables):
+    second = start(arguments, **variables)
+    output, _ = second.communicate(timeout=120)
     assert second.returncode == 2, output
     assert "another run (process" in output
     assert "Traceback" not in output

@@ -126,10 +126,10 @@ def test_one_device_and_eight_give_the_same_gradients(name, cache_dir):
 
 @pytest.mark.parametrize("name", ["pix2pix", "cut"])
 def test_noise_of_the_generator_is_part_of_the_promises(name, cache_dir):
-    """Dropout of pix2pix and flips of CUT happen in the tiny experiments too."""
+    """Dropout of pix2pix and flips of CUT, which the phase before hands on, change its loss."""
     recipe = recipe_of(tiny(name, cache_dir), 1)
-    _, losses = gradients(recipe, recipe.phases[0], first_state(recipe), seeds=range(6))
-    assert len(np.unique(losses.round(6))) > 1
+    _, losses = gradients(recipe, recipe.phases[-1], first_state(recipe), seeds=range(6))
+    assert np.ptp(losses) > 1e-4 * losses.mean()
 
 
 def test_resumed_run_equals_whole_run(whole_run, cache_dir, tmp_path):

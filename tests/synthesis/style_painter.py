@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+from never_trained import NeverTrained
 
 from dermgan_jax.config import experiment, validate
 from dermgan_jax.data.records import DataSpec
@@ -16,18 +17,8 @@ STAGE = Stage((SIDE, SIDE), 1, {})
 
 
 @dataclasses.dataclass(frozen=True)
-class Painter(StyleSampler):
+class Painter(NeverTrained, StyleSampler):
     """Styles are half the latents; random noise adds one number to the whole image."""
-
-    @staticmethod
-    def default_config():
-        raise AssertionError("only sampled or translated with, never trained")
-
-    def init(self, rng):
-        raise AssertionError("only sampled or translated with, never trained")
-
-    def phases(self):
-        raise AssertionError("only sampled or translated with, never trained")
 
     def latents(self, rng, num):
         return jax.random.normal(rng, (num, 3))

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from never_trained import NeverTrained
 from PIL import Image
 
 from dermgan_jax.config import experiment, validate
@@ -18,20 +19,10 @@ from dermgan_jax.synthesis.translate import any_size, translate
 
 
 @dataclasses.dataclass(frozen=True)
-class Negative(Translator):
+class Negative(NeverTrained, Translator):
     """AtoB turns values round, BtoA halves them; sides have to be multiples of 8."""
 
     directions = ("AtoB", "BtoA")
-
-    @staticmethod
-    def default_config():
-        raise AssertionError("only sampled or translated with, never trained")
-
-    def init(self, rng):
-        raise AssertionError("only sampled or translated with, never trained")
-
-    def phases(self):
-        raise AssertionError("only sampled or translated with, never trained")
 
     @property
     def multiple(self):
