@@ -156,10 +156,12 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
 @contextlib.contextmanager
 def open_arrays(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
     """An .npz file, read an array at a time. Raises what NumPy raises for anything else."""
-    with path.open("rb") as file, np.load(file) as arrays:
+    with path.open("rb") as file:
+        arrays = np.load(file)
         if not isinstance(arrays, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array")
-        yield arrays
+        with arrays:
+            yield arrays
 
 
 def is_visible(name: str) -> bool:
@@ -201,15 +203,22 @@ def _note(text: str) -> None:
 
 
 def listing(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The visible folders and files that lie directly in a folder, each sorted by name."""
+    """The visible folders and files that lie directly in a folder, each sorted by name.
+
+    Raises:
+      UserError: if the folder may not be read.
+    """
     if not is_local(folder):
         _, folders, names = next(iter(folder.walk()), (folder, [], []))
         found = [[folder / name for name in sorted(part)] for part in (folders, names)]
     else:
         found = [[], []]
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                found[0 if entry.is_dir() else 1].append(folder / entry.name)
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    found[0 if entry.is_dir() else 1].append(folder / entry.name)
+        except PermissionError as error:
+            raise UserError(f"{folder} cannot be read: {error.strerror}") from error
     return tuple(sorted(path for path in part if is_visible(path.name)) for part in found)
 
 
@@ -259,5 +268,8 @@ def write_once(path: pathlib.Path, write: Callable[[pathlib.Path], T]) -> T:
         result = write(unfinished)
         os.replace(unfinished, path)
         return result
-    finally:
+    except BaseException:
         unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # others may have written there meanwhile
+            path.parent.rmdir()
+        raise

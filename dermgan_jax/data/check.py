@@ -18,7 +18,7 @@ def check(config: FrozenConfigDict) -> list[str]:
 
     Lists the data set, its classes and splits, and decodes every image, unless the very same files
     lie prepared and hence have been decoded before. Faults of one kind beyond
-    `faults.SHOWN_PER_KIND` are only counted. Nothing is written.
+    `faults.SHOWN_PER_KIND` are only counted. No image is written, but digests of files are kept.
     """
     listed, found = _listed(config.data)
     if listed is not None and not is_prepared(listed, config.data):

@@ -20,7 +20,7 @@ from dermgan_jax.data.labelling import Labelling
 from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.data.splits import ALL, SPLITS
 from dermgan_jax.errors import UserError
-from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.runs.workdir import SCHEMES, WorkDir
 from dermgan_jax.synthesis import made_by
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.made_by import MadeBy
@@ -160,7 +160,8 @@ def require_one_size(first: ImageSource, *others: ImageSource) -> None:
 
 def is_workdir(name: str) -> bool:
     """Whether a source is the folder of a training run."""
-    return split_name(name) is None and WorkDir(files.to_path(name)).exists
+    path = files.to_path(name)
+    return split_name(name) is None and files.scheme(path) in SCHEMES and WorkDir(path).exists
 
 
 def config_of_a_workdir(*names: str) -> FrozenConfigDict | None:

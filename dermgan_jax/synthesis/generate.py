@@ -1,5 +1,8 @@
 """Samples from a work directory: PNG files or an .npz, the same for the same seed."""
 
+import dataclasses
+import hashlib
+
 import numpy as np
 
 from dermgan_jax import files
@@ -33,11 +36,13 @@ def generate(
         has pixels that are not numbers, or the folder holds images that were made otherwise.
     """
     sampler = TrainedSampler(workdir, drawing)
+    told = sampler.made_by
     if latents is None:
         labels = sampler.labels(num)
         batches = sampler.drawn(labels)
     else:
         given = _read_latents(latents, sampler.model)
+        told = dataclasses.replace(told, latents=hashlib.sha256(given.tobytes()).hexdigest())
         labels = sampler.labels(len(given))
         batches = sampler.batches(given, labels)
     conditional = sampler.model.conditional
@@ -47,12 +52,12 @@ def generate(
         to_uint8(images)  # which refuses what is no image
         write_npz(images, out, **named)
     else:
-        made_by.begin(out, sampler.made_by)
-        done, text = 0, sampler.made_by.png_text()
+        made_by.begin(out, told)
+        done, text = 0, told.png_text()
         for images in batches:
             named = (labels[done:], sampler.classes) if conditional else ()
             done += len(write_pngs(to_uint8(images), out, *named, first=done, text=text))
-    made_by.end(out, sampler.made_by)
+    made_by.end(out, told)
     print(f"{len(labels)} synthetic images in {out}")
 
 

@@ -4,7 +4,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -107,16 +107,18 @@ def interpolate(
     else:
         walk = walk_latents(latents, steps)
         images = np.concatenate(list(sampler.batches(walk, labels)))
-    return write_walk(to_uint8(images), out, steps)
+    return write_walk(to_uint8(images), out, steps, sampler.made_by.png_text())
 
 
-def write_walk(frames: np.ndarray, out: Path, steps: int) -> list[Path]:
+def write_walk(
+    frames: np.ndarray, out: Path, steps: int, text: Mapping[str, str] | None = None
+) -> list[Path]:
     """Writes frames uint8 (N, H, W, C) as strip.png, walk.gif and, with ffmpeg, walk.mp4.
 
-    The strip has a row from each anchor to the next, with `steps` images.
+    The strip has a row from each anchor to the next, with `steps` images, and carries the text.
     """
     paths = [out / "strip.png", out / "walk.gif"]
-    save_image(grid(frames, len(frames) // steps, steps), paths[0])
+    save_image(grid(frames, len(frames) // steps, steps), paths[0], text)
     pictures = [Image.fromarray(frame.squeeze()) for frame in frames]
     with files.replacing(paths[1]) as file:
         pictures[0].save(

@@ -31,6 +31,7 @@ class MadeBy:
       checkpoint: its step.
       drawing: how they were drawn, the checkpoint as it was asked for; None of translations.
       direction: of translations.
+      latents: digest of the latents that were given in place of the seed, or "".
     """
 
     workdir: str
@@ -39,6 +40,7 @@ class MadeBy:
     checkpoint: int
     drawing: Drawing | None
     direction: str = ""
+    latents: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values, and that the images are synthetic."""
@@ -50,13 +52,18 @@ class MadeBy:
             "checkpoint": self.checkpoint,
             "drawing": dataclasses.asdict(self.drawing) if self.drawing else None,
             "direction": self.direction,
+            "latents": self.latents,
             "dermgan_jax": __version__,
         }
 
-    def png_text(self) -> dict[str, str]:
-        """What every PNG file says; the name of the folder, but not where it lies."""
+    def png_text(self, comment: str = SYNTHETIC) -> dict[str, str]:
+        """What a PNG file says; the name of the folder, but not where it lies."""
         told = {**self.to_json(), "workdir": self.workdir.rstrip("/").rpartition("/")[2]}
-        return {"Comment": SYNTHETIC, PNG_KEY: json.dumps(told)}
+        return {"Comment": comment, PNG_KEY: json.dumps(told)}
+
+    def is_alike(self, other: "MadeBy") -> bool:
+        """Whether two would make the same images; the folder of the run may be named otherwise."""
+        return dataclasses.replace(self, workdir=other.workdir) == other
 
     def is_same_run(self, restored: Restored) -> bool:
         """Whether the samples are of the run of a restored model."""
@@ -94,7 +101,8 @@ def begin(folder: Path, told: MadeBy) -> None:
     """
     if folder.is_dir():
         found = files.find_files(folder, SUFFIXES)
-        if found and _read(folder)[0] != told:
+        before = _read(folder)[0]
+        if found and (before is None or not before.is_alike(told)):
             raise UserError(
                 f"{folder} holds {len(found)} images that were made otherwise: name another "
                 "folder, or empty it"
@@ -139,6 +147,7 @@ def _read(samples: Path) -> tuple[MadeBy | None, bool]:
             checkpoint=plain["checkpoint"],
             drawing=Drawing(**plain["drawing"]) if plain["drawing"] else None,
             direction=plain["direction"],
+            latents=plain.get("latents", ""),
         )
         return told, bool(plain["complete"])
     except (ValueError, KeyError, TypeError) as error:

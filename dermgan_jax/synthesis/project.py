@@ -192,7 +192,9 @@ def project(
             bar.update(1)
     latents, made, distances = zip(*found, strict=True)
     sheet = np.stack([images, to_uint8(np.stack(made))], axis=1)
-    save_image(grid(sheet.reshape(-1, *images.shape[1:]), len(images), 2), out / "sheet.png")
+    text = sampler.made_by.png_text("left: given images; right: synthetic images of a model")
+    pairs = sheet.reshape(-1, *images.shape[1:])
+    save_image(grid(pairs, len(images), 2), out / "sheet.png", text)
     key = "w" if isinstance(sampler.model, StyleSampler) else "z"
     write_npz(np.stack(made), out / "latents.npz", **{key: np.stack(latents)})
     table = io.StringIO()

@@ -52,9 +52,9 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
       UserError: if the data, the configuration, the work directory or a checkpoint is at fault, or
         a loss or gradient is no longer finite.
     """
+    workdir, first = WorkDir(path), hosts.is_first()
     mesh = sharding.data_mesh(devices)
     data, model = hosts.together(lambda: _matched(config, mesh.size))
-    workdir, first = WorkDir(path), hosts.is_first()
     with contextlib.ExitStack() as stack:
         require_held = hosts.together(lambda: _taken(workdir, config, stack) if first else None)
         preemption = stack.enter_context(Preemption())
@@ -172,8 +172,8 @@ class Loop:
             due = schedule.crossed(model, before.images_seen, self.clock.images_seen, "eval")
             if self.clock.images_seen < end:
                 self._between_calls(before, stages[-1], upcoming, due)
-            if self.preemption.requested(self.clock.step):
-                return self._finish(PREEMPTED, stages[-1])
+                if self.preemption.requested(self.clock.step):
+                    return self._finish(PREEMPTED, stages[-1])
         return self._finish(FINISHED, model.stage(self.clock.scheduled_at), due)
 
     def _begin(self) -> None:
