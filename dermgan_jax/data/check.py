@@ -49,7 +49,8 @@ def summary(catalogue: Catalogue) -> str:
     """What the data set is, and tables of images per class and split; of two domains, one each."""
     groups = len({record.group for record in catalogue.records})
     text = [
-        f"{catalogue.dataset.name}: {len(catalogue.records)} images in {groups} groups",
+        f"{catalogue.dataset.name}: {len(catalogue.records)} images in {groups} "
+        f"{catalogue.dataset.group_noun}s",
         f"licence: {catalogue.dataset.licence}",
         f"split: {catalogue.split_hash[:16]}",
     ]

@@ -97,9 +97,18 @@ def decode_mask(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.nda
 
 
 def decode_all(
-    catalogue: Catalogue, data_config: DataConfig, write: Callable[[np.ndarray], object]
+    catalogue: Catalogue,
+    data_config: DataConfig,
+    write: Callable[[np.ndarray], object],
+    into: str = "",
 ) -> list[Fault]:
     """Decodes every image in several threads and hands each, in order, to `write`.
+
+    Args:
+      catalogue: which images.
+      data_config: see `prepare`.
+      write: takes them.
+      into: where they are kept, which the user is told.
 
     Returns:
       What is wrong with the images. After the first fault nothing more is written.
@@ -113,7 +122,7 @@ def decode_all(
             return error
 
     total = len(catalogue.records)
-    title = f"decoding {total} images of {catalogue.dataset.name}"
+    title = f"decoding {total} images of {catalogue.dataset.name}" + (into and f" into {into}")
     in_terminal = sys.stderr.isatty()
     if not in_terminal:
         print(title, file=sys.stderr, flush=True)
@@ -247,7 +256,8 @@ def _write(catalogue: Catalogue, data_config: DataConfig, path: pathlib.Path) ->
         shape = _shape(catalogue, data_config)
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
-        found = decode_all(catalogue, data_config, lambda image: file.write(image.tobytes()))
+        into = str(prepared_dir(data_config))
+        found = decode_all(catalogue, data_config, lambda image: file.write(image.tobytes()), into)
         file.flush()
         os.fsync(file.fileno())
     if found:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dermgan_jax.data.splits import GROUP, IMAGE
-from dermgan_jax.statistics.classifier_scores import Score
+from dermgan_jax.statistics.classifier_scores import Score, ScoreName
 from dermgan_jax.statistics.comparison import (
     ALPHA,
     CANNOT_TELL,
@@ -67,14 +67,14 @@ def splittings(result: AugmentationResult) -> dict[str, str]:
 
 def score_title(score: str) -> str:
     """A score as readers see it: "Recall, mel" of "recall/mel"."""
-    name, _, class_name = score.partition("/")
+    name, class_name = ScoreName.of(score)
     title = SCORES.get(name, name.replace("_", " "))
     return f"{title}, {class_name}" if class_name else title
 
 
 def is_area(score: str) -> bool:
     """Whether a score is an area under a curve, from 0 to 1, which is not told in percent."""
-    return score.partition("/")[0] == "auc"
+    return ScoreName.of(score).kind == "auc"
 
 
 def number(value: float | None) -> float:

@@ -8,6 +8,7 @@ scores of its own and is left out of means; `score_table` says so.
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,27 @@ BLOCK = 64  # sets of weights that are sorted together: few enough to stay in th
 
 # Values (seeds,) of a score and its replicates (seeds, num) under resampled groups.
 Replicates = tuple[np.ndarray, np.ndarray]
+
+
+class ScoreName(NamedTuple):
+    """What a score is called: a kind and, if it is of one class, that class.
+
+    As text it is "accuracy", or "recall/melanoma".
+    """
+
+    kind: str
+    of_class: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> "ScoreName":
+        """The parts of a name."""
+        kind, _, of_class = text.partition("/")
+        return cls(kind, of_class)
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether smaller values are better."""
+        return self.kind in LOWER_IS_BETTER
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +160,7 @@ def _evaluate(name: str, judged: _Judged, classes: Sequence[str]) -> np.ndarray:
     """Values (r,) of a score."""
     if name in _WHOLE:
         return _WHOLE[name](judged)
-    kind, _, of_class = name.partition("/")
+    kind, of_class = ScoreName.of(name)
     kind = kind if of_class else _MEANS[name]
     present = judged.of_classes.support > 0
     values = np.where(present, _OF_CLASSES[kind](judged), np.nan)
@@ -193,7 +215,7 @@ def support(name: str, test: HeldOutImages) -> tuple[float, float]:
       test: the images.
     """
     groups = test.groups_of_classes
-    kind, _, of_class = name.partition("/")
+    kind, of_class = ScoreName.of(name)
     own = groups[list(test.classes).index(of_class)] if of_class else 0
     if name in _WHOLE or kind == "specificity":
         number = groups.sum() - own
@@ -254,7 +276,7 @@ def _note(name: str, test: HeldOutImages) -> str:
         return ""
     images = np.bincount(test.labels, minlength=len(test.classes))
     groups = test.groups_of_classes
-    of_class = name.partition("/")[2]
+    of_class = ScoreName.of(name).of_class
     considered = [c for c, known in enumerate(test.classes) if of_class in ("", known)]
     absent = [test.classes[c] for c in considered if images[c] == 0]
     single = [test.classes[c] for c in considered if images[c] > 0 and groups[c] < 2]

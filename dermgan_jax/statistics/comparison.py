@@ -9,7 +9,7 @@ from scipy import stats
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.statistics import classifier_scores, group_bootstrap, multiple_tests
-from dermgan_jax.statistics.classifier_scores import Replicates
+from dermgan_jax.statistics.classifier_scores import Replicates, ScoreName
 from dermgan_jax.statistics.held_out_images import TWO_THOUSAND, HeldOutImages, Resampling
 
 ALPHA = group_bootstrap.LEVEL
@@ -224,7 +224,7 @@ def verdict(
     rows = {arm: comparison[score] for arm, comparison in comparisons.items()}
     if any(row.p_corrected is None for row in rows.values()):
         raise UserError(f"verdict: the test images do not define {score}; choose another score")
-    sign = -1 if score.partition("/")[0] in classifier_scores.LOWER_IS_BETTER else 1
+    sign = -1 if ScoreName.of(score).lower_is_better else 1
 
     def gain(arm: str) -> float:
         return sign * rows[arm].difference

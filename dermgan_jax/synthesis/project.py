@@ -10,6 +10,7 @@ import csv
 import functools
 import io
 import math
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +36,7 @@ LEARNING_RATE = 0.1
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # parts of the steps
 EXTRA_NOISE, NOISE_PART = 0.05, 0.75  # of the spread of styles; part of the steps with noise
 SPREAD_OF = 1024  # styles from which their spread is taken
+ADAM = optax.scale_by_adam(b1=0.9, b2=0.999)
 
 
 def learning_rate(part: float) -> float:
@@ -91,36 +93,60 @@ class Projector:
         """
         stage = self.sampler.stage
         traced = {name: np.float32(value) for name, value in stage.traced.items()}
-        latent = jnp.asarray(self.start)
-        moments = optax.scale_by_adam(b1=0.9, b2=0.999).init(latent)
-        arguments = (self.sampler.variables, self.params, traced, jnp.asarray(target)[None])
+        fixed = _Fixed(
+            self.sampler.variables, self.params, traced, jnp.asarray(target)[None], self.labels
+        )
+        search = _Search.begin(jnp.asarray(self.start))
         for step in range(steps):
             part = step / steps
             fade = max(0.0, 1.0 - part / NOISE_PART) ** 2
-            latent, moments = _step(
-                *(self.model, stage.image_size, *arguments, self.labels, latent, moments),
+            pace = _Pace(
                 np.uint32(step),
                 np.float32(self.spread * EXTRA_NOISE * fade),
                 np.float32(LEARNING_RATE * learning_rate(part)),
             )
-        image = _image(
-            *(self.model, stage.image_size, self.sampler.variables, traced, self.labels, latent)
-        )
-        distance = lpips.per_image("alex", self.params, image, arguments[-1])
-        return np.asarray(latent[0]), np.asarray(image[0]), float(distance[0])
+            search = _step(self.model, stage.image_size, fixed, search, pace)
+        image = _image(self.model, stage.image_size, fixed, search.latent)
+        distance = lpips.per_image("alex", self.params, image, fixed.target)
+        return np.asarray(search.latent[0]), np.asarray(image[0]), float(distance[0])
+
+
+class _Fixed(NamedTuple):
+    """What a search does not change: nets, their stage, and the target (1, H, W, C)."""
+
+    variables: Variables
+    lpips_params: Any
+    traced: dict[str, jax.Array]
+    target: jax.Array
+    labels: jax.Array
+
+
+class _Search(NamedTuple):
+    """Where a search is: the latent (1, D), and Adam's moments."""
+
+    latent: jax.Array
+    moments: optax.OptState
+
+    @classmethod
+    def begin(cls, latent: jax.Array) -> "_Search":
+        return cls(latent, ADAM.init(latent))
+
+
+class _Pace(NamedTuple):
+    """What changes from step to step: its number, the spread of noise, the learning rate."""
+
+    step: np.uint32
+    spread: np.float32
+    rate: np.float32
 
 
 def _image(
-    model: Sampler,
-    image_size: tuple[int, int],
-    variables: Variables,
-    traced: dict[str, jax.Array],
-    labels: jax.Array,
-    latent: jax.Array,
+    model: Sampler, image_size: tuple[int, int], fixed: _Fixed, latent: jax.Array
 ) -> jax.Array:
     """The image (1, H, W, C) of a latent or of a style for all layers, (1, D)."""
+    variables, labels = fixed.variables, fixed.labels
     if not isinstance(model, StyleSampler):
-        return model.sample(variables, latent, labels, Stage(image_size, 1, {}, traced))
+        return model.sample(variables, latent, labels, Stage(image_size, 1, {}, fixed.traced))
     layers = jax.eval_shape(
         model.styles, variables, jax.eval_shape(lambda: model.latents(jax.random.key(0), 1)), labels
     ).shape[1]
@@ -129,30 +155,17 @@ def _image(
 
 @functools.partial(jax.jit, static_argnames=("model", "image_size"))
 def _step(
-    model,
-    image_size,
-    variables,
-    params,
-    traced,
-    target,
-    labels,
-    latent,
-    moments,
-    step,
-    spread,
-    rate,
-):
+    model: Sampler, image_size: tuple[int, int], fixed: _Fixed, search: _Search, pace: _Pace
+) -> _Search:
     """One step of Adam on one latent."""
-    noise = spread * jax.random.normal(jax.random.key(step), latent.shape)
+    noise = pace.spread * jax.random.normal(jax.random.key(pace.step), search.latent.shape)
 
     def distance(latent: jax.Array) -> jax.Array:
-        image = _image(model, image_size, variables, traced, labels, latent + noise)
-        return lpips.per_image("alex", params, image, target).sum()
+        image = _image(model, image_size, fixed, latent + noise)
+        return lpips.per_image("alex", fixed.lpips_params, image, fixed.target).sum()
 
-    update, moments = optax.scale_by_adam(b1=0.9, b2=0.999).update(
-        jax.grad(distance)(latent), moments
-    )
-    return latent - rate * update, moments
+    update, moments = ADAM.update(jax.grad(distance)(search.latent), search.moments)
+    return _Search(search.latent - pace.rate * update, moments)
 
 
 def project(

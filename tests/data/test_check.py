@@ -101,7 +101,7 @@ def test_checked_catalogue_names_faults_of_listing_and_images(make_config, class
 
 def test_summary(make_config, ham10000_dir):
     text = summary(catalogue(make_config("ham10000", ham10000_dir).data))
-    assert "ham10000: 24 images in 12 groups" in text
+    assert "ham10000: 24 images in 12 lesions" in text
     assert "CC BY-NC 4.0" in text
     assert text.splitlines()[-1].split()[0] == "all"
     assert sum(map(int, text.splitlines()[-1].split()[1:])) == 24
