@@ -15,7 +15,7 @@ accuracy 87.43, 90.55, 89.29; balanced accuracy 78.16, 79.90, 78.60; melanoma re
 
 Variants, after a colon:
   ham10000_32  all seven classes can be sampled: conditional progressive GAN and HAM10000 at 32×32,
-               the head of EfficientNet-Lite0 (its weights: --mode=weights
+               the head of EfficientNet-Lite0 (its weights: dermgan weights
                --fetch=efficientnet_lite0); two hours on two CPU cores, half of them the GANs
   phantom      drawn phantoms, small networks, nothing to download, split by lesion only: ten
                minutes on two CPU cores

@@ -8,12 +8,12 @@ Without a variant this is the study's ResNet-50: ImageNet weights, all stages fr
 head of 512 units, Adam at 0.001, 224×224 pixels, flips, rotations within 20° and colour jitter, at
 most 100 epochs. Cost: about an hour on one GPU. Reported there, on images whose lesions were also
 trained on: accuracy 87.4 %, mean recall 78.2 %. Here lesions never cross splits, so expect less.
-Needs the ImageNet weights: --mode=weights --fetch=resnet50.
+Needs the ImageNet weights: dermgan weights --fetch=resnet50.
 
 Variants, after a colon:
   lite0      EfficientNet-Lite0 as it is, a head on its features of four augmented views of every
              image: a quarter of an hour on a CPU once, then seconds.
-             --mode=weights --fetch=efficientnet_lite0
+             dermgan weights --fetch=efficientnet_lite0
   vit        ViT-B/16 as in the pneumonia study, all of it trained: hours on a GPU
   phantom    the quick start: a tiny ResNet on drawn phantoms, a minute on a CPU, no weights needed
 """

@@ -27,7 +27,7 @@ def _add_flags(parser: flags.Parser) -> None:
         metavar="SCORE",
         help="instead of --keep: a score, or auto, which takes it from validation images",
     )
-    flags.add_features(parser)
+    flags.add_features(parser, default=None)
     flags.add_checkpoint(parser, "the one that made the images, if they say which; else the latest")
     flags.add_weights(parser)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 Parser = argparse.ArgumentParser
 
 DRAWING = ("seed", "label", "checkpoint", "truncation", "noise")
+DEFAULT_SPACE = registry.names("feature space")[0]
 WORKDIR = "the run's folder, on this machine or as gs://BUCKET/FOLDER"
 
 
@@ -75,11 +76,11 @@ def _add_path(parser: Parser, name: str, help: str, required: bool) -> None:
     )
 
 
-def add_num(parser: Parser, default: int, help: str) -> None:
-    """--num, from 1 on."""
-    parser.add_argument(
-        "--num", type=positive, default=default, metavar="N", help=f"{help}; default {default}"
-    )
+def add_num(parser: Parser, default: int | None, help: str) -> None:
+    """--num, from 1 on; `help` says what None stands for."""
+    if default is not None:
+        help = f"{help}; default {default}"
+    parser.add_argument("--num", type=positive, default=default, metavar="N", help=help)
 
 
 def add_seed(parser: Parser, help: str) -> None:
@@ -111,13 +112,13 @@ def add_metrics(parser: Parser, default: tuple[str, ...]) -> None:
     )
 
 
-def add_features(parser: Parser) -> None:
-    """--features."""
+def add_features(parser: Parser, default: str | None = DEFAULT_SPACE) -> None:
+    """--features; `default` is what the flag is unless given."""
     parser.add_argument(
         "--features",
         choices=registry.names("feature space"),
-        default="lite0",
-        help="network in whose features distances are taken; default lite0",
+        default=default,
+        help=f"network in whose features distances are taken; default {DEFAULT_SPACE}",
     )
 
 

@@ -75,7 +75,7 @@ def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
     if len(named) < FEW:
         found.append(
             f"warning: a model of {len(named)} training images repeats them: have {FEW} at least, "
-            "and look for copies with --mode=audit"
+            "and look for copies with dermgan audit"
         )
     if copies:
         found.append(

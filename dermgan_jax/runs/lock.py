@@ -80,12 +80,26 @@ def _in_use(folder: Path, who: str) -> UserError:
     )
 
 
+def _process_namespace() -> str:
+    """What numbers of processes belong to: a start of a machine and a container; "" if unknown."""
+    try:
+        started = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{started} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
 class _Lease:
     """A file that says who holds a folder of a bucket, and when that was last true."""
 
     def __init__(self, file: Path):
         self.file = file
-        self.own = {"id": uuid.uuid4().hex, "host": socket.gethostname(), "process": os.getpid()}
+        self.own = {
+            "id": uuid.uuid4().hex,
+            "host": socket.gethostname(),
+            "namespace": _process_namespace(),
+            "process": os.getpid(),
+        }
         self.taken_by: dict[str, Any] | None = None
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._renew, daemon=True)
@@ -139,7 +153,8 @@ class _Lease:
 
     def _of_a_dead_process(self, found: dict[str, Any]) -> bool:
         """Whether it was left by a process of this machine that no longer runs."""
-        if found["host"] != self.own["host"]:
+        namespace = self.own["namespace"]
+        if not namespace or found.get("namespace") != namespace:
             return False
         try:
             os.kill(found["process"], 0)

@@ -32,6 +32,7 @@ from dermgan_jax.synthesis import made_by
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.filter import Criterion, filter_images
 from dermgan_jax.synthesis.made_by import MadeBy
+from dermgan_jax.synthesis.quality_rules import DISCRIMINATOR
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
 POOL = "pool"
@@ -75,7 +76,8 @@ def make(
         _deal(folder / POOL, folder / arm, of_classes, told)
     if FILTERED in arms:
         synthesis = config.synthesis
-        criterion = Criterion(synthesis.rule, synthesis.keep, features=synthesis.features)
+        features = None if synthesis.rule == DISCRIMINATOR else synthesis.features
+        criterion = Criterion(synthesis.rule, synthesis.keep, features=features)
         filter_images(generator, folder / UNFILTERED, folder / FILTERED, criterion, weights=weights)
     made = {"keys": keys, "split_hash": data.split_hash, "generator": str(generator), "step": step}
     files.write_text(folder / MADE, json.dumps(made, indent=2) + "\n")

@@ -42,7 +42,7 @@ def read_candidates(source: Path, restored: Restored) -> Candidates:
     if images.shape[1:3] != (data.height, data.width):
         raise UserError(
             f"the images of {source} are {images.shape[2]}x{images.shape[1]} pixels, those of the "
-            f"model {data.width}x{data.height}: filter what --mode=generate of this model wrote"
+            f"model {data.width}x{data.height}: filter what dermgan generate wrote of this model"
         )
     if not isinstance(images, FolderImages):
         names = tuple(f"{i:06d}" for i in range(len(images)))

@@ -37,13 +37,14 @@ class Criterion:
       rule: one of `quality_rules.RULES`.
       keep: share of each class that is kept; 0.3 if neither it nor a threshold is given.
       threshold: instead: a score, or "auto", below which 5 % of the validation images lie.
-      features: of `registry.names("feature space")`, for realism and confidence.
+      features: of `registry.names("feature space")`, for realism and confidence only; the first
+        of these names unless given.
     """
 
     rule: str = DISCRIMINATOR
     keep: float | None = None
     threshold: str | None = None
-    features: str = "lite0"
+    features: str | None = None
 
     def require_valid(self) -> None:
         """Raises UserError naming the argument at fault."""
@@ -53,6 +54,12 @@ class Criterion:
             raise UserError("--keep and --threshold are two ways to choose: give one of them")
         if self.keep is not None and not 0 < self.keep <= 1:
             raise UserError(f"--keep={self.keep} is no share: give a number above 0, up to 1")
+        if self.features is not None and self.rule == DISCRIMINATOR:
+            others = " or ".join(rule for rule in RULES if rule != DISCRIMINATOR)
+            raise UserError(
+                f"--features={self.features} is for --rule={others}: the discriminator looks at "
+                "images, not at features"
+            )
         if self.threshold is not None and self.threshold != AUTO:
             try:
                 finite = np.isfinite(float(self.threshold))
@@ -109,13 +116,16 @@ def filter_images(
     if criterion.rule == CONFIDENCE and restored.model.conditional and "" in candidates.classes:
         raise UserError(
             f"--rule=confidence needs the classes of {source}, as the model is conditional: a "
-            "subfolder per class, or `labels` in the .npz, as --mode=generate writes them"
+            "subfolder per class, or `labels` in the .npz, as dermgan generate writes them"
         )
     open_rule = registry.load("quality rule", criterion.rule)
-    quality = open_rule(Judging(restored, workdir, criterion.features, weights))
+    features = criterion.features or registry.names("feature space")[0]
+    quality = open_rule(Judging(restored, workdir, features, weights))
     scores = _scored(quality, candidates.images, candidates.classes, str(source))
     choice = choose(scores, candidates.classes, criterion, workdir, quality)
+    made_by.begin(out, source_made_by)
     write_kept(candidates, choice.kept, restored, out)
+    made_by.end(out, source_made_by)
     result = {
         "rule": criterion.rule,
         "protocol": quality.protocol,
@@ -127,8 +137,6 @@ def filter_images(
         "notes": _provenance_notes(source, source_made_by, restored),
     }
     _write_decision(out, candidates, scores, choice, result)
-    if source_made_by is not None:
-        made_by.end(out, source_made_by)
     print(_text(result, out))
     return result
 

@@ -16,9 +16,15 @@ from dermgan_jax.synthesis import made_by
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
+NUM = 64  # images, unless asked for another number
+
 
 def generate(
-    workdir: Path, out: Path, num: int, drawing: Drawing, latents: Path | None = None
+    workdir: Path,
+    out: Path,
+    num: int | None,
+    drawing: Drawing,
+    latents: Path | None = None,
 ) -> None:
     """Writes samples to a folder of PNG files, or unquantised float32 to a file ending in .npz.
 
@@ -27,7 +33,7 @@ def generate(
     Args:
       workdir: the run.
       out: folder, or file ending in .npz.
-      num: how many; as many as there are latents if those are given.
+      num: how many, None for 64; of given latents all are drawn.
       drawing: how.
       latents: .npz whose key "z" (num, D) replaces the seed.
 
@@ -38,10 +44,14 @@ def generate(
     sampler = TrainedSampler(workdir, drawing)
     told = sampler.made_by
     if latents is None:
-        labels = sampler.labels(num)
+        labels = sampler.labels(NUM if num is None else num)
         batches = sampler.drawn(labels)
     else:
         given = _read_latents(latents, sampler.model)
+        if num is not None and num != len(given):
+            print(f"note: {latents} holds {len(given)} latents, so --num={num} is left aside")
+        if drawing.seed and drawing.noise != "random" and not sampler.model.conditional:
+            print(f"note: --seed={drawing.seed} changes nothing: the latents are given")
         told = dataclasses.replace(told, latents=hashlib.sha256(given.tobytes()).hexdigest())
         labels = sampler.labels(len(given))
         batches = sampler.batches(given, labels)
@@ -50,6 +60,7 @@ def generate(
         named = {"labels": labels} if conditional else {}
         images = np.concatenate(list(batches))
         to_uint8(images)  # which refuses what is no image
+        made_by.begin(out, told)
         write_npz(images, out, **named)
     else:
         made_by.begin(out, told)

@@ -1,7 +1,7 @@
 """What made some samples: a small JSON file beside them, and a line of text in every PNG file.
 
-A folder of samples holds made_by.json; beside SAMPLES.npz lies SAMPLES_made_by.json. In a folder it
-is there from the beginning and says when all images are.
+A folder of samples holds made_by.json; beside SAMPLES.npz lies SAMPLES_made_by.json. It is there
+from the beginning and says when all images are.
 """
 
 import dataclasses
@@ -91,28 +91,41 @@ def place(samples: Path) -> Path:
     return samples / NAME
 
 
-def begin(folder: Path, told: MadeBy) -> None:
-    """Makes a folder of samples that are about to be written.
+def begin(samples: Path, told: MadeBy | None) -> None:
+    """Says what makes samples, in a folder or an .npz, that are about to be written.
 
-    The same samples may be written again, after an interruption for instance.
+    The same samples may be written again, after an interruption for instance. An .npz of others is
+    replaced, and that is said.
+
+    Args:
+      samples: where.
+      told: None if it is not known.
 
     Raises:
-      UserError: if the folder holds images that were made otherwise.
+      UserError: if a folder holds images that were made otherwise.
     """
-    if folder.is_dir():
-        found = files.find_files(folder, SUFFIXES)
-        before = _read(folder)[0]
-        if found and (before is None or not before.is_alike(told)):
+    is_file = samples.suffix == ".npz"
+    found = [samples] if is_file and samples.is_file() else []
+    if not is_file and samples.is_dir():
+        found = files.find_files(samples, SUFFIXES)
+    before = _read(samples)[0] if found else None
+    if found and (before is None or told is None or not before.is_alike(told)):
+        if not is_file:
             raise UserError(
-                f"{folder} holds {len(found)} images that were made otherwise: name another "
+                f"{samples} holds {len(found)} images that were made otherwise: name another "
                 "folder, or empty it"
             )
-    _write(folder, told, complete=False)
+        print(f"note: {samples} held images that were made otherwise; they are replaced")
+    if told is not None:
+        _write(samples, told, complete=False)
+    else:
+        place(samples).unlink(missing_ok=True)
 
 
-def end(samples: Path, told: MadeBy) -> None:
+def end(samples: Path, told: MadeBy | None) -> None:
     """Says that all samples, in a folder or an .npz, are written."""
-    _write(samples, told, complete=True)
+    if told is not None:
+        _write(samples, told, complete=True)
 
 
 def _write(samples: Path, told: MadeBy, complete: bool) -> None:

@@ -46,7 +46,8 @@ class TrainedSampler:
         if not isinstance(restored.model, Sampler):
             raise UserError(
                 f"{workdir} holds a {restored.model.config.model.name}, which makes no images from "
-                "noise: use --mode=translate for one that translates, --mode=judge for a classifier"
+                "noise: use dermgan translate for one that translates, dermgan judge for a "
+                "classifier"
             )
         self._workdir, self.restored = workdir, restored
         self.model: Sampler = restored.model

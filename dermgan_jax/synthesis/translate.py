@@ -53,8 +53,11 @@ def translate(
     if source.suffix == ".npz":
         if out.suffix != ".npz":
             raise UserError(f"{source} is an .npz, so --out has to end in .npz too; it is {out}")
-        _translate_npz(restored, source, out, directions)
+        arrays = _translated(restored, source, directions)
+        made_by.begin(out, told)
+        write_npz(path=out, **arrays)
         made_by.end(out, told)
+        print(f"{len(arrays['images'])} translated images in {out}")
         return
     if not source.is_dir():
         raise UserError(f"{source} is neither a folder of images nor an .npz file")
@@ -67,7 +70,10 @@ def _directions(
     restored: Restored, workdir: Path, direction: str, reconstruct: bool
 ) -> tuple[str, ...]:
     if not isinstance(restored.model, Translator):
-        raise UserError(f"{workdir} holds a model that makes images from noise: --mode=generate")
+        raise UserError(
+            f"{workdir} holds a {restored.model.config.model.name}, which translates nothing; "
+            "dermgan generate draws images from noise"
+        )
     known = restored.model.directions
     if direction not in known:
         raise UserError(f"{workdir} cannot translate {direction!r}{did_you_mean(direction, known)}")
@@ -87,15 +93,16 @@ def _require_trained(restored: Restored, workdir: Path, direction: str) -> None:
         )
 
 
-def _translate_npz(restored: Restored, source: Path, out: Path, directions: Sequence[str]) -> None:
+def _translated(
+    restored: Restored, source: Path, directions: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """The arrays of an .npz: float32 `images` and, if there are two directions, `reconstructed`."""
     images = open_floats(source, restored.model.data.channels)
-    keys = ("images", "reconstructed")
     found = {}
-    for key, direction in zip(keys, directions, strict=False):
+    for key, direction in zip(("images", "reconstructed"), directions, strict=False):
         images = any_size(restored.model, restored.variables, images, direction)
         found[key] = images
-    write_npz(found.pop("images"), out, **found)
-    print(f"{len(images)} translated images in {out}")
+    return found
 
 
 def _translate_folder(

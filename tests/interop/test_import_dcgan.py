@@ -67,7 +67,7 @@ def test_draws_what_the_original_draws(tmp_path, channels):
     workdir = import_from(tmp_path, tensors)
     latents = np.random.default_rng(1).normal(size=(3, 5)).astype(np.float32)
     np.savez(tmp_path / "z.npz", z=latents)
-    generate(workdir, tmp_path / "out.npz", 0, Drawing(), latents=tmp_path / "z.npz")
+    generate(workdir, tmp_path / "out.npz", None, Drawing(), latents=tmp_path / "z.npz")
     with np.load(tmp_path / "out.npz") as arrays:
         images = arrays["images"].transpose(0, 3, 1, 2)
     expected = forward(tensors, latents)

@@ -30,7 +30,7 @@ def images_of(workdir, tmp_path, case="generator_c0", **options):
     """Images of the reference's latents."""
     np.savez(tmp_path / "z.npz", z=vectors.load(case)["in:z"])
     out = tmp_path / "x.npz"
-    generate(workdir, out, 1, Drawing(**options), latents=tmp_path / "z.npz")
+    generate(workdir, out, None, Drawing(**options), latents=tmp_path / "z.npz")
     with np.load(out) as arrays:
         return arrays["images"]
 

@@ -1,7 +1,4 @@
-"""The work directory: its lock, its configuration, the names of its sample sheets."""
-
-import subprocess
-import sys
+"""The work directory: its configuration, the names of its sample sheets."""
 
 import pytest
 import tiny_configs
@@ -9,7 +6,6 @@ import tiny_configs
 from dermgan_jax import config as config_schema
 from dermgan_jax import files
 from dermgan_jax.errors import UserError
-from dermgan_jax.runs.lock import locked
 from dermgan_jax.runs.workdir import WorkDir, parse_sample_sheet_name, sample_sheet_name
 
 
@@ -17,33 +13,6 @@ def make_config(**fields):
     config = tiny_configs.toy()
     config.update_from_flattened_dict(fields)
     return config_schema.validate(config)
-
-
-HOLD = """
-import pathlib, sys, time
-from dermgan_jax.runs.lock import locked
-with locked(pathlib.Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_work_directory_is_held_by_one_process_until_it_ends(tmp_path):
-    folder = tmp_path / "run"
-    command = [sys.executable, "-c", HOLD, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match=rf"another run \(process {process.pid}\) is using"):
-            locked(folder).__enter__()
-        process.kill()
-    with locked(folder):
-        pass
-
-
-def test_work_directory_that_cannot_be_written_is_refused(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be used as a work directory"):
-        locked(tmp_path / "file").__enter__()
 
 
 def test_work_directory_takes_one_configuration(tmp_path):

@@ -277,7 +277,8 @@ def test_test_images_are_never_read(
         return dataclasses.replace(prepared, images=Trap(prepared.images, forbidden))
 
     monkeypatch.setattr(training_data, "prepare", prepare_with_trap)
-    criterion = Criterion(rule, threshold="auto", features="pixels")
+    features = None if rule == "discriminator" else "pixels"
+    criterion = Criterion(rule, threshold="auto", features=features)
     filter_images(workdir, half_noisy, tmp_path / "out", criterion)
     assert sum(map(len, asked)) >= 15
 
@@ -335,6 +336,7 @@ def test_best_share_of_each_class_and_of_equal_scores():
         ({"rule": "realsim"}, "unknown rule 'realsim'; did you mean 'realism'"),
         ({"keep": 0.3, "threshold": "auto"}, "give one of them"),
         ({"keep": 0.0}, "--keep=0.0 is no share"),
+        ({"features": "pixels"}, "--features=pixels is for --rule=realism or confidence"),
         ({"threshold": "automatic"}, "neither a number nor auto"),
         ({"source": "empty"}, "empty holds no images"),
         ({"source": "nowhere"}, "neither a folder of images nor an .npz"),

@@ -1,5 +1,6 @@
 """What samples say of what made them, drawn by a sampler whose images are known."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -68,7 +69,56 @@ def test_samples_of_given_latents_are_others(workdir, tmp_path):
     np.savez(tmp_path / "given.npz", z=np.zeros((1, 3)))
     generate(workdir, tmp_path / "samples", 2, DRAWING)
     with pytest.raises(UserError, match="that were made otherwise"):
-        generate(workdir, tmp_path / "samples", 1, DRAWING, tmp_path / "given.npz")
+        generate(workdir, tmp_path / "samples", None, DRAWING, tmp_path / "given.npz")
+
+
+@pytest.mark.parametrize(
+    ("num", "seed", "message"),
+    [
+        (2, 0, "holds 1 latents, so --num=2 is left aside"),
+        (None, 5, "--seed=5 changes nothing"),
+        (1, 0, ""),
+    ],
+)
+def test_what_latents_make_meaningless_is_told(num, seed, message, workdir, tmp_path, capsys):
+    np.savez(tmp_path / "given.npz", z=np.zeros((1, 3)))
+    drawing = dataclasses.replace(DRAWING, seed=seed)
+    generate(workdir, tmp_path / "samples", num, drawing, tmp_path / "given.npz")
+    said = capsys.readouterr().out
+    assert message in said
+    assert ("note" in said) == bool(message)
+    assert len(list((tmp_path / "samples").glob("*.png"))) == 1
+
+
+def test_file_of_other_samples_is_replaced_with_a_word(workdir, tmp_path, capsys):
+    out = tmp_path / "samples.npz"
+    for seed, replaced in ((0, False), (0, False), (1, True)):
+        generate(workdir, out, 2, dataclasses.replace(DRAWING, seed=seed))
+        assert ("they are replaced" in capsys.readouterr().out) == replaced
+        assert made_by.read(out).drawing.seed == seed
+
+
+def test_file_that_was_not_completed_is_refused(workdir, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "samples.npz"
+    generate(workdir, out, 2, DRAWING)
+    with monkeypatch.context() as patch:
+        patch.setattr("dermgan_jax.synthesis.generate.write_npz", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            generate(workdir, out, 2, dataclasses.replace(DRAWING, seed=1))
+    with pytest.raises(UserError, match="was not completed"):
+        made_by.read(out)
+
+
+def test_nothing_is_said_of_samples_of_which_nothing_is_known(workdir, tmp_path, capsys):
+    out = tmp_path / "samples.npz"
+    generate(workdir, out, 2, DRAWING)
+    made_by.begin(out, None)
+    made_by.end(out, None)
+    assert made_by.read(out) is None
+    assert "they are replaced" in capsys.readouterr().out
 
 
 def test_unfinished_samples_are_refused(workdir, tmp_path, monkeypatch):

@@ -66,7 +66,7 @@ def test_styles_out_of_range_are_refused(fields, message, tmp_path):
 def test_images_that_are_not_numbers_are_refused(name, tmp_path):
     np.savez(tmp_path / "z.npz", z=np.full((1, 3), np.nan))
     with pytest.raises(UserError, match=r"NaN.*: the model that made them has diverged"):
-        generate(tmp_path, tmp_path / name, 1, Drawing(), tmp_path / "z.npz")
+        generate(tmp_path, tmp_path / name, None, Drawing(), tmp_path / "z.npz")
     assert not list(tmp_path.rglob("*.png"))
     assert not (tmp_path / "out.npz").exists()
 
