@@ -12,13 +12,13 @@ import cattrs
 
 from dermgan_jax import files
 from dermgan_jax.data.splits import TRAIN
-from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.statistics.classifier_scores import Score
 from dermgan_jax.statistics.comparison import Comparison, Verdict
 from dermgan_jax.statistics.identification import Identification
 from dermgan_jax.statistics.intervals import Estimate
 from dermgan_jax.statistics.subgroups import Drift
+from dermgan_jax.studies.study_folder import read_result
 
 RESULT_FILE = "augmentation.json"
 
@@ -264,22 +264,16 @@ def read(folder: Path) -> AugmentationResult:
     Raises:
       UserError: if the folder holds no finished study, or the file is damaged.
     """
-    file = folder / RESULT_FILE
-    if not file.is_file():
-        raise UserError(
-            f"{folder} holds no finished augmentation study: {RESULT_FILE} is missing; run the "
-            "study to its end first"
-        )
-    try:
-        return from_json(json.loads(file.read_text()))
-    except (ValueError, KeyError, TypeError, cattrs.BaseValidationError) as error:
-        raise UserError(f"{file} is damaged ({error}): run the study again") from error
+    return read_result(folder / RESULT_FILE, from_json)
 
 
 def from_json(plain: Mapping[str, Any]) -> AugmentationResult:
-    """A result from what `json` reads."""
+    """A result from what `json` reads, of today or of an early version."""
     today = plain if "population" in plain else _with_todays_names(plain)
-    return cattrs.structure(today, AugmentationResult)
+    try:
+        return cattrs.structure(today, AugmentationResult)
+    except cattrs.BaseValidationError as error:
+        raise ValueError("; ".join(cattrs.transform_error(error))) from error
 
 
 _RENAMED = {

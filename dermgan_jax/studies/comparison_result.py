@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from dermgan_jax import files
-from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measurement import Measurement, Measurements
+from dermgan_jax.studies.study_folder import read_result
 
 # In the study's folder, and in each model's: what was found of it.
 RESULT_FILE = "comparison.json"
@@ -89,18 +89,7 @@ def read(folder: Path) -> ComparisonResult:
     Raises:
       UserError: if the folder holds no finished study, or the file is damaged.
     """
-    file = folder / RESULT_FILE
-    if not file.is_file():
-        raise UserError(
-            f"{folder} holds no finished comparison: {RESULT_FILE} is missing; run the study to "
-            "its end first"
-        )
-    try:
-        plain = json.loads(file.read_text())
-        models = {name: _model(fields) for name, fields in plain["models"].items()}
-        return ComparisonResult(plain["title"], plain["data"], plain["total_kimg"], models)
-    except (ValueError, KeyError, TypeError, AttributeError, UserError) as error:
-        raise UserError(f"{file} is damaged ({error!r}): run the study again") from error
+    return read_result(folder / RESULT_FILE, _from_json)
 
 
 def write_model(model: ComparedModel, workdir: Path) -> None:
@@ -114,8 +103,13 @@ def read_model(workdir: Path, key: str) -> ComparedModel | None:
     file = workdir / RESULT_FILE
     if not file.is_file():
         return None
-    model = _model(json.loads(file.read_text()))
+    model = read_result(file, _model)
     return model if model.key == key else None
+
+
+def _from_json(plain: Mapping[str, Any]) -> ComparisonResult:
+    models = {name: _model(fields) for name, fields in plain["models"].items()}
+    return ComparisonResult(plain["title"], plain["data"], plain["total_kimg"], models)
 
 
 def _model(plain: Mapping[str, Any]) -> ComparedModel:

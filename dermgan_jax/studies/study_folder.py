@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
@@ -16,6 +16,7 @@ from dermgan_jax.files import Path
 
 STUDY_FILE, TABLE_FILE = "study.json", "table.csv"
 
+T = TypeVar("T")
 Report = Callable[[Path], object]  # writes the report of a work directory
 
 
@@ -90,6 +91,27 @@ def write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     files.write_text(path / TABLE_FILE, text.getvalue())
+
+
+def read_result(file: Path, parse: Callable[[Any], T]) -> T:
+    """What a finished study wrote down.
+
+    Args:
+      file: JSON, in the study's folder.
+      parse: makes the result of what `json` reads, or raises as one does who finds something else.
+
+    Raises:
+      UserError: if there is no such file, or it is damaged.
+    """
+    if not file.is_file():
+        raise UserError(
+            f"{file.parent} holds no finished study: {file.name} is missing; run the study to its "
+            "end first"
+        )
+    try:
+        return parse(json.loads(file.read_text()))
+    except (ValueError, KeyError, TypeError, AttributeError, UserError) as error:
+        raise UserError(f"{file} is damaged ({error!r}): run the study again") from error
 
 
 def read_json(file: Path) -> dict[str, Any]:

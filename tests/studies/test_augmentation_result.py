@@ -1,107 +1,16 @@
 """The result of an augmentation study as a file, and files of before groups had other names."""
 
-import dataclasses
 import json
 
 import pytest
+from augmentation_example import result, sparse
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.statistics.classifier_scores import Score
-from dermgan_jax.statistics.comparison import UNDEFINED, Difference, Verdict
-from dermgan_jax.statistics.identification import Identification, Judged
-from dermgan_jax.statistics.intervals import Estimate
-from dermgan_jax.statistics.subgroups import Drift, Share
 from dermgan_jax.studies import augmentation_result
-from dermgan_jax.studies.augmentation_result import (
-    RESULT_FILE,
-    AccuracyScores,
-    AugmentationResult,
-    Curve,
-    Examples,
-    FilterFacts,
-    GeneratorFacts,
-    HeldOutSize,
-    ImageCounts,
-    JudgedSets,
-    Kept,
-    Leakage,
-    Population,
-    Reliability,
-    SplitSide,
-    SubgroupRow,
-)
-
-TEST = HeldOutSize(images=24, groups=20, groups_per_class={"mel": 5, "nv": 15})
-SHARE = Estimate(0.5, 0.25, 0.75)
-SCORES = {
-    "accuracy": Score(0.75, 0.5, 0.9, (0.7, 0.8)),
-    "recall/mel": Score(None, None, None, (None, None), "no test image of mel"),
-}
-VERSUS = {
-    "accuracy": Difference(0.05, -0.05, 0.15, p=0.3, seed_half_width=0.01, p_corrected=0.6),
-    "recall/mel": UNDEFINED,
-}
-JUDGED = Identification(Judged(24, SHARE, 0.9, SHARE), {"mel": Judged(0)})
-SIDE = SplitSide(base=SCORES, versus={"filtered": VERSUS}, shared_groups=7, test=TEST)
+from dermgan_jax.studies.augmentation_result import RESULT_FILE
 
 
-def result() -> AugmentationResult:
-    """Two arms; every part is there."""
-    return AugmentationResult(
-        title="Small",
-        target="mel",
-        base="real",
-        classes=["mel", "nv"],
-        phantom=False,
-        group_noun="lesion",
-        threshold=0.98,
-        data={"dataset": "ham10000", "split_fractions": [0.7, 0.15, 0.15]},
-        seeds=[0, 1],
-        steps=8,
-        images_shown=64,
-        classifier={"network": "tiny"},
-        generator=GeneratorFacts("dcgan", "", "generator", 4, 16),
-        split_hash="0123",
-        test=TEST,
-        counts=ImageCounts({"train": {"mel": 18, "nv": 31}}, {"filtered": {"mel": 4}}),
-        arms=["real", "filtered"],
-        scores={"real": SCORES, "filtered": SCORES},
-        versus={"filtered": VERSUS},
-        verdict=Verdict("cannot tell", "filtered", "With 20 test lesions we cannot tell.", 900),
-        target_verdict=Verdict("helped", "filtered", "On 20 test lesions, it helped.", None),
-        confusion={"real": [[0.5, 4.5], [0.0, 15.0]]},
-        reliability={"real": Reliability([0.7], [0.5], [40.0])},
-        curves={"real": Curve([0, 64], [1.9, None], [0.25, 0.5]), "filtered": Curve([0, 64])},
-        leakage=Leakage(SIDE, SIDE, "Split by image, 7 of 24 test images show a lesion."),
-        judged=JudgedSets(0.98, JUDGED, {"filtered": JUDGED}),
-        cas=AccuracyScores(SCORES, SCORES),
-        filter=FilterFacts("realism", "pixels", "keep", 8, 4, {"mel": Kept(8, 4, 0.5)}),
-        population=Population(
-            subgroups=[
-                SubgroupRow("age", "0-29", 3, 2, {}),
-                SubgroupRow("age", "70+", 21, 18, {"real": {"accuracy": SHARE}}),
-            ],
-            drift=[Drift("age", (Share("0-29", 0.1, 0.3), Share("70+", 0.9, 0.7)), SHARE)],
-            method="filtered: age of the nearest training image",
-        ),
-        card={"dataset": "ham10000", "num_groups": 100},
-        examples=Examples({"mel": ["examples/mel/000000.png"]}, {}),
-        method=["Images were split by lesion."],
-        limits=["One generator was trained."],
-    )
-
-
-def least() -> AugmentationResult:
-    """Nothing that a study may lack."""
-    return dataclasses.replace(
-        result(),
-        **dict.fromkeys(("generator", "leakage", "cas", "filter")),
-        population=Population([], [], ""),
-        examples=Examples(),
-    )
-
-
-@pytest.mark.parametrize("whole", [result(), least()])
+@pytest.mark.parametrize("whole", [result(), sparse()])
 def test_what_is_written_is_read(tmp_path, whole):
     augmentation_result.write(whole, tmp_path)
     assert augmentation_result.read(tmp_path) == whole
@@ -150,15 +59,15 @@ def of_an_early_version(plain):
     return old
 
 
-@pytest.mark.parametrize("whole", [result(), least()])
+@pytest.mark.parametrize("whole", [result(), sparse()])
 def test_result_of_an_early_version_is_read(tmp_path, whole):
     augmentation_result.write(whole, tmp_path)
     file = tmp_path / RESULT_FILE
     old = of_an_early_version(json.loads(file.read_text()))
     if old["subgroups"]:
         undefined = {"value": None, "low": None, "high": None}
-        assert old["subgroups"][1]["lesions"] == 18
-        old["subgroups"][1]["scores"]["real"]["recall/mel"] = undefined
+        assert old["subgroups"][1]["lesions"] == 87
+        old["subgroups"][1]["scores"]["real"]["recall/df"] = undefined
     file.write_text(json.dumps(old))
     assert augmentation_result.read(tmp_path) == whole
 
