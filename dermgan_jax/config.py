@@ -6,6 +6,7 @@ exists here or in the family's `default_config()`, with its default; nothing els
 
 import functools
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -159,7 +160,16 @@ def _same_kind(default: Any, value: Any) -> bool:
 
 def _bad_values(config: Mapping[str, Any]) -> list[str]:
     data, train, evaluation = config["data"], config["train"], config["eval"]
-    found = []
+    found = [
+        f"{key} is {value}; expected a finite number from 0 on"
+        for key, value in flatten(config).items()
+        # Whole numbers of a family may be below 0 with a meaning of their own.
+        if (isinstance(value, float) or not key.startswith("model."))
+        and isinstance(value, int | float)
+        and not 0 <= value < math.inf
+    ]
+    if found:
+        return found
 
     def require(holds: bool, message: str) -> None:
         if not holds:
@@ -216,6 +226,12 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
     )
     for key in ("batch_size", "steps_per_call", "schedule_interval", "log_every_steps"):
         require(train[key] >= 1, f"train.{key} is {train[key]}; at least 1")
+    require(config["ema"]["decay"] < 1, f"ema.decay is {config['ema']['decay']}; below 1")
+    require(evaluation["num_images"] >= 1, "eval.num_images must be at least 1")
+    grid = tuple(evaluation["grid"])
+    require(
+        len(grid) == 2 and min(grid) >= 1, f"eval.grid is {grid}; expected rows and columns from 1"
+    )
     checkpoint = config["checkpoint"]
     require(
         checkpoint["every_kimg"] > 0 or checkpoint["every_epochs"] > 0,

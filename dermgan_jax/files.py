@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 # Scheme -> the module that fsspec needs for it, and our extra that installs it.
 SCHEMES = {"gs": ("gcsfs", "gcs"), "s3": ("s3fs", "s3")}
+_CLIENTS = ("aiohttp", "gcsfs", "google", "botocore", "aiobotocore", "s3fs")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
 _TEMPORARY = ".unfinished-"
 
@@ -45,6 +46,8 @@ def to_path(text: str | os.PathLike[str]) -> Path:
       UserError: if the scheme is not supported, misspelt, or what it needs is not installed.
     """
     text = os.fspath(text)
+    if not text:
+        raise UserError("a path is empty: give a file or a folder")
     match = _SCHEME.match(text)
     if match is None:
         return pathlib.Path(text).expanduser()
@@ -72,6 +75,11 @@ def _require_installed(text: str, module: str, extra: str) -> None:
             f"{text}: {module} is not installed: pip install 'dermgan-jax[{extra}]' (or run "
             f"launch/local.sh with EXTRA={extra})"
         )
+
+
+def is_of_a_bucket(error: Exception) -> bool:
+    """Whether a bucket's client raised an error: no network, no such bucket, no permission."""
+    return type(error).__module__.partition(".")[0] in _CLIENTS
 
 
 def is_local(path: Path) -> bool:
@@ -187,7 +195,9 @@ def _walk(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
     if is_local(folder):
         facts = folder.stat()
         if (facts.st_dev, facts.st_ino) in visited:
-            _note(f"note: {folder} was looked into already under another name, so it is left out")
+            tell_once(
+                f"note: {folder} was looked into already under another name, so it is left out"
+            )
             return
         visited.add((facts.st_dev, facts.st_ino))
     folders, files = listing(folder)
@@ -197,8 +207,8 @@ def _walk(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
 
 
 @functools.cache
-def _note(text: str) -> None:
-    """Says something once."""
+def tell_once(text: str) -> None:
+    """Says something about files, to a user who may hear it from several places."""
     print(text, file=sys.stderr)
 
 

@@ -1,7 +1,7 @@
 """The command line: `dermgan COMMAND --flag=VALUE …`, or `python -m dermgan_jax.main`.
 
 Chooses a command, parses its flags, runs it, and maps what happens to an exit code: 0 done; 1 our
-fault; 2 something the user can fix, in one message; 3 a gate said no.
+fault; 2 something the user can fix, in one message; 3 a gate said no; 130 Ctrl-C.
 """
 
 import errno
@@ -12,12 +12,13 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from dermgan_jax import launcher
+from dermgan_jax import files, launcher
 from dermgan_jax.cache import cache_dir
 from dermgan_jax.commands import parser
 from dermgan_jax.commands.command import Command
 from dermgan_jax.errors import GateError, UserError
 
+NOT_ALLOWED = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -66,18 +67,40 @@ def main(words: Sequence[str] | None = None) -> int:
     """Runs a command line, by default that of the process, and returns its exit code."""
     try:
         return dispatch(sys.argv[1:] if words is None else words)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if error.errno not in DISK_FULL:
-            raise
-        where = f" while writing {error.filename}" if error.filename else ""
-        print(f"error: the disk is full{where}: free some space and run again", file=sys.stderr)
-        return 2
     except GateError as error:
         print(f"no: {error}", file=sys.stderr)
         return 3
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output, such as `head`, has gone
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (flushed by the interpreter at its end)
+        return 0
+    except Exception as error:
+        said = _remedy(error)
+        if said is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        return 2
+
+
+def _remedy(error: Exception) -> str | None:
+    """What to tell a user who can mend an error; None of an error that is ours."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory: {error}"
+    if files.is_of_a_bucket(error):
+        return (
+            f"the bucket cannot be used: {type(error).__name__}: {error}\nCheck its name, the "
+            "network and your credentials"
+        )
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        where = f" while writing {error.filename}" if error.filename else ""
+        return f"the disk is full{where}: free some space and run again"
+    if isinstance(error, NOT_ALLOWED) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return None
 
 
 def run() -> None:

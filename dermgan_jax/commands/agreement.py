@@ -2,20 +2,15 @@
 
 import argparse
 
-from dermgan_jax import files
-from dermgan_jax.commands import flags, output
+from dermgan_jax.commands import flags, output, paths
 from dermgan_jax.commands.command import Command
 
 
 def _add_flags(parser: flags.Parser) -> None:
-    parser.add_argument(
-        "--votes",
-        type=files.to_path,
-        required=True,
-        metavar="FILE",
-        help="CSV with a row per vote: image, reader, answer and, if it is known, truth",
+    flags.add_path(
+        parser, "votes", "CSV with a row per vote: image, reader, answer and, if known, truth"
     )
-    flags.add_out(parser, "JSON file", required=False)
+    flags.add_out(parser, paths.file_to_write(paths.JSON), "JSON file", required=False)
 
 
 def _run(args: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from dermgan_jax.commands import configuration, flags
+from dermgan_jax.commands import configuration, flags, paths
 from dermgan_jax.commands.command import Command
 
 
@@ -15,7 +15,12 @@ def _add_flags(parser: flags.Parser) -> None:
         "--fake", required=True, metavar="SOURCE", help="the synthetic images; a run is sampled"
     )
     parser.add_argument("--held_out", metavar="SOURCE", help="real images that it never saw")
-    flags.add_out(parser, "folder for audit.json, pairs.csv and pairs.png", required=False)
+    flags.add_out(
+        parser,
+        paths.folder_to_write,
+        "folder for audit.json, pairs.csv and pairs.png",
+        required=False,
+    )
     flags.add_num(parser, 2048, "synthetic images at most")
     flags.add_seed(parser, "of samples and of the bootstrap")
     flags.add_checkpoint(parser)
@@ -25,6 +30,7 @@ def _add_flags(parser: flags.Parser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.evaluation.audit import Audit, audit
+    from dermgan_jax.evaluation.image_sources import is_folder_of_images
 
     asked = Audit(
         args.train,
@@ -35,6 +41,9 @@ def _run(args: argparse.Namespace) -> None:
         checkpoint=args.checkpoint,
         features=args.features,
     )
+    sources = {"train": args.train, "fake": args.fake, "held_out": args.held_out}
+    folders = {flag: name for flag, name in sources.items() if name and is_folder_of_images(name)}
+    paths.require_apart(args.out, **folders)
     audit(asked, args.out, configuration.validated(args), flags.use_weights(args))
 
 

@@ -10,15 +10,19 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(
         parser, "a run, whose configuration is taken without --config", required=False
     )
+    flags.add_weights(parser)
 
 
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.data.check import cautions, checked_catalogue, summary
-    from dermgan_jax.train.start import build_model
+    from dermgan_jax.train.start import build_model, require_weights
 
-    config = configuration.of_run(args)
+    flags.use_weights(args)
+    config = configuration.of_one(args)
     catalogue = checked_catalogue(config)
-    build_model(config, catalogue)
+    model = build_model(config, catalogue)
+    if args.workdir is None:
+        require_weights(model)
     print("\n".join([summary(catalogue), *cautions(catalogue, config.data), "no faults found"]))
 
 

@@ -19,7 +19,7 @@ HELP = (
     "a configuration that comes with the program, or the path of your own file; "
     "--config.GROUP.FIELD=VALUE sets its fields"
 )
-_WORD = re.compile(r"--?(no)?config(?=[.=]|$)")
+_WORD = re.compile(r"--?(config(?=[.=]|$)|noconfig(?=\.))")
 _FIELD = re.compile(r"(--?(?:no)?config\.)([^=]+)(.*)", re.DOTALL)
 
 
@@ -152,6 +152,17 @@ def _renamed_hint(message: str) -> str:
 def validated(args: argparse.Namespace) -> FrozenConfigDict | None:
     """The configuration of --config, validated; None without one."""
     return None if args.config is None else config_schema.validate(args.config)
+
+
+def of_one(args: argparse.Namespace) -> FrozenConfigDict:
+    """As `of_run`, for commands where a work directory says nothing beside a configuration.
+
+    Raises:
+      UserError: likewise, and if both are given.
+    """
+    if args.config is not None and args.workdir is not None:
+        raise UserError("--workdir would be ignored beside --config: give one of them")
+    return of_run(args)
 
 
 def of_run(args: argparse.Namespace) -> FrozenConfigDict:

@@ -3,7 +3,7 @@
 import argparse
 
 from dermgan_jax import files
-from dermgan_jax.commands import configuration, flags, output
+from dermgan_jax.commands import configuration, flags, output, paths
 from dermgan_jax.commands.command import Command
 from dermgan_jax.errors import UserError
 
@@ -20,6 +20,7 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_checkpoint(parser)
     flags.add_out(
         parser,
+        paths.file_to_write(paths.JSON),
         "JSON file, beside which a figure is drawn; default evaluation.json in the run that --fake "
         "names",
         required=False,
@@ -29,11 +30,14 @@ def _add_flags(parser: flags.Parser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.evaluation.evaluate import Question, evaluate
-    from dermgan_jax.evaluation.image_sources import is_workdir
+    from dermgan_jax.evaluation.image_sources import is_folder_of_images, is_workdir
     from dermgan_jax.report import evaluation_figure
 
     if not args.metrics:
         raise UserError("--metrics is empty: name one at least")
+    sources = {"real": args.real, "fake": args.fake}
+    folders = {flag: name for flag, name in sources.items() if is_folder_of_images(name)}
+    paths.require_apart(args.out, **folders)
     question = Question(args.real, args.fake, args.metrics, args.num, args.seed, args.checkpoint)
     found = evaluate(question, configuration.validated(args), flags.use_weights(args))
     print(found.text())

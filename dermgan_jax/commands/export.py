@@ -3,14 +3,14 @@
 import argparse
 
 from dermgan_jax import registry
-from dermgan_jax.commands import flags
+from dermgan_jax.commands import flags, paths
 from dermgan_jax.commands.command import Command
 from dermgan_jax.errors import UserError
 
 
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
-    flags.add_out(parser, "folder for the .pth files")
+    flags.add_out(parser, paths.folder_to_write, "folder for the .pth files")
     flags.add_checkpoint(parser)
 
 

@@ -3,14 +3,14 @@
 import argparse
 
 from dermgan_jax import registry
-from dermgan_jax.commands import flags
+from dermgan_jax.commands import flags, paths
 from dermgan_jax.commands.command import Command
 
 
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
     flags.add_input(parser, "folder of images, whose subfolders may be classes, or .npz")
-    flags.add_out(parser, "new folder, or file ending in .npz")
+    flags.add_out(parser, paths.folder_or_arrays, "new folder, or file ending in .npz")
     rules = registry.names("quality rule")
     parser.add_argument(
         "--rule",
@@ -35,6 +35,7 @@ def _add_flags(parser: flags.Parser) -> None:
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.synthesis.filter import Criterion, filter_images
 
+    paths.require_apart(args.out, input=args.input)
     filter_images(
         args.workdir,
         args.input,

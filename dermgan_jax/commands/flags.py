@@ -2,9 +2,13 @@
 
 import argparse
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dermgan_jax import files, registry
+from dermgan_jax import registry
+from dermgan_jax.commands import paths
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 
 if TYPE_CHECKING:
     from dermgan_jax.synthesis.drawing import Drawing
@@ -38,7 +42,10 @@ def _at_least(least: int, text: str) -> int:
 
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between them."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not found:
+        raise argparse.ArgumentTypeError("nothing is named")
+    return found
 
 
 def add_switch(parser: Parser, name: str, help: str) -> None:
@@ -57,23 +64,24 @@ def _truth(text: str) -> bool:
 
 def add_workdir(parser: Parser, help: str = WORKDIR, *, required: bool = True) -> None:
     """--workdir."""
-    _add_path(parser, "workdir", help, required)
+    add_path(parser, "workdir", help, required=required)
 
 
-def add_out(parser: Parser, help: str, *, required: bool = True) -> None:
-    """--out."""
-    _add_path(parser, "out", help, required)
+def add_out(
+    parser: Parser, type: Callable[[str], Path], help: str, *, required: bool = True
+) -> None:
+    """--out; `type` is of `commands.paths`, and says what can be written."""
+    parser.add_argument("--out", type=type, required=required, metavar="PATH", help=help)
 
 
 def add_input(parser: Parser, help: str) -> None:
     """--input."""
-    _add_path(parser, "input", help, required=True)
+    add_path(parser, "input", help)
 
 
-def _add_path(parser: Parser, name: str, help: str, required: bool) -> None:
-    parser.add_argument(
-        f"--{name}", type=files.to_path, required=required, metavar="PATH", help=help
-    )
+def add_path(parser: Parser, name: str, help: str, *, required: bool = True) -> None:
+    """--NAME, a path that is read."""
+    parser.add_argument(f"--{name}", type=paths.path, required=required, metavar="PATH", help=help)
 
 
 def add_num(parser: Parser, default: int | None, help: str) -> None:
@@ -83,9 +91,17 @@ def add_num(parser: Parser, default: int | None, help: str) -> None:
     parser.add_argument("--num", type=positive, default=default, metavar="N", help=help)
 
 
+def seed(text: str) -> int:
+    """A whole number of 32 bits."""
+    number = natural(text)
+    if number >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is above 4294967295")
+    return number
+
+
 def add_seed(parser: Parser, help: str) -> None:
     """--seed."""
-    parser.add_argument("--seed", type=natural, default=0, metavar="N", help=f"{help}; default 0")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help=f"{help}; default 0")
 
 
 def add_checkpoint(parser: Parser, default: str = "latest") -> None:
@@ -124,17 +140,22 @@ def add_features(parser: Parser, default: str | None = DEFAULT_SPACE) -> None:
 
 def add_weights(parser: Parser) -> None:
     """--weights; see `use_weights`."""
-    parser.add_argument(
-        "--weights",
-        type=files.to_path,
-        metavar="DIR",
-        help="folder of pretrained weights, looked into first",
-    )
+    add_path(parser, "weights", "folder of pretrained weights, looked into first", required=False)
 
 
-def use_weights(args: argparse.Namespace) -> files.Path | None:
-    """The folder of --weights, where every part of the program will look first."""
+def use_weights(args: argparse.Namespace, *, new: bool = False) -> Path | None:
+    """The folder of --weights, where every part of the program will look first.
+
+    Args:
+      args: of the command line.
+      new: whether it may be one that is yet to be made.
+
+    Raises:
+      UserError: if there is no such folder.
+    """
     if args.weights is not None:
+        if not args.weights.is_dir() and (args.weights.exists() or not new):
+            raise UserError(f"--weights={args.weights} is not a folder")
         os.environ["DERMGAN_WEIGHTS"] = str(args.weights)
     return args.weights
 

@@ -2,20 +2,23 @@
 
 import argparse
 
-from dermgan_jax import files
-from dermgan_jax.commands import flags
+from dermgan_jax.commands import flags, paths
 from dermgan_jax.commands.command import Command
 
 
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
-    flags.add_out(parser, "folder for PNG files, or file ending in .npz for unquantised float32")
+    flags.add_out(
+        parser,
+        paths.folder_or_arrays,
+        "folder for PNG files, or file ending in .npz for unquantised float32",
+    )
     flags.add_num(parser, None, "how many images; default 64")
-    parser.add_argument(
-        "--latents",
-        type=files.to_path,
-        metavar="FILE",
-        help=".npz whose key z has a row for each image, instead of latents drawn by the seed",
+    flags.add_path(
+        parser,
+        "latents",
+        ".npz whose key z has a row for each image, instead of latents drawn by the seed",
+        required=False,
     )
     flags.add_drawing(parser, "seed", "label", "checkpoint", "truncation", "noise")
 

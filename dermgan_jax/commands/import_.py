@@ -2,7 +2,7 @@
 
 import argparse
 
-from dermgan_jax import files, registry
+from dermgan_jax import registry
 from dermgan_jax.commands import flags
 from dermgan_jax.commands.command import Command
 
@@ -14,13 +14,7 @@ def _add_flags(parser: flags.Parser) -> None:
         required=True,
         help="what the source is a checkpoint of",
     )
-    parser.add_argument(
-        "--source",
-        type=files.to_path,
-        required=True,
-        metavar="PATH",
-        help="file of the PyTorch original, or folder of its files",
-    )
+    flags.add_path(parser, "source", "file of the PyTorch original, or folder of its files")
     flags.add_workdir(parser, "new folder for the run")
 
 

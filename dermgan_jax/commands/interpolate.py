@@ -2,13 +2,15 @@
 
 import argparse
 
-from dermgan_jax.commands import flags
+from dermgan_jax.commands import flags, paths
 from dermgan_jax.commands.command import Command
 
 
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
-    flags.add_out(parser, "folder for strip.png, walk.gif and, with ffmpeg, walk.mp4")
+    flags.add_out(
+        parser, paths.folder_to_write, "folder for strip.png, walk.gif and, with ffmpeg, walk.mp4"
+    )
     flags.add_num(parser, 6, "images that the walk goes through")
     parser.add_argument(
         "--space", choices=("z", "w"), default="z", help="z, latents, or w, styles; default z"

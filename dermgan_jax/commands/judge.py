@@ -2,19 +2,14 @@
 
 import argparse
 
-from dermgan_jax import files
-from dermgan_jax.commands import flags, output
+from dermgan_jax.commands import flags, output, paths
 from dermgan_jax.commands.command import Command
 
 
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser, "of a classifier")
-    parser.add_argument(
-        "--fake",
-        type=files.to_path,
-        required=True,
-        metavar="PATH",
-        help="synthetic images: a folder with a subfolder per class, or .npz with labels",
+    flags.add_path(
+        parser, "fake", "synthetic images: a folder with a subfolder per class, or .npz with labels"
     )
     parser.add_argument(
         "--probability",
@@ -23,7 +18,7 @@ def _add_flags(parser: flags.Parser) -> None:
         metavar="SHARE",
         help="from which an image counts as identified; default 0.98",
     )
-    flags.add_out(parser, "JSON file", required=False)
+    flags.add_out(parser, paths.file_to_write(paths.JSON), "JSON file", required=False)
     flags.add_checkpoint(parser)
 
 

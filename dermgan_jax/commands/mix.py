@@ -2,13 +2,13 @@
 
 import argparse
 
-from dermgan_jax.commands import flags
+from dermgan_jax.commands import flags, paths
 from dermgan_jax.commands.command import Command
 
 
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
-    flags.add_out(parser, "file of the sheet, such as sheet.png")
+    flags.add_out(parser, paths.file_to_write(paths.SHEET), "file of the sheet, such as sheet.png")
     flags.add_num(parser, 6, "sources on either side of the sheet")
     parser.add_argument(
         "--crossover",

@@ -12,6 +12,7 @@ from dermgan_jax.errors import UserError
 
 DEFAULT = "train"
 HELP = ("--help", "-h", "-help")
+_LONG = re.compile(r"^-(?=\w\w)")  # one dash before a long name is read as two
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 
 
@@ -105,7 +106,8 @@ def parse(command: Command, words: Sequence[str]) -> argparse.Namespace:
       UserError: for a flag that is not the command's own, a value of the wrong type, or a flag that
         is missing.
     """
-    own, of_config = _apart(words)
+    own, of_config = _apart([_LONG.sub("--", word) for word in words])
+    _require_once([*own, *of_config])
     if of_config and not command.takes_config:
         raise UserError(_foreign(command, "config"))
     parser = parser_of(command)
@@ -121,6 +123,14 @@ def parse(command: Command, words: Sequence[str]) -> argparse.Namespace:
         )
     args.config = configuration.parse(of_config) if command.takes_config else None
     return args
+
+
+def _require_once(words: Sequence[str]) -> None:
+    """Refuses a flag that is given twice, of which argparse would take the last."""
+    given = [word.partition("=")[0] for word in words if word.startswith("--")]
+    for name in given:
+        if given.count(name) > 1:
+            raise UserError(f"{name} is given {given.count(name)} times: give it once")
 
 
 def _apart(words: Sequence[str]) -> tuple[list[str], list[str]]:

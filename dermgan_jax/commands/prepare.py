@@ -16,7 +16,7 @@ def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.data.catalogue import catalogue
     from dermgan_jax.data.prepare import prepare
 
-    config = configuration.of_run(args)
+    config = configuration.of_one(args)
     prepared = prepare(catalogue(config.data), config.data)
     print(f"{len(prepared.images)} images, fingerprint {prepared.fingerprint[:16]}")
 

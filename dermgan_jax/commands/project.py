@@ -2,14 +2,14 @@
 
 import argparse
 
-from dermgan_jax.commands import flags
+from dermgan_jax.commands import flags, paths
 from dermgan_jax.commands.command import Command
 
 
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
     flags.add_input(parser, "folder of images")
-    flags.add_out(parser, "folder for the nearest images and their latents")
+    flags.add_out(parser, paths.folder_to_write, "folder for the nearest images and their latents")
     parser.add_argument(
         "--steps",
         type=flags.positive,
@@ -24,6 +24,7 @@ def _add_flags(parser: flags.Parser) -> None:
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.synthesis.project import project
 
+    paths.require_apart(args.out, input=args.input)
     weights = flags.use_weights(args)
     project(args.workdir, args.input, args.out, flags.drawing(args), args.steps, weights)
 

@@ -27,6 +27,7 @@ def _add_flags(parser: flags.Parser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    weights = flags.use_weights(args)
     is_study = args.config is not None and "study" in args.config
     if args.dry_run:
         if is_study:
@@ -35,7 +36,6 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     if args.workdir is None:
         raise UserError("dermgan train: it needs --workdir; see dermgan train --help")
-    weights = flags.use_weights(args)
     if is_study:
         finished = _study(args.config, args.workdir, weights)
     else:
@@ -90,10 +90,11 @@ def plan(config: FrozenConfigDict) -> str:
     from dermgan_jax.runs import provenance
     from dermgan_jax.runs.state import init_state
     from dermgan_jax.train import schedule
-    from dermgan_jax.train.start import build_model
+    from dermgan_jax.train.start import build_model, require_weights
 
     listed = catalogue(config.data)
     model = build_model(config, listed)
+    require_weights(model)
     variables = jax.eval_shape(lambda: init_state(model).variables)
     stages = [
         f"stage {stage}: {stage.image_size[0]}x{stage.image_size[1]} pixels, batches of "

@@ -2,14 +2,14 @@
 
 import argparse
 
-from dermgan_jax.commands import flags
+from dermgan_jax.commands import flags, paths
 from dermgan_jax.commands.command import Command
 
 
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
     flags.add_input(parser, "folder of images, of any size, or .npz of float32")
-    flags.add_out(parser, "folder, where names are kept, or .npz")
+    flags.add_out(parser, paths.folder_or_arrays, "folder, where names are kept, or .npz")
     parser.add_argument(
         "--direction", choices=("AtoB", "BtoA"), default="AtoB", help="default AtoB"
     )
@@ -21,6 +21,7 @@ def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.runs.restore import LATEST
     from dermgan_jax.synthesis.translate import translate
 
+    paths.require_apart(args.out, input=args.input)
     translate(
         args.workdir,
         args.input,

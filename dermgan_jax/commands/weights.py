@@ -20,7 +20,7 @@ def _add_flags(parser: flags.Parser) -> None:
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.features import weights
 
-    folder = flags.use_weights(args)
+    folder = flags.use_weights(args, new=True)
     for name in args.fetch:
         print(f"{name}: {weights.fetch(name, folder)}")
     print(weights.status_table(folder))

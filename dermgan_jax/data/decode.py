@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dermgan_jax import files
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.files import Path
 
@@ -15,7 +16,27 @@ GREY_MODES = frozenset({"1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L", "I;1
 # Below are grey images whose JPEG has rounded its chroma, or that carry a small coloured mark.
 COLOUR_DIFFERENCE = 16
 COLOURED_SHARE = 0.01
+TWELVE_BITS = 4096  # below it, as many cameras and X-ray detectors write, 16 bits are nearly black
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+# Formats of images, or of films, that are not read.
+OTHER_SUFFIXES = frozenset(
+    {".gif", ".dcm", ".dicom", ".heic", ".avif", ".jp2", ".svs", ".ppm", ".pgm", ".nef", ".mp4"}
+)
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Images anywhere below a folder, see `files.find_files`; of formats not read it tells."""
+    found = files.find_files(folder, SUFFIXES | OTHER_SUFFIXES)
+    others = [path for path in found if path.suffix.lower() in OTHER_SUFFIXES]
+    if others:
+        formats = ", ".join(sorted({path.suffix.lower() for path in others}))
+        files.tell_once(
+            f"note: {len(others)} files below {folder} are left out, such as {others[0].name}: "
+            f"{formats} is not read; convert them to PNG"
+        )
+    return [path for path in found if path.suffix.lower() in SUFFIXES]
 
 
 def read_image(path: Path, channels: int) -> np.ndarray:
@@ -26,20 +47,31 @@ def read_image(path: Path, channels: int) -> np.ndarray:
     a training set should not rely on.
 
     Args:
-      path: a file of any format Pillow reads; of several frames the first counts.
+      path: a file of any format Pillow reads, of one image.
       channels: 3 for sRGB, 1 for luminance (ITU-R 601-2).
 
     Returns:
       uint8 (H, W, channels).
 
     Raises:
-      DataError: if the file is truncated, unreadable or has more than 16 bits per sample.
+      DataError: if the file is truncated, unreadable, holds several images, has more than 16 bits
+        per sample, or uses fewer than 13 of 16.
     """
     with _opened(path) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            raise _error("films", path, f"holds {image.n_frames} images: save them one by one")
         image.load()
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16"):
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            values = np.asarray(image)
+            if 0 < values.max() < TWELVE_BITS:
+                raise _error(
+                    "12-bit images",
+                    path,
+                    f"has 16-bit samples, of which the largest is {values.max()}: it would come "
+                    "out black; stretch the values and save 8 bits",
+                )
+            image = Image.fromarray((values >> 8).astype(np.uint8))
         if image.mode in ("I", "F"):
             raise _error("deep images", path, "has 32-bit samples: save it with 8 bits per channel")
         if image.has_transparency_data:

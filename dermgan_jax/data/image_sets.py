@@ -21,7 +21,7 @@ import numpy as np
 from dermgan_jax import files
 from dermgan_jax.cache import cache_dir
 from dermgan_jax.data import file_digests
-from dermgan_jax.data.decode import SUFFIXES, header_size, read_image
+from dermgan_jax.data.decode import SUFFIXES, find_images, header_size, read_image
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -124,7 +124,7 @@ class FolderImages:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, folder: Path, channels: int, limit: int | None = None):
-        paths = files.find_files(folder, SUFFIXES)
+        paths = find_images(folder)
         if not paths:
             raise UserError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
         self.folder = folder
@@ -200,6 +200,31 @@ def open_floats(path: Path, channels: int) -> np.ndarray:
             for images in _read_npz(path, channels, None)
         ]
     return np.concatenate(chunks)
+
+
+def read_labels(path: Path, num: int, num_classes: int) -> np.ndarray | None:
+    """The key `labels` of an .npz of `num` images: int (num,), or None if there is none.
+
+    Raises:
+      UserError: if they are not one class for each image.
+    """
+    try:
+        with files.open_arrays(path) as arrays:
+            if "labels" not in arrays:
+                return None
+            labels = arrays["labels"]
+    except ValueError as error:  # an array of Python objects
+        raise UserError(f"'labels' in {path} cannot be read: {error}") from error
+    if (
+        labels.shape != (num,)
+        or not np.issubdtype(labels.dtype, np.integer)
+        or not ((labels >= 0) & (labels < num_classes)).all()
+    ):
+        raise UserError(
+            f"'labels' in {path} are no {num} whole numbers from 0 to {num_classes - 1}, one per "
+            "image"
+        )
+    return labels
 
 
 def select(images: ImageSet, rows: np.ndarray, flipped: np.ndarray | None = None) -> Selection:

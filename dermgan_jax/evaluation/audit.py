@@ -104,7 +104,8 @@ def audit(
         everything has been printed and written by then.
     """
     require_checkpoint_means_something(asked.checkpoint, asked.fake)
-    config = config or config_of_a_workdir(asked.train, asked.fake, asked.held_out or "")
+    sources = [name for name in (asked.train, asked.fake, asked.held_out) if name is not None]
+    config = config or config_of_a_workdir(*sources)
     space = open_space(asked.features, weights)
     drawing = Drawing(seed=asked.seed, checkpoint=asked.checkpoint or LATEST)
     opening = Opening(asked.num, drawing, config)

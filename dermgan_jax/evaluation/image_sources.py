@@ -164,6 +164,11 @@ def is_workdir(name: str) -> bool:
     return split_name(name) is None and files.scheme(path) in SCHEMES and WorkDir(path).exists
 
 
+def is_folder_of_images(name: str) -> bool:
+    """Whether a source is a folder whose image files are read."""
+    return split_name(name) is None and not is_workdir(name) and files.to_path(name).is_dir()
+
+
 def config_of_a_workdir(*names: str) -> FrozenConfigDict | None:
     """The configuration of the first source that is a work directory, or None."""
     for name in names:

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dermgan_jax import files
-from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_images
+from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_images, read_labels
 from dermgan_jax.data.splits import TEST
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.predict import predict_split, probabilities_of, restore_classifier
@@ -116,7 +115,7 @@ def _labels(images: ImageSet, source: Path, classes: tuple[str, ...]) -> np.ndar
                     f"{did_you_mean(name, classes)}: sort them into a folder per class"
                 )
         return np.array([classes.index(name) for name in names])[positions]
-    with files.open_arrays(source) as arrays:
-        if "labels" not in arrays:
-            raise UserError(f"{source} has no key 'labels': which class should each image show?")
-        return arrays["labels"]
+    labels = read_labels(source, len(images), len(classes))
+    if labels is None:
+        raise UserError(f"{source} has no key 'labels': which class should each image show?")
+    return labels

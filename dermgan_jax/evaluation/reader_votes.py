@@ -3,17 +3,17 @@
 A table with a row per vote: the columns image, reader and answer, and, where it is known, truth.
 """
 
-import csv
 import dataclasses
-import io
 import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from dermgan_jax.data.csv_table import read_table
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
+from dermgan_jax.registry import did_you_mean
 from dermgan_jax.statistics import agreement, intervals, mcnemar, multiple_tests
 from dermgan_jax.statistics.intervals import Estimate
 
@@ -98,7 +98,7 @@ class Agreement:
             for name, share in self.right.items()
         ]
         if self.equally_right is not None:
-            lines.append(f"all are right equally often: p = {self.equally_right:.2g} (Cochran's Q)")
+            lines.append(f"whether readers differ: p = {self.equally_right:.2g} (Cochran's Q)")
         lines += [
             f"  {' and '.join(pair.readers)}: p = {pair.p:.2g}, corrected {pair.p_corrected:.2g}"
             for pair in self.pairs
@@ -110,18 +110,17 @@ def read_votes(path: Path) -> Votes:
     """The votes of a table.
 
     Raises:
-      UserError: if it cannot be read, lacks a column, or a reader has not answered an image once.
+      UserError: if it cannot be read, lacks a column or has one that is not known, a cell is empty,
+        answers differ in capitals only, or a reader has not answered an image once.
     """
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text())))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
-    missing = [column for column in COLUMNS if not rows or column not in rows[0]]
+    columns, rows = read_table(path)
+    missing = [column for column in COLUMNS if column not in columns or not rows]
     if missing:
         raise UserError(
             f"{path} has no column {', '.join(missing)}; a table of votes has {', '.join(COLUMNS)} "
             f"and perhaps {TRUTH}"
         )
+    _require_plain(path, columns, rows)
     images, readers = (tuple(dict.fromkeys(row[key] for row in rows)) for key in COLUMNS[:2])
     with_truth = TRUTH in rows[0]
     given = {row[key] for row in rows for key in ("answer", *[TRUTH] * with_truth)}
@@ -148,12 +147,34 @@ def read_votes(path: Path) -> Votes:
     return Votes(readers, categories, answers, truth if with_truth else None)
 
 
+def _require_plain(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
+    known = (*COLUMNS, TRUTH)
+    for name in columns:
+        if name not in known:
+            raise UserError(f"{path} has a column {name!r}{did_you_mean(name, known)}")
+    for number, row in enumerate(rows, start=1):
+        for name, cell in row.items():
+            if not cell or cell != cell.strip():
+                what = "begins or ends with a space" if cell.strip() else "is empty"
+                raise UserError(f"{path}, row {number} ({row['image']}): {name} {what}")
+    spelt: dict[str, str] = {}
+    for answer in (row[name] for row in rows for name in ("answer", *{TRUTH} & {*columns})):
+        other = spelt.setdefault(answer.lower(), answer)
+        if other != answer:
+            raise UserError(f"{path}: {other!r} and {answer!r} differ in capitals only")
+
+
 def agree(votes: Votes) -> Agreement:
     """How far readers agree, and how often each is right.
 
     Raises:
-      UserError: if there are fewer than two readers.
+      UserError: if there are fewer than two readers, or all votes are the same.
     """
+    if np.ptp(votes.answers) == 0:
+        raise UserError(
+            f"every vote is {votes.categories[votes.answers.flat[0]]!r}: kappa compares agreement "
+            "with chance, and is not defined where there is no choice"
+        )
     answers, num_categories = votes.answers, len(votes.categories)
     table = agreement.count_ratings(answers, num_categories)
     fleiss = agreement.fleiss_kappa(table)

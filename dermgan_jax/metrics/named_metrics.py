@@ -41,6 +41,7 @@ class Metric:
       names: the arithmetic's name of a value -> its published name, where they differ.
       yardstick: whether real against real says what can be reached.
       paired: whether image i of one side is compared with image i of the other.
+      weights: names of published weights, any one of which it needs; none if it needs none.
     """
 
     publishes: tuple[str, ...]
@@ -50,6 +51,7 @@ class Metric:
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
     yardstick: bool = True
     paired: bool = False
+    weights: tuple[str, ...] = ()
 
 
 def _swd(real, fake, *, seed, mirror, weights) -> Values:
@@ -118,7 +120,8 @@ def _lite0(folder: Path | None) -> Extractor:
 def _on_inception(publishes: tuple[str, ...], arithmetic: Callable, protocol: str) -> Metric:
     load = functools.partial(_inception, protocol, False)
     names = {"frechet": publishes[0], "kid": publishes[0]}
-    return Metric(publishes, _of_features(arithmetic), load, "pool3", names)
+    needed = ("inception", "inception_logits")
+    return Metric(publishes, _of_features(arithmetic), load, "pool3", names, weights=needed)
 
 
 SWD = Metric(("swd",), _swd)
@@ -136,13 +139,22 @@ INCEPTION_SCORE = Metric(
     functools.partial(_inception, "fid:tf", True),
     "logits",
     yardstick=False,
+    weights=("inception_logits",),
 )
-FD_LITE0 = Metric(
-    ("fd_lite0",), _of_features(frechet.compute), _lite0, "pooled", {"frechet": "fd_lite0"}
+
+
+def _on_lite0(name: str, arithmetic: Callable, arithmetic_name: str) -> Metric:
+    names = {arithmetic_name: name}
+    compute = _of_features(arithmetic)
+    return Metric((name,), compute, _lite0, "pooled", names, weights=(lite0_extractor.NAME,))
+
+
+FD_LITE0 = _on_lite0("fd_lite0", frechet.compute, "frechet")
+KD_LITE0 = _on_lite0("kd_lite0", kid.compute, "kid")
+LPIPS = Metric(("lpips",), _lpips, yardstick=False, paired=True, weights=("lpips_alex",))
+LPIPS_DIVERSITY = Metric(
+    ("lpips_diversity",), _lpips_diversity, yardstick=False, weights=("lpips_alex",)
 )
-KD_LITE0 = Metric(("kd_lite0",), _of_features(kid.compute), _lite0, "pooled", {"kid": "kd_lite0"})
-LPIPS = Metric(("lpips",), _lpips, yardstick=False, paired=True)
-LPIPS_DIVERSITY = Metric(("lpips_diversity",), _lpips_diversity, yardstick=False)
 SSIM = Metric(
     ("ssim",),
     _of_pairs("ssim", ssim.PROTOCOL, ssim.paired, "higher"),

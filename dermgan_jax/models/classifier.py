@@ -227,6 +227,11 @@ class TransferClassifier(Classifier):
         tail = self.tail.init(tail_rng, jnp.zeros(given.shape))
         return {"trunk": trunk, "tail": dict(tail)}
 
+    @property
+    def published_weights(self) -> tuple[str, ...]:
+        """The network's, if the configuration says so."""
+        return (self.config.model.network,) if self.config.model.pretrained else ()
+
     def pretrained(self, variables: Variables) -> Variables:
         """Published weights of the trunk and of the trained stages, if the configuration says so.
 

@@ -167,6 +167,11 @@ class Model(abc.ABC):
         del rng
         return {}
 
+    @property
+    def published_weights(self) -> tuple[str, ...]:
+        """Weights that a new run starts from, by the names of `features.published_weights`."""
+        return ()
+
     def pretrained(self, variables: Variables) -> Variables:
         """Initial variables with published weights in place of some; read on the host, once."""
         return variables

@@ -176,7 +176,7 @@ class Checkpoints:
             return self.manager.restore(
                 step, args=ocp.args.Composite(facts=ocp.args.JsonRestore())
             )["facts"]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:  # KeyError: the folder of facts is missing
             raise UserError(
                 f"checkpoint {self.folder / str(step)} cannot be read: {_first_line(error)}\n"
                 "Delete that folder to continue from an earlier one."

@@ -68,13 +68,22 @@ def _read_plain(path: Path) -> list[Row]:
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            rows.append(json.loads(line))
+            rows.append(_checked(json.loads(line)))
         except ValueError as error:
             if number < len(lines):
                 raise UserError(
                     f"{path}, line {number} is damaged ({error}); delete that line"
                 ) from error
     return rows
+
+
+def _checked(row: Any) -> Row:
+    """The row; raises ValueError if it lacks what every reader of rows relies on."""
+    if not isinstance(row, dict) or not all(name in row for name in ("kind", "step", "images")):
+        raise ValueError(f"{str(row)[:40]} is no row of metrics")
+    if row["kind"] in ("train", "eval") and not isinstance(row.get("metrics"), dict):
+        raise ValueError("it has no metrics")
+    return row
 
 
 class MetricsLog:

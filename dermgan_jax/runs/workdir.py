@@ -79,7 +79,10 @@ class WorkDir:
           UserError: if the folder is not a work directory.
         """
         self.require()
-        return config_schema.from_json(self.config.read_text())
+        try:
+            return config_schema.from_json(self.config.read_text())
+        except UnicodeDecodeError as error:
+            raise UserError(f"{self.config} is damaged: {error}") from error
 
     def require(self) -> None:
         """Checks that the folder is a work directory.
@@ -107,6 +110,11 @@ class WorkDir:
                     + "\n".join(f"  {line}" for line in differences)
                     + "\nUse another --workdir, or leave --config out to continue that run as it is"
                 )
+        elif self.metrics.is_file() or self.checkpoints.is_dir():
+            raise UserError(
+                f"{self.path} holds a run without its config.json, so that nobody knows what it "
+                "learned: put config.json back, or use another --workdir"
+            )
         try:
             files.write_text(self.config, config_schema.to_json(config))
         except OSError as error:

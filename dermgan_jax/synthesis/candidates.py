@@ -6,7 +6,13 @@ import numpy as np
 
 from dermgan_jax import files
 from dermgan_jax.data.image_files import write_npz, write_pngs
-from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_floats, open_images
+from dermgan_jax.data.image_sets import (
+    FolderImages,
+    ImageSet,
+    open_floats,
+    open_images,
+    read_labels,
+)
 from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -57,22 +63,9 @@ def read_candidates(source: Path, restored: Restored) -> Candidates:
 
 
 def _npz_classes(source: Path, num: int, restored: Restored) -> tuple[str, ...]:
-    try:
-        with files.open_arrays(source) as arrays:
-            if "labels" not in arrays or not restored.classes:
-                return ("",) * num
-            labels = arrays["labels"]
-    except ValueError as error:  # an array of Python objects
-        raise UserError(f"'labels' in {source} cannot be read: {error}") from error
-    most = len(restored.classes)
-    if (
-        labels.shape != (num,)
-        or not np.issubdtype(labels.dtype, np.integer)
-        or not ((labels >= 0) & (labels < most)).all()
-    ):
-        raise UserError(
-            f"'labels' in {source} are no {num} whole numbers from 0 to {most - 1}, one per image"
-        )
+    labels = read_labels(source, num, len(restored.classes)) if restored.classes else None
+    if labels is None:
+        return ("",) * num
     return tuple(restored.classes[label] for label in labels)
 
 

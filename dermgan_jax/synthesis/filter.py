@@ -134,7 +134,7 @@ def filter_images(
         "checkpoint": restored.step,
         "made_by": source_made_by.to_json() if source_made_by else None,
         **_counts(candidates.classes, choice),
-        "notes": _provenance_notes(source, source_made_by, restored),
+        "notes": _provenance_notes(source, source_made_by, restored, checkpoint is not None),
     }
     _write_decision(out, candidates, scores, choice, result)
     print(_text(result, out))
@@ -159,8 +159,10 @@ def _restored(workdir: Path, checkpoint: str | None, source: MadeBy | None) -> R
         return restored
 
 
-def _provenance_notes(source: Path, told: MadeBy | None, restored: Restored) -> list[str]:
-    """Whether the images are of the checkpoint that judges them."""
+def _provenance_notes(
+    source: Path, told: MadeBy | None, restored: Restored, asked_for: bool
+) -> list[str]:
+    """Whether the images are of the checkpoint that judges them, which may be `asked_for`."""
     if told is None:
         return [f"note: nothing beside {source} says which model made these images"]
     if not told.is_same_run(restored):
@@ -169,9 +171,14 @@ def _provenance_notes(source: Path, told: MadeBy | None, restored: Restored) -> 
             f"{told.checkpoint}) than the one that judges it"
         ]
     if told.checkpoint != restored.step:
+        own = (
+            f"--checkpoint={told.checkpoint} would be its own"
+            if asked_for
+            else "its own is not kept here"
+        )
         return [
             f"warning: {source} was drawn from checkpoint {told.checkpoint} of this run, but "
-            f"checkpoint {restored.step} judges it; --checkpoint={told.checkpoint} would be its own"
+            f"checkpoint {restored.step} judges it; {own}"
         ]
     return []
 

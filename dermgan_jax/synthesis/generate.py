@@ -6,6 +6,7 @@ import hashlib
 import numpy as np
 
 from dermgan_jax import files
+from dermgan_jax.data.decode import SUFFIXES
 from dermgan_jax.data.image_files import write_npz, write_pngs
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError
@@ -69,16 +70,29 @@ def generate(
             named = (labels[done:], sampler.classes) if conditional else ()
             done += len(write_pngs(to_uint8(images), out, *named, first=done, text=text))
     made_by.end(out, told)
+    _tell_of_more(out, len(labels))
     print(f"{len(labels)} synthetic images in {out}")
+
+
+def _tell_of_more(out: Path, num: int) -> None:
+    """Images of an earlier, longer drawing stay; whoever reads the folder reads them too."""
+    more = 0 if out.suffix == ".npz" else len(files.find_files(out, SUFFIXES)) - num
+    if more > 0:
+        print(f"note: {out} holds {more} more images, which an earlier drawing of these left there")
 
 
 def _read_latents(path: Path, model: Sampler) -> np.ndarray:
     try:
         with files.open_arrays(path) as arrays:
             latents = arrays["z"]
+            others = sorted({*arrays} - {"z"})
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path} is not an .npz file with the key 'z': {error}") from error
+    if others:
+        print(f"note: of {path} only z is read; {', '.join(others)} are left out")
     expected = sampling.draw_latents(model, 0, 1).shape[1]
-    if latents.ndim != 2 or latents.shape[1] != expected:
+    if latents.ndim != 2 or latents.shape[1] != expected or not len(latents):
         raise UserError(f"latents in {path} are {latents.shape}; expected (num, {expected})")
+    if not np.issubdtype(latents.dtype, np.floating) or not np.isfinite(latents).all():
+        raise UserError(f"latents in {path} have to be finite real numbers")
     return latents.astype(np.float32)

@@ -32,6 +32,7 @@ class MadeBy:
       drawing: how they were drawn, the checkpoint as it was asked for; None of translations.
       direction: of translations.
       latents: digest of the latents that were given in place of the seed, or "".
+      input: of translations, the folder or file that was translated.
     """
 
     workdir: str
@@ -41,6 +42,7 @@ class MadeBy:
     drawing: Drawing | None
     direction: str = ""
     latents: str = ""
+    input: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values, and that the images are synthetic."""
@@ -53,12 +55,14 @@ class MadeBy:
             "drawing": dataclasses.asdict(self.drawing) if self.drawing else None,
             "direction": self.direction,
             "latents": self.latents,
+            "input": self.input,
             "dermgan_jax": __version__,
         }
 
     def png_text(self, comment: str = SYNTHETIC) -> dict[str, str]:
         """What a PNG file says; the name of the folder, but not where it lies."""
         told = {**self.to_json(), "workdir": self.workdir.rstrip("/").rpartition("/")[2]}
+        del told["input"]  # whose name may be a patient's
         return {"Comment": comment, PNG_KEY: json.dumps(told)}
 
     def is_alike(self, other: "MadeBy") -> bool:
@@ -161,6 +165,7 @@ def _read(samples: Path) -> tuple[MadeBy | None, bool]:
             drawing=Drawing(**plain["drawing"]) if plain["drawing"] else None,
             direction=plain["direction"],
             latents=plain.get("latents", ""),
+            input=plain.get("input", ""),
         )
         return told, bool(plain["complete"])
     except (ValueError, KeyError, TypeError) as error:

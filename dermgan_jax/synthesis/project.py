@@ -231,7 +231,7 @@ def _targets(source: Path, model: Sampler) -> tuple[list[str], np.ndarray]:
         return [str(i) for i in range(len(images))], images
     paths = [source]
     if source.is_dir():
-        paths = files.find_files(source, decode.SUFFIXES)
+        paths = decode.find_images(source)
     if not paths or not paths[0].exists():
         raise UserError(f"{source} holds no images ({', '.join(sorted(decode.SUFFIXES))})")
     crop = model.config.data.fit == "crop"

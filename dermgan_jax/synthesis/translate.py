@@ -1,5 +1,6 @@
 """Translates images of any size with a trained model: a folder to a folder, or .npz to .npz."""
 
+import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from dermgan_jax import files
-from dermgan_jax.data.decode import SUFFIXES, read_image
+from dermgan_jax.data.decode import SUFFIXES, find_images, read_image
 from dermgan_jax.data.image_files import save_image, write_npz
 from dermgan_jax.data.image_sets import open_floats
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
@@ -49,20 +50,29 @@ def translate(
     """
     restored = restore(workdir, checkpoint)
     directions = _directions(restored, workdir, direction, reconstruct)
-    told = made_by.made_by(workdir, restored, direction=direction)
+    told = dataclasses.replace(
+        made_by.made_by(workdir, restored, direction=direction),
+        input=str(files.absolute(source)),
+    )
     if source.suffix == ".npz":
         if out.suffix != ".npz":
             raise UserError(f"{source} is an .npz, so --out has to end in .npz too; it is {out}")
+        _tell_of_other_arrays(source)
         arrays = _translated(restored, source, directions)
         made_by.begin(out, told)
         write_npz(path=out, **arrays)
         made_by.end(out, told)
         print(f"{len(arrays['images'])} translated images in {out}")
         return
+    if out.suffix == ".npz":
+        raise UserError(f"{source} is a folder, so --out has to be one too; it is {out}")
     if not source.is_dir():
         raise UserError(f"{source} is neither a folder of images nor an .npz file")
+    names = {path: path.relative_to(source) for path in find_images(source)}
+    if not names:
+        raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
     made_by.begin(out, told)
-    _translate_folder(restored, source, out, directions, told.png_text())
+    _translate_files(restored, names, out, directions, told.png_text())
     made_by.end(out, told)
 
 
@@ -105,18 +115,23 @@ def _translated(
     return found
 
 
-def _translate_folder(
+def _tell_of_other_arrays(source: Path) -> None:
+    with files.open_arrays(source) as arrays:
+        others = sorted({*arrays} - {"images"})
+    if others:
+        print(f"note: of {source} only images are translated; {', '.join(others)} are left out")
+
+
+def _translate_files(
     restored: Restored,
-    source: Path,
+    names: Mapping[Path, Path],
     out: Path,
     directions: Sequence[str],
     text: Mapping[str, str],
 ) -> None:
-    """Writes every image; PNG files carry a text that says what made them."""
+    """Writes the translation of each file under its name; PNG files carry a text."""
     model = restored.model
-    paths = files.find_files(source, SUFFIXES)
-    if not paths:
-        raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
+    paths = list(names)
     folders = (out, out / "reconstructed")
     with progress_bar(len(paths), "translating") as bar:
         for alike in _alike(paths, model.data.channels):
@@ -125,7 +140,7 @@ def _translate_folder(
             for folder, direction in zip(folders, directions, strict=False):
                 images = any_size(model, restored.variables, images, direction)
                 for (path, _), image in zip(alike, to_uint8(images), strict=True):
-                    save_image(image, folder / path.relative_to(source), text)
+                    save_image(image, folder / names[path], text)
             bar.update(len(alike))
     print(f"{len(paths)} translated images in {out}")
 

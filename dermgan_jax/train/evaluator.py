@@ -33,6 +33,14 @@ class Budget:
         total = self.training + self.evaluating
         return hosts.decide(self.evaluating <= self.share * total)
 
+    def refusal(self, images_seen: int) -> str:
+        """What to say of an evaluation that is left out."""
+        share = self.evaluating / max(self.training + self.evaluating, 1e-9)
+        return (
+            f"evaluation at {images_seen / 1000:.1f} kimg left out: evaluations took {share:.0%} "
+            f"of the time, eval.budget_fraction is {self.share:g}"
+        )
+
 
 class Evaluator:
     """Measures and draws a run.

@@ -33,7 +33,7 @@ from dermgan_jax.train.log import Reports, TrainingLog
 from dermgan_jax.train.preemption import Preemption
 from dermgan_jax.train.progress import Progress
 from dermgan_jax.train.snapshots import best_metric, snapshots_of
-from dermgan_jax.train.start import build_model, first_state, require_divisible
+from dermgan_jax.train.start import build_model, first_state, require_divisible, require_weights
 from dermgan_jax.train.step import Recipe, tensor_names
 
 
@@ -54,7 +54,7 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
     """
     workdir, first = WorkDir(path), hosts.is_first()
     mesh = sharding.data_mesh(devices)
-    data, model = hosts.together(lambda: _matched(config, mesh.size))
+    data, model = hosts.together(lambda: _matched(config, mesh.size, new=not workdir.exists))
     with contextlib.ExitStack() as stack:
         require_held = hosts.together(lambda: _taken(workdir, config, stack) if first else None)
         preemption = stack.enter_context(Preemption())
@@ -91,11 +91,13 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
         return loop.run(resumed)
 
 
-def _matched(config: FrozenConfigDict, num_devices: int) -> tuple[Catalogue, Model]:
+def _matched(config: FrozenConfigDict, num_devices: int, new: bool) -> tuple[Catalogue, Model]:
     """Data that all decode, and a model that fits them and the devices."""
     data = checked_catalogue(config)
     model = build_model(config, data)
     require_divisible(model, num_devices)
+    if new:
+        require_weights(model)
     return data, model
 
 
@@ -188,6 +190,8 @@ class Loop:
         model, evaluation = self.recipe.model, self.recipe.model.config.eval
         images = (before.images_seen, self.clock.images_seen)
         evaluate = due and self.evaluator.budget.allows()
+        if due and not evaluate:
+            self.log.progress.note(self.evaluator.budget.refusal(self.clock.images_seen))
         own_pace = evaluation.snapshot_kimg or evaluation.snapshot_epochs
         sheet = schedule.crossed(model, *images, "eval", "snapshot" if own_pace else "every")
         since_sheet = self.clock.step - self.evaluator.drawn_at

@@ -9,6 +9,7 @@ from dermgan_jax import registry
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.data.prepare import at_full_size, prepare
+from dermgan_jax.features import weights
 from dermgan_jax.metrics.measurement import Measurements, Published, automatic_best
 from dermgan_jax.models.contract import Model, Stage, Variables
 from dermgan_jax.registry import did_you_mean
@@ -39,7 +40,11 @@ class Snapshots(abc.ABC, Generic[M]):
     @classmethod
     def faults(cls, model: M, data: Catalogue) -> list[str]:
         """Why the model cannot be measured on these data; empty if it can."""
-        return _paired_faults(model, data) + _best_faults(model, cls.published(model, data))
+        return [
+            *_paired_faults(model, data),
+            *_weights_faults(model),
+            *_best_faults(model, cls.published(model, data)),
+        ]
 
     @abc.abstractmethod
     def draw(self, variables: Variables, stage: Stage) -> np.ndarray:
@@ -73,6 +78,20 @@ def _paired_faults(model: Model, data: Catalogue) -> list[str]:
     return [
         f"eval.metrics names {', '.join(paired)}, which compare pairs, and the data have none: "
         "leave them out"
+    ]
+
+
+def _weights_faults(model: Model) -> list[str]:
+    """Metrics whose pretrained networks are not on this machine."""
+    found: dict[str, list[str]] = {}
+    for name in model.config.eval.metrics:
+        needed = getattr(registry.load(model.metric_kind, name), "weights", ())
+        if needed and not any(map(weights.available, needed)):
+            found.setdefault(needed[0], []).append(name)
+    return [
+        f"eval.metrics names {', '.join(metrics)}, for which weights are missing: "
+        f"dermgan weights --fetch={needed}"
+        for needed, metrics in found.items()
     ]
 
 

@@ -10,6 +10,7 @@ from ml_collections import FrozenConfigDict
 from dermgan_jax import registry
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.errors import UserError
+from dermgan_jax.features import weights
 from dermgan_jax.models.contract import Model
 from dermgan_jax.runs import provenance
 from dermgan_jax.runs.checkpoint import Checkpoints, abstract
@@ -31,6 +32,20 @@ def build_model(config: FrozenConfigDict, data: Catalogue) -> Model:
     if found:
         raise UserError("the model and the data do not fit:\n" + "\n".join(f"  {f}" for f in found))
     return model
+
+
+def require_weights(model: Model) -> None:
+    """Checks that a new run finds the published weights that it starts from.
+
+    Raises:
+      UserError: naming those that are missing.
+    """
+    missing = [name for name in model.published_weights if not weights.available(name)]
+    if missing:
+        raise UserError(
+            f"training starts from published weights that are missing: dermgan weights "
+            f"--fetch={','.join(missing)}"
+        )
 
 
 def require_divisible(model: Model, num_devices: int) -> None:

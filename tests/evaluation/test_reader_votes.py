@@ -54,7 +54,7 @@ def test_who_is_right_needs_the_truth(votes):
         ("image,reader,answer\ni,a,x\ni,a,y\n", "line 3: a answers i again"),
         ("image,reader,answer\ni,a,x\nj,a,x\ni,b,x\n", "that of b to j"),
         ("image,reader,answer,truth\ni,a,x,x\ni,b,x,y\n", "i has two truths"),
-        ("image,reader,answer\ni,a,x\n", "at least two"),
+        ("image,reader,answer\ni,a,x\nj,a,y\n", "at least two"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_named(tmp_path, table, named):

@@ -51,7 +51,12 @@ def save_all(workdir, values, **fields):
         for step, value in values.items():
             if value is not None:
                 found = measured(value)
-                row = {"kind": "eval", "step": step, "metrics": measurement_json.to_json(found)}
+                row = {
+                    "kind": "eval",
+                    "step": step,
+                    "images": 4 * step,
+                    "metrics": measurement_json.to_json(found),
+                }
                 with open(workdir / "metrics.jsonl", "a") as file:
                     file.write(json.dumps(row) + "\n")
                 checkpoints.observe(step, found)

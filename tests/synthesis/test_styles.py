@@ -63,10 +63,11 @@ def test_styles_out_of_range_are_refused(fields, message, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["out", "out.npz"])
-def test_images_that_are_not_numbers_are_refused(name, tmp_path):
-    np.savez(tmp_path / "z.npz", z=np.full((1, 3), np.nan))
+def test_images_that_are_not_numbers_are_refused(name, tmp_path, monkeypatch):
+    nothing = np.full((1, SIDE, SIDE, 3), np.nan, np.float32)
+    monkeypatch.setattr(TrainedSampler, "drawn", lambda *_: [nothing])
     with pytest.raises(UserError, match=r"NaN.*: the model that made them has diverged"):
-        generate(tmp_path, tmp_path / name, None, Drawing(), tmp_path / "z.npz")
+        generate(tmp_path, tmp_path / name, 1, Drawing())
     assert not list(tmp_path.rglob("*.png"))
     assert not (tmp_path / "out.npz").exists()
 

@@ -9,6 +9,8 @@ Layouts, told apart by what is there:
                                    label, group, split, mask (a path); further columns are subgroups
 """
 
+import posixpath
+
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files
@@ -40,14 +42,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
 
 def _list_table(folder: Path, table: Path) -> tuple[tuple[str, ...], list[Record], list[Fault]]:
     rows = listing.read_table(table, ("path",))
-    faults = [
-        Fault(
-            "unknown splits",
-            f"{table}: split {row['split']!r} of {row['path']!r} is none of train, val, test",
-        )
-        for row in rows
-        if row.get("split", "") not in (*listing.SPLIT_NAMES, "")
-    ]
+    faults = [*_column_faults(table, list(rows[0])), *_row_faults(table, rows)]
     classes, labels = listing.label_indices([row.get("label", "") for row in rows])
     records = [
         Record(
@@ -64,13 +59,74 @@ def _list_table(folder: Path, table: Path) -> tuple[tuple[str, ...], list[Record
     return classes, records, faults
 
 
+def _faults_beside_splits(folder: Path, of_splits: list[Path]) -> list[Fault]:
+    """Images that would be left out because they lie beside the folders of splits."""
+    outside = [
+        path
+        for path in listing.find_images(folder)
+        if not any(part in path.parents for part in of_splits)
+    ]
+    if not outside:
+        return []
+    names = ", ".join(path.name for path in of_splits)
+    return [
+        Fault(
+            "images outside splits",
+            f"{folder} has folders of splits ({names}) and {len(outside)} images beside them, such "
+            f"as {outside[0].relative_to(folder)}: move these into a split, or rename the folders",
+        )
+    ]
+
+
+def _column_faults(table: Path, columns: list[str]) -> list[Fault]:
+    """Columns that are meant to be ours, but for their capitals."""
+    return [
+        Fault("column", f"{table}: the column {name!r} would be a subgroup: call it {name.lower()}")
+        for name in columns
+        if name not in TABLE_COLUMNS and name.lower() in TABLE_COLUMNS
+    ]
+
+
+def _row_faults(table: Path, rows: list[dict[str, str]]) -> list[Fault]:
+    faults = []
+    first: dict[str, int] = {}
+    for line, row in enumerate(rows, start=2):
+        place = posixpath.normpath(row["path"])
+        if first.setdefault(place, line) != line and row["path"] != rows[first[place] - 2]["path"]:
+            faults.append(
+                Fault(
+                    "images listed twice",
+                    f"{table}: rows {first[place] - 1} and {line - 1} are the same file {place}",
+                )
+            )
+        for column in TABLE_COLUMNS:
+            value = row.get(column, "")
+            if value != value.strip():
+                faults.append(
+                    Fault(
+                        "spaces around values",
+                        f"{table}: {column} {value!r} of {row['path']!r} begins or ends with a "
+                        "space",
+                    )
+                )
+        if row.get("split", "") not in (*listing.SPLIT_NAMES, ""):
+            faults.append(
+                Fault(
+                    "unknown splits",
+                    f"{table}: split {row['split']!r} of {row['path']!r} is none of train, val, "
+                    "test",
+                )
+            )
+    return faults
+
+
 def _list_folders(folder: Path) -> tuple[tuple[str, ...], list[Record], list[Fault]]:
     folders, _ = files.listing(folder)
-    if folders and all(path.name in listing.SPLIT_NAMES for path in folders):
-        split_of = {path: listing.SPLIT_NAMES[path.name] for path in folders}
-    else:
-        split_of = {folder: None}
+    of_splits = [path for path in folders if path.name in listing.SPLIT_NAMES]
+    split_of = {path: listing.SPLIT_NAMES[path.name] for path in of_splits} or {folder: None}
     images, names, splits, faults = [], [], [], []
+    if of_splits:
+        faults = _faults_beside_splits(folder, of_splits)
     for part, split in split_of.items():
         class_folders, _ = files.listing(part)
         found = listing.find_images(part)

@@ -1,7 +1,5 @@
 """What listings of data sets on disk share: finding files, reading tables, reporting faults."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
@@ -9,7 +7,8 @@ import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files
-from dermgan_jax.data.decode import SUFFIXES, read_image, read_mask
+from dermgan_jax.data import csv_table, decode
+from dermgan_jax.data.decode import read_image, read_mask
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.records import UNLABELLED, Dataset, Record
 from dermgan_jax.errors import UserError
@@ -52,8 +51,8 @@ def failure(kind: str, message: str) -> DataError:
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Images anywhere below a folder, see `files.find_files`; none if it is no folder."""
-    return files.find_files(folder, SUFFIXES) if folder.is_dir() else []
+    """Images anywhere below a folder; none if it is no folder."""
+    return decode.find_images(folder) if folder.is_dir() else []
 
 
 def by_stem(folders: Iterable[Path], suffix: str) -> dict[str, Path]:
@@ -67,7 +66,7 @@ def by_stem(folders: Iterable[Path], suffix: str) -> dict[str, Path]:
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a comma- or tab-separated file with a header line, in UTF-8.
+    """Rows of a table, see `csv_table.read_table`.
 
     Raises:
       DataError: if the file is missing, is not a table or lacks one of `columns`.
@@ -75,13 +74,9 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     if not path.is_file():
         raise failure("table", f"{path} is missing: put the table there or correct its name")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
-        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
-        found = list(table.fieldnames or ())
-        content = [{key: value for key, value in row.items() if key} for row in table]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise failure("table", f"{path} is not a UTF-8 table ({error}): export it again") from error
+        found, content = csv_table.read_table(path)
+    except UserError as error:
+        raise failure("table", str(error)) from error
     missing = [column for column in columns if column not in found]
     if missing:
         raise DataError(
