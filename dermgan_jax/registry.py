@@ -101,6 +101,11 @@ REGISTRY = {
         "comparison": "dermgan_jax.studies.comparison:run",
         "augmentation": "dermgan_jax.studies.augmentation:run",
     },
+    # What a study trains: its configuration -> experiments by name.
+    "study experiments": {
+        "comparison": "dermgan_jax.studies.comparison_config:experiments",
+        "augmentation": "dermgan_jax.studies.augmentation_config:experiments",
+    },
     "study report": {
         "comparison": "dermgan_jax.report.comparison:build",
         "augmentation": "dermgan_jax.report.augmentation:build",

@@ -53,6 +53,25 @@ def test_experiment_takes_no_unknown_field(config):
         config.update({"batch": 8})
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("train.total_kimg", float("inf")),
+        ("eval.every_kimg", float("nan")),
+        ("eval.budget_fraction", -1.0),
+        ("optimizers.g.learning_rate", float("nan")),
+        ("checkpoint.keep_best", -1),
+        ("data.workers", -2),
+        ("ema.decay", 2.0),
+        ("eval.num_images", 0),
+        ("eval.grid", (0, 0)),
+    ],
+)
+def test_number_without_a_meaning_is_a_fault(config, key, value):
+    (fault,) = config_schema.faults(changed(config, key, value))
+    assert key in fault
+
+
 def test_experiment_of_an_unknown_model_names_the_nearest():
     with pytest.raises(UserError, match="did you mean 'pgan'"):
         config_schema.experiment("pggan")

@@ -10,7 +10,12 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_path(
         parser, "votes", "CSV with a row per vote: image, reader, answer and, if known, truth"
     )
-    flags.add_out(parser, paths.file_to_write(paths.JSON), "JSON file", required=False)
+    flags.add_out(
+        parser,
+        paths.file_to_write(paths.JSON),
+        "JSON file; without it nothing is kept",
+        required=False,
+    )
 
 
 def _run(args: argparse.Namespace) -> None:

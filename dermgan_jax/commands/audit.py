@@ -18,7 +18,7 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_out(
         parser,
         paths.folder_to_write,
-        "folder for audit.json, pairs.csv and pairs.png",
+        "folder for audit.json, pairs.csv and pairs.png; without it nothing is kept",
         required=False,
     )
     flags.add_num(parser, 2048, "synthetic images at most")

@@ -1,9 +1,16 @@
 """dermgan check: lists every fault of data and configuration at once."""
 
 import argparse
+from typing import TYPE_CHECKING
 
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from dermgan_jax import registry
 from dermgan_jax.commands import configuration, flags
 from dermgan_jax.commands.command import Command
+
+if TYPE_CHECKING:
+    from dermgan_jax.data.catalogue import Catalogue
 
 
 def _add_flags(parser: flags.Parser) -> None:
@@ -14,21 +21,41 @@ def _add_flags(parser: flags.Parser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    flags.use_weights(args)
+    if args.config is not None and "study" in args.config:
+        _check_study(args.config)
+    else:
+        _check_model(args)
+    print("no faults found")
+
+
+def _check_study(config: ConfigDict) -> None:
+    from dermgan_jax.data.check import checked_catalogue, summary
+    from dermgan_jax.studies.experiments import require_trainable
+
+    def listed(experiment: FrozenConfigDict) -> "Catalogue":
+        found = checked_catalogue(experiment)
+        print(f"== for {experiment.model.name}\n{summary(found)}")
+        return found
+
+    require_trainable(registry.load("study experiments", config.study)(config), listed)
+
+
+def _check_model(args: argparse.Namespace) -> None:
     from dermgan_jax.data.check import cautions, checked_catalogue, summary
     from dermgan_jax.train.start import build_model, require_weights
 
-    flags.use_weights(args)
     config = configuration.of_one(args)
     catalogue = checked_catalogue(config)
     model = build_model(config, catalogue)
     if args.workdir is None:
         require_weights(model)
-    print("\n".join([summary(catalogue), *cautions(catalogue, config.data), "no faults found"]))
+    print("\n".join([summary(catalogue), *cautions(catalogue, config.data)]))
 
 
 COMMAND = Command(
     "check",
-    "lists every fault of data and configuration at once, and describes the data",
+    "lists every fault of data and configuration at once, or describes the data",
     "check --config=pgan:ham10000_32 --config.data.dir=DIR",
     _add_flags,
     _run,

@@ -151,7 +151,11 @@ def _renamed_hint(message: str) -> str:
 
 def validated(args: argparse.Namespace) -> FrozenConfigDict | None:
     """The configuration of --config, validated; None without one."""
-    return None if args.config is None else config_schema.validate(args.config)
+    if args.config is None:
+        return None
+    if "study" in args.config:
+        raise UserError("--config names a study of several models: here that of one is needed")
+    return config_schema.validate(args.config)
 
 
 def of_one(args: argparse.Namespace) -> FrozenConfigDict:
@@ -174,7 +178,7 @@ def of_run(args: argparse.Namespace) -> FrozenConfigDict:
     from dermgan_jax.runs.workdir import WorkDir
 
     if args.config is not None:
-        return config_schema.validate(args.config)
+        return validated(args)
     if args.workdir is None:
         raise UserError("give --config=NAME[:VARIANT], or the --workdir of a run")
     return WorkDir(args.workdir).read_config()

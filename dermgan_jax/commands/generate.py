@@ -32,7 +32,8 @@ def _run(args: argparse.Namespace) -> None:
 COMMAND = Command(
     "generate",
     "draws synthetic images from a trained model",
-    "generate --workdir=runs/ham --num=1000 --out=samples --label=mel --checkpoint=best",
+    "generate --workdir=runs/ham --num=1000 --out=samples --checkpoint=best\n"
+    "generate --workdir=runs/seven_classes --label=mel --out=melanomas.npz",
     _add_flags,
     _run,
 )

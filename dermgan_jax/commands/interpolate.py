@@ -27,7 +27,8 @@ def _run(args: argparse.Namespace) -> None:
 COMMAND = Command(
     "interpolate",
     "walks from latent to latent: a strip, a GIF and, with ffmpeg, an MP4",
-    "interpolate --workdir=runs/ham --out=walk --space=w",
+    "interpolate --workdir=runs/ham --out=walk\n"
+    "interpolate --workdir=runs/melanoma --out=walk --space=w",
     _add_flags,
     _run,
 )

@@ -18,7 +18,12 @@ def _add_flags(parser: flags.Parser) -> None:
         metavar="SHARE",
         help="from which an image counts as identified; default 0.98",
     )
-    flags.add_out(parser, paths.file_to_write(paths.JSON), "JSON file", required=False)
+    flags.add_out(
+        parser,
+        paths.file_to_write(paths.JSON),
+        "JSON file; without it nothing is kept",
+        required=False,
+    )
     flags.add_checkpoint(parser)
 
 

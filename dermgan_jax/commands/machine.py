@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from dermgan_jax.cache import cache_dir
+from dermgan_jax.features import weights
+from dermgan_jax.features.published_weights import FILES
 from dermgan_jax.runs.provenance import environment
 
 OPTIONAL = {
@@ -26,10 +28,19 @@ def examine() -> str:
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free / 2**30
     lines.append(f"prepared data and compiled programs: {folder} ({free:.0f} GiB free)")
-    lines.append(_compiled_step_line())
-    for module, use in OPTIONAL.items():
-        if importlib.util.find_spec(module) is None:
-            lines.append(f"missing: {module} (needed for {use})")
+    step, finite = _compiled_step()
+    lines.append(step)
+    missing = [
+        f"missing: {module} (needed for {use})"
+        for module, use in OPTIONAL.items()
+        if importlib.util.find_spec(module) is None
+    ]
+    missing += [] if shutil.which("ffmpeg") else ["missing: ffmpeg (for MP4 beside GIF files)"]
+    here = [name for name in FILES if weights.available(name)]
+    lines.append(f"pretrained weights: {', '.join(here) or 'none'}; see dermgan weights")
+    lines += missing
+    ready = "ready" if finite else "NOT READY: the step gave numbers that are not finite"
+    lines.append(f"this machine is {ready}" + (", but for what is missing" if missing else ""))
     return "\n".join(lines)
 
 
@@ -46,8 +57,8 @@ def _host_memory() -> str:
     return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB of memory"
 
 
-def _compiled_step_line() -> str:
-    """Compiles and runs the gradient of a small convolution."""
+def _compiled_step() -> tuple[str, bool]:
+    """Compiles and runs the gradient of a small convolution: a line, and whether it is finite."""
 
     def loss(kernel: jax.Array, images: jax.Array) -> jax.Array:
         out = jax.lax.conv_general_dilated(
@@ -61,4 +72,5 @@ def _compiled_step_line() -> str:
     gradient = jax.jit(jax.grad(loss))(kernel, jax.random.normal(key, (4, 16, 16, 8)))
     finite = bool(jnp.all(jnp.isfinite(gradient)))
     seconds = time.monotonic() - began
-    return f"one compiled step: {'finite' if finite else 'NOT FINITE'}, {seconds:.1f} s"
+    line = f"one compiled step: {'finite' if finite else 'NOT FINITE'}, {seconds:.1f} s"
+    return line, finite

@@ -25,6 +25,8 @@ class Parser(argparse.ArgumentParser):
 
     def add_argument(self, *names: str, **options: Any) -> argparse.Action:
         self.flags |= {name.lstrip("-") for name in names}
+        if options.get("required"):
+            options["help"] = f"{options['help']} (needed)"
         return super().add_argument(*names, **options)
 
     def error(self, message: str) -> NoReturn:
@@ -156,7 +158,11 @@ def _foreign(command: Command, flag: str) -> str:
     if owners:
         return f"dermgan {command.name} has no --{flag}; it is a flag of {', '.join(owners)}"
     own = tuple(sorted(parser_of(command).flags - {"h"}))
-    return f"dermgan {command.name} has no --{flag}{registry.did_you_mean(flag, own)}"
+    return f"dermgan {command.name} has no --{flag}{_did_you_mean(flag, own)}"
+
+
+def _did_you_mean(flag: str, known: tuple[str, ...]) -> str:
+    return registry.did_you_mean(f"--{flag}", tuple(f"--{name}" for name in known))
 
 
 def version() -> str:

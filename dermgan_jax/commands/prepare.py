@@ -14,11 +14,12 @@ def _add_flags(parser: flags.Parser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.data.catalogue import catalogue
-    from dermgan_jax.data.prepare import prepare
+    from dermgan_jax.data.prepare import prepare, prepared_dir
 
     config = configuration.of_one(args)
     prepared = prepare(catalogue(config.data), config.data)
-    print(f"{len(prepared.images)} images, fingerprint {prepared.fingerprint[:16]}")
+    where = prepared_dir(config.data)
+    print(f"{len(prepared.images)} images, fingerprint {prepared.fingerprint[:16]}, in {where}")
 
 
 COMMAND = Command(

@@ -35,7 +35,8 @@ def _run(args: argparse.Namespace) -> int:
         print(plan(configuration.of_run(args)))
         return 0
     if args.workdir is None:
-        raise UserError("dermgan train: it needs --workdir; see dermgan train --help")
+        needed = "--workdir" if args.config is not None else "--config and --workdir"
+        raise UserError(f"dermgan train: it needs {needed}; see dermgan train --help")
     if is_study:
         finished = _study(args.config, args.workdir, weights)
     else:

@@ -71,7 +71,7 @@ def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
     named = [(found_digests[row], catalogue.records[row].id) for row in rows]
     first: dict[str, str] = {}
     copies = [(name, first[d]) for d, name in named if d and first.setdefault(d, name) != name]
-    found = []
+    found = _left_out(catalogue) + _without_groups(catalogue)
     if len(named) < FEW:
         found.append(
             f"warning: a model of {len(named)} training images repeats them: have {FEW} at least, "
@@ -83,6 +83,26 @@ def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
             f"{copies[0][0]!r} of {copies[0][1]!r}: a model learns these by heart; remove them"
         )
     return found
+
+
+def _left_out(catalogue: Catalogue) -> list[str]:
+    """Classes of the data set that `data.classes` does not name."""
+    others = [name for name in catalogue.dataset.classes if name not in catalogue.classes]
+    if not others:
+        return []
+    return [f"note: only {', '.join(catalogue.classes)} is used; left out: {', '.join(others)}"]
+
+
+def _without_groups(catalogue: Catalogue) -> list[str]:
+    """Files of the user's own, of which nothing says which show the same patient."""
+    if not catalogue.dataset.name.startswith("image_folder"):
+        return []
+    if len({record.group for record in catalogue.records}) < len(catalogue.records):
+        return []
+    return [
+        "note: no groups are known, so images of one patient may lie in different splits; a column "
+        "`group` in data.csv says which belong together"
+    ]
 
 
 def _training(catalogue: Catalogue, data_config: DataConfig) -> list[int]:

@@ -326,6 +326,7 @@ def _read_npz(path: Path, channels: int, limit: int | None) -> Iterator[np.ndarr
             )
         if dtype != np.uint8 and not np.issubdtype(dtype, np.floating):
             raise UserError(f"'images' in {path} is {dtype}; expected uint8 or float32")
+        lowest = 0.0
         kept = np.zeros(shape[0], bool)
         kept[evenly_spaced(shape[0], limit)] = True
         for first in range(0, shape[0], CHUNK):
@@ -336,7 +337,10 @@ def _read_npz(path: Path, channels: int, limit: int | None) -> Iterator[np.ndarr
             # Written so that NaN fails too.
             if dtype != np.uint8 and not np.abs(images).max(initial=0) < LARGEST_OVERSHOOT:
                 raise UserError(f"'images' in {path} are not floats in [-1, 1]: rescale them")
+            lowest = min(lowest, float(images.min(initial=0)))
             yield np.repeat(images, channels // shape[-1], axis=-1)
+        if dtype != np.uint8 and lowest >= 0:
+            files.tell_once(f"note: no value in {path} is below 0; they are read as of [-1, 1]")
 
 
 def _as_uint8(images: np.ndarray) -> np.ndarray:

@@ -114,8 +114,12 @@ def evaluate(
     found = measure(real.images, fake.images, request, labelling=real.labelling)
     split = real.split.split if real.split else ""
     measured = by_key(*(dataclasses.replace(one, split=split) for one in found.values()))
-    to_know = (*_colour_warnings(real, fake), *warnings(measured.values()))
+    to_know = (*_phantom_notes(real), *_colour_warnings(real, fake), *warnings(measured.values()))
     return Evaluation(real, fake, question.seed, measured, to_know)
+
+
+def _phantom_notes(real: ImageSource) -> list[str]:
+    return [f"note: {real.name} are drawings of a program, not real images"] if real.phantom else []
 
 
 def _colour_warnings(real: ImageSource, fake: ImageSource) -> list[str]:

@@ -25,6 +25,7 @@ from dermgan_jax.synthesis import made_by
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.made_by import MadeBy
 from dermgan_jax.synthesis.trained_sampler import sample_for_evaluation
+from dermgan_jax.synthesis.translate import RECONSTRUCTED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,6 +199,8 @@ def _open_files(name: str, config: FrozenConfigDict | None, limit: int | None) -
             f"DATASET:SPLIT:CLASS (data sets: {', '.join(registry.names('dataset'))}; splits: "
             f"{', '.join((*SPLITS, ALL))})"
         )
+    if (path / RECONSTRUCTED).is_dir():
+        print(f"note: {path / RECONSTRUCTED} is read with {name}: name a folder without it")
     images = open_images(path, 3 if config is None else config.data.channels, limit)
     return ImageSource(name, images, made_by=made_by.read(path))
 

@@ -10,7 +10,7 @@ from dermgan_jax.data.splits import TEST
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.predict import predict_split, probabilities_of, restore_classifier
 from dermgan_jax.files import Path
-from dermgan_jax.registry import did_you_mean
+from dermgan_jax.registry import DRAWN_DATASETS, did_you_mean
 from dermgan_jax.runs.restore import LATEST
 from dermgan_jax.statistics.identification import (
     THRESHOLD,
@@ -32,6 +32,7 @@ class Judgement:
       checkpoint: step of the classifier.
       real, synthetic: how it judges them.
       made_by: what made the synthetic images, if they say so.
+      phantom: the images called real are drawings of a program.
     """
 
     threshold: float
@@ -40,6 +41,7 @@ class Judgement:
     real: Identification
     synthetic: Identification
     made_by: MadeBy | None
+    phantom: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """What `json` can write."""
@@ -56,7 +58,8 @@ class Judgement:
         sides = self.real, self.synthetic
         for name in self.classes:
             lines.append(f"{name:12}" + "".join(_cells(side.classes[name]) for side in sides))
-        return "\n".join([*lines, f"{'all':12}" + "".join(_cells(s.overall) for s in sides)])
+        note = ["note: the images called real are drawings of a program"] if self.phantom else []
+        return "\n".join([*lines, f"{'all':12}" + "".join(_cells(s.overall) for s in sides), *note])
 
 
 def _cells(row: Judged) -> str:
@@ -102,6 +105,7 @@ def judge_images(
         identification(of_real, real.labels, real.classes, threshold),
         identification(of_fake, labels, real.classes, threshold),
         told,
+        classifier.model.config.data.dataset in DRAWN_DATASETS,
     )
 
 

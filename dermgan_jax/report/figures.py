@@ -18,7 +18,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from dermgan_jax.metrics.measurement import MetricValue
 from dermgan_jax.report import metric_values
-from dermgan_jax.report.style import FADE, HAIRLINE, INK, SERIES, STYLE
+from dermgan_jax.report.style import DASHES, FADE, HAIRLINE, INK, SERIES, STYLE
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -194,6 +194,7 @@ def evaluation(rows: Rows, name: str, label: str, whole: str = "") -> Figure | N
                 kimg,
                 [value.details.get(part, np.nan) for value in values],
                 color=SERIES[1 + i % (len(SERIES) - 1)],
+                linestyle=DASHES[i // (len(SERIES) - 1) % len(DASHES)],
                 linewidth=1.0,
                 marker=".",
                 clip_on=False,

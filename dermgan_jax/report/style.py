@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart. `to_svg` turns them into CSS
 # variables, so that the page can adapt them to light and dark mode.
+DASHES = ("-", "--", ":")  # of more curves than there are colours
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 INK, HAIRLINE, FADE = "#1a1a1b", "#c8c8c9", "#80808a"
 _CSS = {

@@ -93,7 +93,7 @@ class WorkDir:
         if not self.exists:
             raise UserError(
                 f"{self.path} is not a work directory: it has no config.json. "
-                "Start one with --config=configs/NAME.py --workdir=…"
+                "dermgan train --config=NAME --workdir=DIR starts one"
             )
 
     def adopt(self, config: FrozenConfigDict) -> None:

@@ -23,14 +23,17 @@ from dermgan_jax.studies.augmentation_analysis import analyse, table
 from dermgan_jax.studies.augmentation_arms import arm_names
 from dermgan_jax.studies.augmentation_config import (
     classifier_experiment,
+    experiments,
     generator_experiment,
     require_valid,
 )
 from dermgan_jax.studies.augmentation_part import Part, open_part, require_answerable
+from dermgan_jax.studies.experiments import require_trainable
 from dermgan_jax.studies.study_folder import (
     Report,
     adopt,
     identity,
+    is_study,
     key_of,
     read_json,
     write_table,
@@ -57,6 +60,8 @@ def run(config: FrozenConfigDict, path: Path, report: Report, weights: Path | No
       UserError: if the configuration, the data, the GAN or the folder is at fault.
     """
     require_valid(config)
+    if not is_study(path):
+        require_trainable(experiments(config))
     parts = [open_part(config, path, split_by, weights) for split_by in config.split_by]
     for part in parts:
         require_answerable(part)

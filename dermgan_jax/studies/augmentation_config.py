@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
@@ -11,7 +11,15 @@ from dermgan_jax.data.splits import GROUP, SPLIT_RULES
 from dermgan_jax.errors import UserError
 from dermgan_jax.runs.restore import BEST
 from dermgan_jax.statistics.identification import THRESHOLD
-from dermgan_jax.studies.augmentation_arms import ARMS, BASES, CLASSICAL, ONLY, REAL
+from dermgan_jax.studies.augmentation_arms import (
+    ARMS,
+    BASES,
+    CLASSICAL,
+    ONLY,
+    REAL,
+    arm_names,
+    is_synthetic,
+)
 from dermgan_jax.studies.experiments import SHARED, completed, without_shared
 from dermgan_jax.synthesis.filter import KEEP
 from dermgan_jax.synthesis.quality_rules import DISCRIMINATOR, RULES
@@ -117,6 +125,20 @@ def require_valid(config: Mapping[str, Any]) -> None:
         found += [f"{name}: {fault}" for fault in config_schema.faults(experiment)]
     if found:
         raise UserError("the study is not valid:\n" + "\n".join(f"  {line}" for line in found))
+
+
+def experiments(config: Mapping[str, Any]) -> dict[str, FrozenConfigDict]:
+    """The experiments that a study trains, one of each kind, validated.
+
+    Raises:
+      UserError: naming every fault.
+    """
+    require_valid(config)
+    first = config["split_by"][0]
+    found = {"classifier": classifier_experiment(config, REAL, 0, first, "")}
+    if any(map(is_synthetic, arm_names(config))) and not config["synthesis"]["workdir"]:
+        found["generator"] = generator_experiment(config, first)
+    return {name: config_schema.validate(experiment) for name, experiment in found.items()}
 
 
 def _own_faults(config: Mapping[str, Any]) -> list[str]:

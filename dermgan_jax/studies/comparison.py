@@ -23,7 +23,8 @@ from dermgan_jax.runs.metrics_log import FINISHED
 from dermgan_jax.studies import comparison_result
 from dermgan_jax.studies.comparison_config import experiments
 from dermgan_jax.studies.comparison_result import EXAMPLES_FILE, ComparedModel, ComparisonResult
-from dermgan_jax.studies.study_folder import Report, adopt, key_of, write_table
+from dermgan_jax.studies.experiments import require_trainable
+from dermgan_jax.studies.study_folder import Report, adopt, is_study, key_of, write_table
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.interpolate import interpolate
 from dermgan_jax.synthesis.trained_sampler import sample_for_evaluation
@@ -44,6 +45,8 @@ def run(config: FrozenConfigDict, path: Path, report: Report, weights: Path | No
     """
     models = experiments(config)
     _require_weights(config, weights)
+    if not is_study(path):
+        require_trainable(models)
     adopt(config, path, CHANGEABLE)
     found: dict[str, ComparedModel] = {}
     for name, experiment in models.items():

@@ -2,12 +2,15 @@
 
 import importlib.util
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import config as config_schema
+from dermgan_jax.data.catalogue import Catalogue, catalogue
+from dermgan_jax.errors import UserError
+from dermgan_jax.train.start import build_model, require_weights
 
 SHARED = ("data", "seed", "precision")  # fields of an experiment that all parts have in common
 
@@ -37,3 +40,23 @@ def completed(
     """
     fields = config_schema.flatten({**part, **{key: shared[key] for key in SHARED}})
     return config_schema.unflatten(fields | dict(changes))
+
+
+def require_trainable(
+    experiments: Mapping[str, FrozenConfigDict],
+    listed: Callable[[FrozenConfigDict], Catalogue] = lambda config: catalogue(config.data),
+) -> None:
+    """Checks that every part of a study could be trained: its data, its model and its weights.
+
+    Args:
+      experiments: by the names of the parts.
+      listed: finds the data of an experiment; by default without a look into images.
+
+    Raises:
+      UserError: naming the part at fault.
+    """
+    for name, experiment in experiments.items():
+        try:
+            require_weights(build_model(experiment, listed(experiment)))
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from error

@@ -138,6 +138,8 @@ def filter_images(
     }
     _write_decision(out, candidates, scores, choice, result)
     print(_text(result, out))
+    stem = _beside(out)
+    print(f"the best and the worst: {stem}_best.png, {stem}_worst.png")
     return result
 
 
@@ -268,7 +270,7 @@ def _write_decision(
     out: Path, candidates: Candidates, scores: np.ndarray, choice: Choice, result: dict[str, Any]
 ) -> None:
     is_file = out.suffix == ".npz"
-    stem = files.absolute(out).with_suffix("") if is_file else files.absolute(out)
+    stem = _beside(out)
     scores_file = stem.with_name(f"{stem.name}_scores") if is_file else stem / "scores"
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
@@ -282,6 +284,12 @@ def _write_decision(
         captions = [f"{scores[i]:.3g} {candidates.classes[i]}".strip() for i in shown]
         sheet = contact_sheet(list(candidates.images[shown]), captions, COLUMNS)
         save_image(sheet, stem.with_name(f"{stem.name}_{name}.png"))
+
+
+def _beside(out: Path) -> Path:
+    """What the names of files that lie beside the kept images begin with."""
+    place = files.absolute(out)
+    return place.with_suffix("") if out.suffix == ".npz" else place
 
 
 def _text(result: dict[str, Any], out: Path) -> str:

@@ -71,7 +71,7 @@ def generate(
             done += len(write_pngs(to_uint8(images), out, *named, first=done, text=text))
     made_by.end(out, told)
     _tell_of_more(out, len(labels))
-    print(f"{len(labels)} synthetic images in {out}")
+    print(f"{len(labels)} synthetic images of checkpoint {told.checkpoint} in {out}")
 
 
 def _tell_of_more(out: Path, num: int) -> None:

@@ -21,6 +21,7 @@ from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.restore import Restored, restore
 from dermgan_jax.synthesis import made_by
 
+RECONSTRUCTED = "reconstructed"  # subfolder, or key of an .npz
 BATCH = 16  # files read at a time
 LARGEST = 1024  # pixels; longer sides are translated in tiles
 TILE, OVERLAP = 512, 128  # pixels
@@ -109,7 +110,7 @@ def _translated(
     """The arrays of an .npz: float32 `images` and, if there are two directions, `reconstructed`."""
     images = open_floats(source, restored.model.data.channels)
     found = {}
-    for key, direction in zip(("images", "reconstructed"), directions, strict=False):
+    for key, direction in zip(("images", RECONSTRUCTED), directions, strict=False):
         images = any_size(restored.model, restored.variables, images, direction)
         found[key] = images
     return found
@@ -132,7 +133,7 @@ def _translate_files(
     """Writes the translation of each file under its name; PNG files carry a text."""
     model = restored.model
     paths = list(names)
-    folders = (out, out / "reconstructed")
+    folders = (out, out / RECONSTRUCTED)
     with progress_bar(len(paths), "translating") as bar:
         for alike in _alike(paths, model.data.channels):
             images = to_signed(np.stack([image for _, image in alike]))

@@ -204,6 +204,20 @@ def test_check_prints_what_the_data_hold(experiment, capsys):
     assert "no faults found" in printed
 
 
+@pytest.mark.parametrize("config", ["augmentation_study:phantom", "study_p1:phantom"])
+def test_check_looks_at_every_part_of_a_study(config, tmp_path, capsys):
+    """A missing pretrained network is found, whichever part needs it."""
+    short = (f"--config={config}", "--config.data.num_images=60", "--config.data.resolution=16")
+    short += (f"--config.data.prepared_dir={tmp_path}",)
+    code = call("check", *short)
+    printed = capsys.readouterr()
+    assert (code, "no faults found" in printed.out) == (0, True), printed.err
+    if config.startswith("augmentation"):
+        network = ("--config.classifier.model.network=resnet50",)
+        assert call("check", *short, *network, "--config.classifier.model.pretrained=True") == 2
+        assert "classifier: training starts from published weights" in capsys.readouterr().err
+
+
 def test_prepare_leaves_the_images(tmp_path, capsys):
     prepared = tmp_path / "prepared"
     assert call("--mode=prepare", TINY_PGAN, f"--config.data.prepared_dir={prepared}") == 0

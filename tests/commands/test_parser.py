@@ -50,6 +50,28 @@ def test_flag_of_another_command_is_refused_by_name(words, owners, capsys):
     assert owners in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["generate", "--num=3", "--num=4"],
+        ["train", "--config=pgan:phantom", "--config=dcgan:phantom"],
+        ["train", "--config=pgan:phantom", "--config.seed=1", "--config.seed=2"],
+    ],
+)
+def test_flag_that_is_given_twice_is_refused(words, capsys):
+    assert call(*words) == 2
+    assert "is given 2 times" in capsys.readouterr().err
+
+
+def test_one_dash_is_as_good_as_two():
+    assert parsed("generate", "-workdir=a", "-out=b", "-num=5").num == 5
+
+
+def test_check_has_no_use_for_a_run_beside_a_configuration(capsys):
+    assert call("check", "--config=pgan:phantom", "--workdir=run") == 2
+    assert "--workdir would be ignored beside --config" in capsys.readouterr().err
+
+
 def test_seed_of_a_training_is_a_field_of_its_configuration(capsys):
     assert call("--config=pgan:phantom", "--workdir=run", "--seed=3") == 2
     assert "--config.seed=N" in capsys.readouterr().err
@@ -60,7 +82,7 @@ def test_seed_of_a_training_is_a_field_of_its_configuration(capsys):
     [
         (["--mode=trian"], "did you mean 'train'"),
         (["trian"], "did you mean 'train'"),
-        (["--confg=x.py"], "did you mean 'config'"),
+        (["--confg=x.py"], "did you mean '--config'"),
         (["generate", "--workdir=a", "--out=b", "c"], "what is 'c'?"),
         (["check", "--mode=train"], "are two commands"),
         (["generate", "--out=b"], "it needs --workdir"),

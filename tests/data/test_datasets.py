@@ -243,6 +243,30 @@ def with_table(make_config, class_folders):
     return make
 
 
+@pytest.mark.parametrize("outside", ["loose.png", "extra/0.png"])
+def test_images_beside_folders_of_splits(make_config, tmp_path, outside):
+    for place in ("train/a/0.png", "test/a/0.png", outside):
+        write_image(tmp_path / "parts" / place)
+    found = messages(image_folder.load, make_config("image_folder", tmp_path / "parts"))
+    assert f"(test, train) and 1 images beside them, such as {outside}" in found
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "named"),
+    [
+        (("path", "Label"), [("nevus/01.png", "x")], "the column 'Label' would be a subgroup"),
+        (("path", "label"), [("nevus/01.png", "x ")], "label 'x ' of 'nevus/01.png' begins or"),
+        (
+            ("path", "label"),
+            [("nevus/01.png", "x"), ("nevus/../nevus/01.png", "y")],
+            "rows 1 and 2 are the same file nevus/01.png",
+        ),
+    ],
+)
+def test_slips_in_a_table_are_named(with_table, columns, rows, named):
+    assert named in messages(image_folder.load, with_table(columns, rows))
+
+
 def test_table(with_table):
     columns = ("path", "label", "group", "split", "mask", "site")
     config = with_table(

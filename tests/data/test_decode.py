@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from dermgan_jax.data.decode import (
+    find_images,
     read_image,
     read_mask,
     require_grey,
@@ -41,6 +42,29 @@ def test_grey_modes_give_one_or_three_channels(tmp_path, mode):
 def test_high_byte_of_16_bit_values_is_kept(tmp_path):
     path = saved(tmp_path, Image.fromarray(np.array([[0, 255, 256, 0x8000]], np.uint16)))
     np.testing.assert_array_equal(read_image(path, 1)[0, :, 0], [0, 0, 1, 128])
+
+
+def test_twelve_bits_in_sixteen_are_a_fault(tmp_path):
+    path = saved(tmp_path, Image.fromarray(np.full((4, 4), 4095, np.uint16)))
+    with pytest.raises(DataError, match="of which the largest is 4095: it would come out black"):
+        read_image(path, 1)
+
+
+def test_film_is_a_fault(tmp_path):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    path = saved(tmp_path, frames[0], "film.tif", save_all=True, append_images=frames[1:])
+    with pytest.raises(DataError, match="holds 2 images"):
+        read_image(path, 3)
+
+
+def test_images_of_other_formats_are_told(tmp_path, capsys):
+    for name in ("a.png", "b.dcm", "c.GIF", "notes.txt"):
+        saved(tmp_path, Image.new("RGB", (4, 4)), "a.png")
+        (tmp_path / name).touch()
+    assert find_images(tmp_path) == [tmp_path / "a.png"]
+    said = capsys.readouterr().err
+    assert "2 files below" in said
+    assert ".dcm, .gif is not read" in said
 
 
 def test_32_bit_values_are_a_fault(tmp_path):

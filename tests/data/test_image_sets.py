@@ -27,6 +27,15 @@ def test_grey_npz_gives_three_channels(tmp_path, images):
     np.testing.assert_array_equal(found, images[..., :1].repeat(3, axis=-1))
 
 
+def test_floats_none_of_which_is_negative_are_told(tmp_path, images, capsys):
+    write_npz(np.float32(images) / 255, tmp_path / "from_0.npz")
+    write_npz(np.float32(images) / 127.5 - 1, tmp_path / "signed.npz")
+    open_images(tmp_path / "signed.npz")
+    assert capsys.readouterr().err == ""
+    open_images(tmp_path / "from_0.npz")
+    assert "from_0.npz is below 0; they are read as of [-1, 1]" in capsys.readouterr().err
+
+
 def test_limit_spreads_over_the_whole_set(tmp_path, images):
     write_pngs(images, tmp_path / "folder")
     write_npz(images, tmp_path / "set.npz")

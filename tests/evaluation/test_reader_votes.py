@@ -55,6 +55,11 @@ def test_who_is_right_needs_the_truth(votes):
         ("image,reader,answer\ni,a,x\nj,a,x\ni,b,x\n", "that of b to j"),
         ("image,reader,answer,truth\ni,a,x,x\ni,b,x,y\n", "i has two truths"),
         ("image,reader,answer\ni,a,x\nj,a,y\n", "at least two"),
+        ("image,reader,answer\ni,a,x\ni,b,x\n", "every vote is 'x'"),
+        ("image,reader,answer\ni,a,\n", "row 1 (i): answer is empty"),
+        ("image,reader,answer\ni,a,x \n", "answer begins or ends with a space"),
+        ("image,reader,answer\ni,a,x\ni,b,X\n", "'x' and 'X' differ in capitals only"),
+        ("image,reader,answer,truths\ni,a,x,x\n", "column 'truths'; did you mean 'truth'"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_named(tmp_path, table, named):

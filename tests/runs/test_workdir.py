@@ -23,6 +23,17 @@ def test_work_directory_takes_one_configuration(tmp_path):
     assert config_schema.differences(workdir.read_config(), make_config()) == []
 
 
+@pytest.mark.parametrize("left", ["checkpoints", "metrics.jsonl"])
+def test_run_that_lost_its_configuration_is_not_taken_for_another(tmp_path, left):
+    workdir = WorkDir(tmp_path / "run")
+    (workdir.path / left).mkdir(parents=True) if left == "checkpoints" else files.write_text(
+        workdir.metrics, ""
+    )
+    with pytest.raises(UserError, match=r"without its config\.json"):
+        workdir.adopt(make_config())
+    assert not workdir.exists
+
+
 def test_work_directory_takes_over_how_the_run_is_carried_out(tmp_path):
     workdir = WorkDir(tmp_path / "run")
     workdir.adopt(make_config())

@@ -315,7 +315,11 @@ def test_a_classifier_of_the_study_judges_images(finished, tmp_path):
     of_classes = found.synthetic.classes
     assert {name: row.n for name, row in of_classes.items() if row.n} == {"bcc": 4, "mel": 4}
     assert json.dumps(found.to_json(), allow_nan=False)
-    assert [line.split()[0] for line in found.text().splitlines()[3:]] == [*of_classes, "all"]
+    assert [line.split()[0] for line in found.text().splitlines()[3:-1]] == [
+        *of_classes,
+        "all",
+    ]
+    assert found.text().splitlines()[-1].endswith("are drawings of a program")
     images, labels = np.zeros((2, 16, 16, 3), np.uint8), np.array([0, 1], np.int32)
     write_npz(images, tmp_path / "labelled.npz", labels=labels)
     assert judge_images(classifier, tmp_path / "labelled.npz").synthetic.overall.n == 2

@@ -90,6 +90,34 @@ def test_what_latents_make_meaningless_is_told(num, seed, message, workdir, tmp_
     assert len(list((tmp_path / "samples").glob("*.png"))) == 1
 
 
+def test_images_of_an_earlier_longer_drawing_are_told(workdir, tmp_path, capsys):
+    generate(workdir, tmp_path / "samples", 4, DRAWING)
+    assert "more images" not in capsys.readouterr().out
+    generate(workdir, tmp_path / "samples", 1, DRAWING)
+    assert "holds 3 more images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"z": np.full((1, 3), np.nan)}, "finite real numbers"),
+        ({"z": np.zeros((1, 3), complex)}, "finite real numbers"),
+        ({"z": np.zeros((0, 3))}, r"expected \(num, 3\)"),
+    ],
+)
+def test_latents_that_are_none_are_refused(arrays, message, workdir, tmp_path):
+    np.savez(tmp_path / "given.npz", **arrays)
+    with pytest.raises(UserError, match=message):
+        generate(workdir, tmp_path / "samples", None, DRAWING, tmp_path / "given.npz")
+    assert not (tmp_path / "samples").exists()
+
+
+def test_arrays_beside_the_latents_are_told(workdir, tmp_path, capsys):
+    np.savez(tmp_path / "given.npz", z=np.zeros((1, 3)), labels=np.zeros(1))
+    generate(workdir, tmp_path / "samples", None, DRAWING, tmp_path / "given.npz")
+    assert "only z is read; labels are left out" in capsys.readouterr().out
+
+
 def test_file_of_other_samples_is_replaced_with_a_word(workdir, tmp_path, capsys):
     out = tmp_path / "samples.npz"
     for seed, replaced in ((0, False), (0, False), (1, True)):

@@ -120,3 +120,25 @@ def test_what_cannot_be_translated_is_named(trained, tmp_path, images, arguments
     arguments["source"] = tmp_path / arguments["source"]
     with pytest.raises(UserError, match=message):
         translate(tmp_path, out=tmp_path / "out", **arguments)
+
+
+def test_translations_of_two_folders_are_not_mixed(trained, tmp_path, images):
+    for name in ("one", "two"):
+        write_pngs(images, tmp_path / name)
+    translate(tmp_path, tmp_path / "one", tmp_path / "out")
+    translate(tmp_path, tmp_path / "one", tmp_path / "out")
+    with pytest.raises(UserError, match="out holds 5 images that were made otherwise"):
+        translate(tmp_path, tmp_path / "two", tmp_path / "out")
+
+
+def test_nothing_is_written_where_nothing_is_translated(trained, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no images"):
+        translate(tmp_path, tmp_path / "empty", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_arrays_that_are_not_translated_are_told(trained, tmp_path, images, capsys):
+    write_npz(images[:, :8, :8], tmp_path / "in.npz", labels=np.arange(5))
+    translate(tmp_path, tmp_path / "in.npz", tmp_path / "out.npz")
+    assert "labels are left out" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from toy_model import ToyModel
 from dermgan_jax import files, registry
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.errors import UserError
+from dermgan_jax.features import weights
 from dermgan_jax.metrics.measurement import MetricValue
 from dermgan_jax.metrics.named_metrics import Metric
 from dermgan_jax.runs.metrics_log import evaluated, read_rows
@@ -36,7 +37,7 @@ def toy(cache_dir):
     def toy(**fields):
         every = {"eval.every_kimg": 0.032, "checkpoint.every_kimg": 0.032}
         length = {"train.total_kimg": 0.016 * STEPS, "eval.budget_fraction": 1.0}
-        return tiny("toy", cache_dir, **every, **length, **fields)
+        return tiny("toy", cache_dir, **{**every, **length, **fields})
 
     return toy
 
@@ -85,6 +86,28 @@ def test_best_metric_that_will_not_be_measured_is_refused(
     for each in known:
         assert each in message.partition("it will measure ")[2]
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "missing"),
+    [
+        ("toy", {"eval.metrics": ("kid", "swd", "fid")}, "kid, fid, for which weights are missing"),
+        ("cyclegan", {"eval.metrics": ("lpips_diversity",)}, "--fetch=lpips_alex"),
+        ("classifier", {"model.network": "resnet50", "model.pretrained": True}, "--fetch=resnet50"),
+    ],
+)
+def test_missing_weights_are_named_before_anything_is_written(
+    model, fields, missing, cache_dir, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(weights, "available", lambda name, folder=None: False)
+    with pytest.raises(UserError, match=missing):
+        loop.train(tiny(model, cache_dir, **fields), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_evaluation_that_is_left_out_is_told(toy, tmp_path, capsys):
+    loop.train(toy(**{"eval.budget_fraction": 0.0}), tmp_path / "run")
+    assert "left out: evaluations took" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("name", "best"), [("toy", "swd"), ("cyclegan", "AtoB/test/swd")])

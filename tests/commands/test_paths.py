@@ -1,0 +1,69 @@
+"""What a flag's path may be, found before any work is done."""
+
+import os
+
+import pytest
+from command_line import call
+
+from dermgan_jax.commands import paths
+from dermgan_jax.errors import UserError
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "file").write_text("kept")
+    os.mkfifo(tmp_path / "pipe.json")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["generate", "--out={}/file"], "file is no folder"),
+        (["generate", "--out={}/file/deeper"], "file is no folder"),
+        (["generate", "--out={}/folder.npz"], "folder.npz is a folder"),
+        (["generate", "--out={}/samples.png"], "neither a folder nor a file ending in .npz"),
+        (["generate", "--out={}/samples.NPZ"], "neither a folder nor a file ending in .npz"),
+        (["generate", "--out="], "--out: the path is empty"),
+        (["generate", "--workdir=", "--out={}/a"], "--workdir: the path is empty"),
+        (["generate", "--seed=4294967296", "--out={}/a"], "--seed: 4294967296 is above"),
+        (["judge", "--fake={}", "--out={}/folder.json"], "folder.json is a folder"),
+        (["judge", "--fake={}", "--out={}/pipe.json"], "pipe.json is no regular file"),
+        (["judge", "--fake={}", "--out={}/judged.npz"], "has to end in .json"),
+        (["mix", "--out={}/sheet.pdf"], "has to end in .png"),
+        (["interpolate", "--out={}/walk.png"], "is to be a folder, but ends like a file"),
+        (["filter", "--input={}", "--out={}/kept"], "lies in what --input reads"),
+        (["filter", "--input={}/s.npz", "--out={}/s.npz"], "is what --input reads"),
+        (["translate", "--input={}", "--out={}/link"], "is what --input reads"),
+    ],
+)
+def test_place_that_cannot_be_written_is_refused(words, named, place, capsys):
+    (place / "link").symlink_to(place)
+    words = [word.format(place) for word in words]
+    needed = [] if any(word.startswith("--workdir") for word in words) else ["--workdir=run"]
+    assert call(*words, *needed) == 2
+    assert named in capsys.readouterr().err
+    assert (place / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("flag", ["real", "fake"])
+def test_figure_among_the_images_that_are_measured_is_refused(flag, place, capsys):
+    sources = {"real": "elsewhere", "fake": "elsewhere", flag: place}
+    words = [f"--{name}={source}" for name, source in sources.items()]
+    assert call("evaluate", *words, f"--out={place}/measured.json") == 2
+    assert f"lies in what --{flag} reads" in capsys.readouterr().err
+
+
+def test_place_beside_what_is_read_is_accepted(place):
+    paths.require_apart(place / "kept", input=place / "samples", other=None)
+    paths.require_apart(None, input=place)
+    with pytest.raises(UserError, match="is what --input reads"):
+        paths.require_apart(place / "a" / ".." / "b", input=place / "b")
+
+
+def test_folder_of_weights_has_to_exist(place, capsys):
+    words = ("evaluate", "--real=a", "--fake=b")
+    assert call(*words, f"--weights={place}/nowhere") == 2
+    assert "nowhere is not a folder" in capsys.readouterr().err

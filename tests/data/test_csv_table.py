@@ -1,0 +1,38 @@
+"""Tables are read strictly: a cell that slips is a fault, not another value."""
+
+import pytest
+
+from dermgan_jax.data.csv_table import read_table
+from dermgan_jax.errors import UserError
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_table_is_read(tmp_path, separator, end):
+    lines = [["path", "label"], ["a.png", 'a "mole", raised'], ["", ""]]
+    quoted = [[f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in line] for line in lines]
+    text = end.join([*map(separator.join, quoted), "", ""])
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    columns, rows = read_table(path)
+    assert columns == ["path", "label"]
+    assert rows == [{"path": "a.png", "label": 'a "mole", raised'}, {"path": "", "label": ""}]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('path,label\na.png,"nv\nb.png,mel\n', "is not a UTF-8 table"),
+        ('path,label\na.png,"nv\nb.png,"mel\n', "is not a UTF-8 table|several lines"),
+        ('path,label\na.png,"nv\nb.png",mel\n', "line 3: a cell goes over several lines"),
+        ("path,label,label\na.png,nv,mel\n", "has 2 columns 'label'"),
+        ("path, label\na.png,nv\n", "column ' label' begins or ends with a space"),
+        ("path,label\na.png,nv,x\n", "line 2 has 3 cells, the header 2"),
+        ("path,label\na.png\n", "line 2 has 1 cells, the header 2"),
+    ],
+)
+def test_cell_that_slips_is_named(tmp_path, text, message):
+    path = tmp_path / "data.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_table(path)
