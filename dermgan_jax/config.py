@@ -163,10 +163,9 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
     found = [
         f"{key} is {value}; expected a finite number from 0 on"
         for key, value in flatten(config).items()
-        # Whole numbers of a family may be below 0 with a meaning of their own.
-        if (isinstance(value, float) or not key.startswith("model."))
-        and isinstance(value, int | float)
-        and not 0 <= value < math.inf
+        if isinstance(value, int | float)
+        # A family's own numbers may be below 0 with a meaning of their own.
+        and not (math.isfinite(value) if key.startswith("model.") else 0 <= value < math.inf)
     ]
     if found:
         return found

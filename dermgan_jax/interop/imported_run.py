@@ -97,4 +97,4 @@ def write(
         checkpoints.save(state, 0, dict(facts))
         checkpoints.wait()
     provenance.write_environment(workdir, state.variables)
-    workdir.adopt(config)  # last: without a configuration a folder is no work directory
+    workdir.write_config(config)  # last: without a configuration a folder is no work directory

@@ -115,6 +115,14 @@ class WorkDir:
                 f"{self.path} holds a run without its config.json, so that nobody knows what it "
                 "learned: put config.json back, or use another --workdir"
             )
+        self.write_config(config)
+
+    def write_config(self, config: FrozenConfigDict) -> None:
+        """Writes config.json.
+
+        Raises:
+          UserError: if it cannot be written.
+        """
         try:
             files.write_text(self.config, config_schema.to_json(config))
         except OSError as error:
