@@ -46,6 +46,12 @@ def set_up(command: Command) -> None:
         hosts.join()
 
 
+def _without_late_reads(told: "sys.UnraisableHookArgs") -> None:
+    """Shows what nobody could catch, but for reads of a checkpoint that go on after one failed."""
+    if str(told.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(told)
+
+
 def dispatch(words: Sequence[str]) -> int:
     """Runs the command that the words name; see the exceptions that `main` maps."""
     if words and words[0] in ("--version", "version"):
@@ -105,6 +111,7 @@ def _remedy(error: Exception) -> str | None:
 
 def run() -> None:
     """Entry point of the console script."""
+    sys.unraisablehook = _without_late_reads
     try:
         code = main()
     except Exception:

@@ -203,6 +203,12 @@ def test_checkpoint_cut_short(run, trained, tmp_path):
     assert code == 2
     assert str(latest) in error
     assert f"continue from step {steps[-2]}" in error
+    command = [sys.executable, "-m", "dermgan_jax.main", "generate", f"--workdir={workdir}"]
+    result = subprocess.run(
+        [*command, f"--out={tmp_path / 'samples'}"], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
     shutil.rmtree(latest)
     code, error = run(f"--workdir={workdir}", "--config.train.total_kimg=0.096")
     assert code == 0, error

@@ -22,7 +22,7 @@ from dermgan_jax.report.style import DASHES, FADE, HAIRLINE, INK, SERIES, STYLE
 
 Rows = Sequence[Mapping[str, Any]]
 
-IMAGES_AXIS = "thousand real images shown"
+IMAGES_AXIS = "thousand training images shown"
 MAX_POINTS = 150
 WIDTH, HEIGHT = 5.2, 3.1  # inches; half the report's width
 EDGE_PERCENTILE = 0.5  # of points beyond either end of the vertical axis

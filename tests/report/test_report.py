@@ -144,7 +144,7 @@ def test_full_run_shows_everything(tmp_path):
         "Finished. The model pgan has been shown 2.0 of 2.0 thousand real images",
         "SWD went from 321.5 to 33.25; real against other real images: 4.25",
         "40 s",  # 2000 images at 50 per second
-        "thousand real images shown",
+        "thousand training images shown",
         "D(real)",
         "gradient penalty",
         "images per second",

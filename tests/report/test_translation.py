@@ -257,7 +257,7 @@ def test_figure_has_a_curve_per_direction_and_split_over_epochs():
     np.testing.assert_allclose(trained.get_ydata(), [0.6, 0.15, 0.35])
     assert held_out.get_color() == trained.get_color()
     assert axes.get_xlabel() == "epochs"
-    assert drawn(epoch=None).get_xlabel() == "thousand real images shown"
+    assert drawn(epoch=None).get_xlabel() == "thousand training images shown"
 
 
 def test_yardsticks_of_held_out_images_are_labelled_lines():
