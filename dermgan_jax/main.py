@@ -1,11 +1,13 @@
 """The command line: `dermgan COMMAND --flag=VALUE …`, or `python -m dermgan_jax.main`.
 
 Chooses a command, parses its flags, runs it, and maps what happens to an exit code: 0 done; 1 our
-fault; 2 something the user can fix, in one message; 3 a gate said no; 130 Ctrl-C.
+fault; 2 something the user can fix, in one message; 3 a gate said no; 130 Ctrl-C; 141
+nobody reads the output.
 """
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -62,7 +64,7 @@ def dispatch(words: Sequence[str]) -> int:
         print(parser.overview())
         return 0
     if any(word in parser.HELP for word in others):
-        parser.parser_of(command).print_help()
+        print(parser.parser_of(command).format_help(), end="")
         return 0
     args = parser.parse(command, others)
     set_up(command)
@@ -72,7 +74,9 @@ def dispatch(words: Sequence[str]) -> int:
 def main(words: Sequence[str] | None = None) -> int:
     """Runs a command line, by default that of the process, and returns its exit code."""
     try:
-        return dispatch(sys.argv[1:] if words is None else words)
+        code = dispatch(sys.argv[1:] if words is None else words)
+        sys.stdout.flush()
+        return code
     except GateError as error:
         print(f"no: {error}", file=sys.stderr)
         return 3
@@ -81,8 +85,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # whoever read our output, such as `head`, has gone
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (flushed by the interpreter at its end)
-        return 0
-    except Exception as error:
+        return 128 + signal.SIGPIPE
+    except Exception as error:  # what `_remedy` does not know is raised again
         said = _remedy(error)
         if said is None:
             raise
@@ -117,6 +121,7 @@ def run() -> None:
     except Exception:
         if not launcher.several():
             raise
+        # Left to the interpreter, an error would only be seen once all the others have ended.
         traceback.print_exc()
         code = 1
     if code and launcher.several():

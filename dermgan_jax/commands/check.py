@@ -30,12 +30,13 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _check_study(config: ConfigDict) -> None:
-    from dermgan_jax.data.check import checked_catalogue, summary
+    from dermgan_jax.data.check import cautions, checked_catalogue, summary
     from dermgan_jax.studies.experiments import require_trainable
 
     def listed(experiment: FrozenConfigDict) -> "Catalogue":
         found = checked_catalogue(experiment)
-        print(f"== for {experiment.model.name}\n{summary(found)}")
+        print(f"== for {experiment.model.name}", summary(found), sep="\n")
+        print(*cautions(found, experiment.data), sep="\n")
         return found
 
     require_trainable(registry.load("study experiments", config.study)(config), listed)

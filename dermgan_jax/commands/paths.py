@@ -37,6 +37,8 @@ def file_to_write(suffix: str) -> Callable[[str], Path]:
         if target.suffix != suffix:
             raise argparse.ArgumentTypeError(f"{text} has to end in {suffix}")
         _require_room(target, is_file=True)
+        if target.exists():
+            files.tell_once(f"note: {target} will be replaced")
         return target
 
     return convert
@@ -48,6 +50,8 @@ def folder_to_write(text: str) -> Path:
     if target.suffix.lower() in OF_FILES:
         raise argparse.ArgumentTypeError(f"{text} is to be a folder, but ends like a file")
     _require_room(target, is_file=False)
+    if not files.is_empty(target):
+        files.tell_once(f"note: {target} is not empty: files of the same names will be replaced")
     return target
 
 

@@ -18,8 +18,6 @@ COLOUR_DIFFERENCE = 16
 COLOURED_SHARE = 0.01
 TWELVE_BITS = 4096  # below it, as many cameras and X-ray detectors write, 16 bits are nearly black
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
-
-
 # Formats of images, or of films, that are not read.
 OTHER_SUFFIXES = frozenset(
     {".gif", ".dcm", ".dicom", ".heic", ".avif", ".jp2", ".svs", ".ppm", ".pgm", ".nef", ".mp4"}
@@ -58,7 +56,8 @@ def read_image(path: Path, channels: int) -> np.ndarray:
         per sample, or uses fewer than 13 of 16.
     """
     with _opened(path) as image:
-        if getattr(image, "n_frames", 1) > 1:
+        # A telephone's JPEG may carry further pictures (MPO), of which the first is the photograph.
+        if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
             raise _error("films", path, f"holds {image.n_frames} images: save them one by one")
         image.load()
         image = ImageOps.exif_transpose(image)

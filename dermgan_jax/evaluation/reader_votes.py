@@ -4,6 +4,7 @@ A table with a row per vote: the columns image, reader and answer, and, where it
 """
 
 import dataclasses
+import difflib
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -110,8 +111,8 @@ def read_votes(path: Path) -> Votes:
     """The votes of a table.
 
     Raises:
-      UserError: if it cannot be read, lacks a column or has one that is not known, a cell is empty,
-        answers differ in capitals only, or a reader has not answered an image once.
+      UserError: if it cannot be read, lacks a column or has one of nearly its name; if a cell is
+        empty, answers differ in capitals only, or a reader has not answered an image once.
     """
     columns, rows = read_table(path)
     missing = [column for column in COLUMNS if column not in columns or not rows]
@@ -150,10 +151,13 @@ def read_votes(path: Path) -> Votes:
 def _require_plain(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
     known = (*COLUMNS, TRUTH)
     for name in columns:
-        if name not in known:
-            raise UserError(f"{path} has a column {name!r}{did_you_mean(name, known)}")
+        if name not in known and difflib.get_close_matches(name.lower(), known):
+            raise UserError(f"{path} has a column {name!r}{did_you_mean(name.lower(), known)}")
+    if others := [name for name in columns if name not in known]:
+        print(f"note: columns of {path} that are not used: {', '.join(others)}")
     for number, row in enumerate(rows, start=1):
-        for name, cell in row.items():
+        for name in (name for name in known if name in row):
+            cell = row[name]
             if not cell or cell != cell.strip():
                 what = "begins or ends with a space" if cell.strip() else "is empty"
                 raise UserError(f"{path}, row {number} ({row['image']}): {name} {what}")

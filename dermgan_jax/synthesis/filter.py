@@ -138,8 +138,7 @@ def filter_images(
     }
     _write_decision(out, candidates, scores, choice, result)
     print(_text(result, out))
-    stem = _beside(out)
-    print(f"the best and the worst: {stem}_best.png, {stem}_worst.png")
+    print("the best and the worst:", *_sheets(out).values())
     return result
 
 
@@ -234,6 +233,9 @@ def _require_new(out: Path) -> None:
     """Images of an earlier choice in the same folder would pass as kept."""
     if out.suffix != ".npz" and not (out.is_dir() and files.is_empty(out)) and out.exists():
         raise UserError(f"{out} is not an empty folder: name another, or empty it")
+    for sheet in _sheets(out).values():
+        if sheet.exists():
+            files.tell_once(f"note: {sheet} will be replaced")
 
 
 def _scored(quality: Rule, images: ImageSet, classes: Sequence[str], source: str) -> np.ndarray:
@@ -283,13 +285,19 @@ def _write_decision(
     for name, shown in (("best", order[:SHOWN]), ("worst", order[::-1][:SHOWN])):
         captions = [f"{scores[i]:.3g} {candidates.classes[i]}".strip() for i in shown]
         sheet = contact_sheet(list(candidates.images[shown]), captions, COLUMNS)
-        save_image(sheet, stem.with_name(f"{stem.name}_{name}.png"))
+        save_image(sheet, _sheets(out)[name])
 
 
 def _beside(out: Path) -> Path:
     """What the names of files that lie beside the kept images begin with."""
     place = files.absolute(out)
     return place.with_suffix("") if out.suffix == ".npz" else place
+
+
+def _sheets(out: Path) -> dict[str, Path]:
+    """Where the sheets of the best and the worst images lie."""
+    stem = _beside(out)
+    return {name: stem.with_name(f"{stem.name}_{name}.png") for name in ("best", "worst")}
 
 
 def _text(result: dict[str, Any], out: Path) -> str:

@@ -63,6 +63,17 @@ def test_place_beside_what_is_read_is_accepted(place):
         paths.require_apart(place / "a" / ".." / "b", input=place / "b")
 
 
+def test_what_will_be_replaced_is_told(place, capsys):
+    (place / "judged.json").write_text("{}")
+    paths.file_to_write(".json")(f"{place}/judged.json")
+    assert "judged.json will be replaced" in capsys.readouterr().err
+    paths.folder_to_write(str(place))
+    assert "is not empty: files of the same names will be replaced" in capsys.readouterr().err
+    paths.file_to_write(".json")(f"{place}/new.json")
+    paths.folder_to_write(f"{place}/new")
+    assert capsys.readouterr().err == ""
+
+
 def test_folder_of_weights_has_to_exist(place, capsys):
     words = ("evaluate", "--real=a", "--fake=b")
     assert call(*words, f"--weights={place}/nowhere") == 2

@@ -57,6 +57,15 @@ def test_film_is_a_fault(tmp_path):
         read_image(path, 3)
 
 
+def test_photograph_of_a_telephone_is_no_film(tmp_path):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    path = saved(tmp_path, frames[0], "photo.mpo", save_all=True, append_images=frames[1:])
+    path = path.rename(tmp_path / "photo.jpg")
+    with Image.open(path) as opened:
+        assert (opened.format, opened.n_frames) == ("MPO", 2)
+    assert (read_image(path, 3)[..., 0] > 200).all()
+
+
 def test_images_of_other_formats_are_told(tmp_path, capsys):
     for name in ("a.png", "b.dcm", "c.GIF", "notes.txt"):
         saved(tmp_path, Image.new("RGB", (4, 4)), "a.png")

@@ -77,3 +77,10 @@ def test_command_prints_and_keeps_the_result(votes, tmp_path, capsys):
     assert "2 readers, 10 images, answers real, synthetic" in printed
     assert "b is right about 0.0%" in printed
     assert json.loads(out.read_text())["cohen"] == -1.0
+
+
+def test_columns_without_a_use_are_told(tmp_path, capsys):
+    path = tmp_path / "votes.csv"
+    path.write_text("image,reader,answer,seconds\ni,a,x,\ni,b,y,3\n")
+    assert read_votes(path).categories == ("x", "y")
+    assert "not used: seconds" in capsys.readouterr().out

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files
 from dermgan_jax.data.datasets import listing
+from dermgan_jax.data.decode import SUFFIXES
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.data.records import Dataset, Record
 from dermgan_jax.files import Path
@@ -61,11 +62,11 @@ def _list_table(folder: Path, table: Path) -> tuple[tuple[str, ...], list[Record
 
 def _faults_beside_splits(folder: Path, of_splits: list[Path]) -> list[Fault]:
     """Images that would be left out because they lie beside the folders of splits."""
-    outside = [
-        path
-        for path in listing.find_images(folder)
-        if not any(part in path.parents for part in of_splits)
-    ]
+    folders, loose = files.listing(folder)
+    outside = [path for path in loose if path.suffix.lower() in SUFFIXES]
+    for other in folders:
+        if other not in of_splits:
+            outside += listing.find_images(other)
     if not outside:
         return []
     names = ", ".join(path.name for path in of_splits)
