@@ -14,14 +14,14 @@ import jax
 import jax.numpy as jnp
 from timing import best_ms, passes
 
-from dermgan_jax.features.efficientnet_lite0 import STAGES, EfficientNetLite0
+from dermgan_jax.features.efficientnet_lite import LITE0, EfficientNetLite0
 from dermgan_jax.nets import depthwise
 
 
 def layers(side: int) -> list[tuple[int, int, int, int]]:
     """(side of the input, channels, kernel size, stride) of each depthwise layer."""
     found, side, width = [], -(-side // 2), 32
-    for blocks, kernel, stride, expansion, channels in STAGES:
+    for blocks, kernel, stride, expansion, channels in LITE0:
         for block in range(blocks):
             step = stride if block == 0 else 1
             found.append((side, width * expansion, kernel, step))

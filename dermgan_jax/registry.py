@@ -39,6 +39,8 @@ REGISTRY = {
         "dcgan": "dermgan_jax.models.dcgan:DeepConvolutionalGan",
         "lapgan": "dermgan_jax.models.lapgan:LaplacianGan",
         "stylegan2": "dermgan_jax.models.stylegan2:StyleGan2",
+        "fastgan": "dermgan_jax.models.fastgan:FastGan",
+        "projected": "dermgan_jax.models.projected:ProjectedGan",
         "classifier": "dermgan_jax.models.classifier:TransferClassifier",
     },
     "dataset": {
@@ -117,6 +119,8 @@ REGISTRY = {
         "cut": "dermgan_jax.interop.import_translator:import_cut",
         "dcgan": "dermgan_jax.interop.import_dcgan:import_dcgan",
         "stylegan2": "dermgan_jax.interop.import_stylegan2:import_stylegan2",
+        "fastgan": "dermgan_jax.interop.import_fastgan:import_fastgan",
+        "projected": "dermgan_jax.interop.import_projected:import_projected",
     },
     "exporter": {
         "cyclegan": "dermgan_jax.interop.export_translator:export_translator",

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from dermgan_jax.errors import UserError
 
 _LONGEST_SHIFT = 1 / 8  # of the image's sides
-_CUTOUT = 1 / 2
+CUTOUT = 1 / 2  # of the image's sides; Projected GAN has 1 / 5
 
 
 class Draws(NamedTuple):
@@ -39,6 +39,7 @@ def augment(
     images: jax.Array,
     rng: jax.Array,
     policies: Sequence[str] = ("color", "translation", "cutout"),
+    cutout: float = CUTOUT,
 ) -> jax.Array:
     """Augmented images; differentiable with respect to them to any order.
 
@@ -47,20 +48,24 @@ def augment(
         may leave [-1, 1].
       rng: key.
       policies: any of "color", "translation" and "cutout", in the order of their application.
+      cutout: side of the box that is cut out, as a share of the image's.
 
     Raises:
       UserError: if there is no such policy.
     """
-    return apply(images, draw(rng, len(images), images.shape[1:3]), policies)
+    draws = draw(rng, len(images), images.shape[1:3], cutout)
+    return apply(images, draws, policies, cutout)
 
 
-def draw(rng: jax.Array, num: int, size: tuple[int, int]) -> Draws:
-    """For `num` images of `size` (height, width)."""
+def draw(
+    rng: jax.Array, num: int, size: tuple[int, int], cutout: float = CUTOUT
+) -> Draws:
+    """For `num` images of `size` (height, width); `cutout` as for `augment`."""
     colour_rng, shift_rng, cutout_rng = jax.random.split(rng, 3)
     brightness, saturation, contrast = jax.random.uniform(colour_rng, (3, num))
     longest = jnp.array([_share(side, _LONGEST_SHIFT) for side in size])
     # A box with a centre pixel is centred on the image's pixels, any other between or beside them.
-    centres = jnp.array([side + 1 - _share(side, _CUTOUT) % 2 for side in size])
+    centres = jnp.array([side + 1 - _share(side, cutout) % 2 for side in size])
     return Draws(
         brightness=brightness - 0.5,
         saturation=2 * saturation,
@@ -70,8 +75,10 @@ def draw(rng: jax.Array, num: int, size: tuple[int, int]) -> Draws:
     )
 
 
-def apply(images: jax.Array, draws: Draws, policies: Sequence[str]) -> jax.Array:
-    """Images (N, H, W, C), transformed as drawn.
+def apply(
+    images: jax.Array, draws: Draws, policies: Sequence[str], cutout: float = CUTOUT
+) -> jax.Array:
+    """Images (N, H, W, C), transformed as drawn; `cutout` as for `augment`.
 
     Raises:
       UserError: if there is no such policy.
@@ -84,7 +91,7 @@ def apply(images: jax.Array, draws: Draws, policies: Sequence[str]) -> jax.Array
         )
     x = images.astype(jnp.float32)
     for name in policies:
-        x = _POLICIES[name](x, draws)
+        x = _POLICIES[name](x, draws, cutout)
     return x.astype(images.dtype)
 
 
@@ -93,7 +100,8 @@ def _share(side: int, fraction: float) -> int:
     return int(side * fraction + 0.5)
 
 
-def _recoloured(x: jax.Array, draws: Draws) -> jax.Array:
+def _recoloured(x: jax.Array, draws: Draws, cutout: float) -> jax.Array:
+    del cutout
     brightness, saturation, contrast = (
         values[:, None, None, None]
         for values in (draws.brightness, draws.saturation, draws.contrast)
@@ -105,8 +113,9 @@ def _recoloured(x: jax.Array, draws: Draws) -> jax.Array:
     return mean + contrast * (x - mean)
 
 
-def _translated(x: jax.Array, draws: Draws) -> jax.Array:
+def _translated(x: jax.Array, draws: Draws, cutout: float) -> jax.Array:
     """What moves in from outside is 0."""
+    del cutout
     _, height, width, channels = x.shape
     down, right = (_share(side, _LONGEST_SHIFT) for side in (height, width))
     padded = jnp.pad(x, ((0, 0), (down, down), (right, right), (0, 0)))
@@ -118,11 +127,11 @@ def _translated(x: jax.Array, draws: Draws) -> jax.Array:
     return jax.vmap(crop)(padded, starts)
 
 
-def _cut_out(x: jax.Array, draws: Draws) -> jax.Array:
+def _cut_out(x: jax.Array, draws: Draws, cutout: float) -> jax.Array:
     """The box is 0; what of it lies outside of the image is lost."""
 
     def inside(side: int, centre: jax.Array) -> jax.Array:
-        length = _share(side, _CUTOUT)
+        length = _share(side, cutout)
         offset = jnp.arange(side) - (centre[:, None] - length // 2)
         return (offset >= 0) & (offset < length)
 
@@ -132,7 +141,7 @@ def _cut_out(x: jax.Array, draws: Draws) -> jax.Array:
     return jnp.where((rows[:, :, None] & columns[:, None, :])[..., None], 0.0, x)
 
 
-_POLICIES: dict[str, Callable[[jax.Array, Draws], jax.Array]] = {
+_POLICIES: dict[str, Callable[[jax.Array, Draws, float], jax.Array]] = {
     "color": _recoloured,
     "translation": _translated,
     "cutout": _cut_out,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from dermgan_jax.features import weights
-from dermgan_jax.features.efficientnet_lite0 import IMAGE_SIZE, EfficientNetLite0, from_package
+from dermgan_jax.features.efficientnet_lite import IMAGE_SIZE, EfficientNetLite0, from_package
 from dermgan_jax.features.extractor import Extractor, Features, Variables, batched
 from dermgan_jax.features.published_weights import FILES
 from dermgan_jax.features.resize import resize
@@ -26,7 +26,7 @@ def load(folder: Path | None = None) -> Extractor:
     Raises:
       UserError: if the weights are not found or not the right ones.
     """
-    variables = from_package(read_tensors(weights.find(NAME, folder)))
+    variables = from_package(EfficientNetLite0(), read_tensors(weights.find(NAME, folder)))
     return Extractor(
         name="lite0:clean224",
         weights_id=FILES[NAME].sha256[:8],

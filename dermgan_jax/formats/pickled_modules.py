@@ -1,6 +1,6 @@
-"""Reads PyTorch modules that NVIDIA's StyleGAN repositories pickled, without running their code.
+"""Reads PyTorch modules that StyleGAN's and Projected GAN's repositories pickled, running no code.
 
-Such a file carries the source of its modules, to be executed when it is loaded
+A file of the former carries the source of its modules, to be executed when it is loaded
 (NVlabs/stylegan2-ada-pytorch, torch_utils/persistence.py). Here that source is a string that nobody
 looks at: a module is what its state holds.
 """
@@ -29,6 +29,10 @@ class PickledNetwork(NamedTuple):
     numbers: dict[str, float]
 
 
+# Modules of Projected GAN's pickles come with no source: they name the classes of these packages.
+_PACKAGES = ("pg_modules.", "timm.models.", "torch.nn.", "torch.ao.nn.")
+
+
 class PickledModule:
     """Stand-in for a module.
 
@@ -36,10 +40,15 @@ class PickledModule:
       state: the attributes that it had, `_parameters`, `_buffers` and `_modules` among them.
     """
 
-    def __init__(self, meta: dict[str, Any]) -> None:
-        if meta.get("type") != "class" or not isinstance(meta.get("state"), dict):
-            raise ValueError("a module is stored in an unknown way")
-        self.state: dict[str, Any] = meta["state"]
+    state: dict[str, Any]
+
+    def __new__(cls, *_args: Any, **_options: Any) -> "PickledModule":
+        module = super().__new__(cls)
+        module.state = {}
+        return module
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state if isinstance(state, dict) else {}
 
     def tensors(self) -> dict[str, Any]:
         """Parameters and persistent buffers by name, those of children in dictionaries."""
@@ -80,10 +89,16 @@ class ModuleUnpickler(safe_pickle.TensorUnpickler):
     def find_class(self, module: str, name: str) -> Any:
         """The stand-in for a global name."""
         known = self._more.get(f"{module} {name}")
+        if known is None and f"{module}.".startswith(_PACKAGES):
+            return type("PickledModule", (PickledModule,), {})
         return super().find_class(module, name) if known is None else known
 
     def _module(self, meta: dict[str, Any]) -> PickledModule:
-        return PickledModule(meta)
+        if meta.get("type") != "class" or not isinstance(meta.get("state"), dict):
+            raise ValueError("a module is stored in an unknown way")
+        module = PickledModule()
+        module.__setstate__(meta["state"])
+        return module
 
     def _set(self, items: Any = ()) -> set:
         return set(items)

@@ -10,13 +10,14 @@ from dermgan_jax.nets.feature_norm import Norm
 
 COUNTER = "num_batches_tracked"  # batch normalisation's count of updates; nothing depends on it
 
-Kind = Literal["conv", "conv_transpose", "linear", "vector"]
+Kind = Literal["conv", "conv_transpose", "linear", "table", "vector"]
 
 # Axes of the PyTorch tensor in the order that Flax has them: `tensor.transpose(AXES[kind])`.
 AXES: dict[Kind, tuple[int, ...]] = {
     "conv": (2, 3, 1, 0),
     "conv_transpose": (2, 3, 0, 1),
     "linear": (1, 0),
+    "table": (0, 1),
     "vector": (0,),
 }
 

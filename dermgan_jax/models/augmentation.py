@@ -28,6 +28,7 @@ def default_fields() -> dict[str, Any]:
         "ada_interval": 4,  # minibatches of reals between two adjustments
         "ada_max_p": 0.85,  # beyond it, augmentation leaks into the fakes
         "diffaugment_policies": ("color", "translation", "cutout"),
+        "diffaugment_cutout": 0.5,  # side of the box that is cut out, as a share of the image's
     }
 
 
@@ -39,9 +40,9 @@ def faults(fields: Any, shape: tuple[int, int, int]) -> list[str]:
     if fields.augment_policy not in ada.POLICIES:
         known = ", ".join(ada.POLICIES)
         found.append(f"model.augment_policy is {fields.augment_policy!r}; expected one of {known}")
-    for key in ("augment_p", "ada_max_p"):
+    for key in ("augment_p", "ada_max_p", "diffaugment_cutout"):
         if not 0 <= fields[key] <= 1:
-            found.append(f"model.{key} is {fields[key]}, a probability: set it from 0 to 1")
+            found.append(f"model.{key} is {fields[key]}, a share: set it from 0 to 1")
     for key, least in (("ada_interval", 1), ("ada_kimg", 1e-3)):
         if fields[key] < least:
             found.append(f"model.{key} is {fields[key]}: set it to {least} or more")
@@ -73,7 +74,9 @@ def augment(fields: Any, images: jax.Array, rng: jax.Array, extra: Mapping[str, 
     if fields.augment == "ada":
         return ada.augment(images, rng, extra["ada"].p, ada.POLICIES[fields.augment_policy])
     if fields.augment == "diffaugment":
-        return diffaugment.augment(images, rng, tuple(fields.diffaugment_policies))
+        return diffaugment.augment(
+            images, rng, tuple(fields.diffaugment_policies), fields.diffaugment_cutout
+        )
     return images
 
 

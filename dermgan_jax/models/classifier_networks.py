@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.features import efficientnet_lite0, resnet, vit, weights
+from dermgan_jax.features import efficientnet_lite, resnet, vit, weights
 from dermgan_jax.features.resize import resize
 from dermgan_jax.files import Path
 from dermgan_jax.formats.tensor_files import read_tensors
@@ -49,14 +49,14 @@ class Architecture:
         return self.whole.num_stages
 
 
-def _lite0(module: nn.Module, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    del module
-    return efficientnet_lite0.from_package(tensors)
-
-
 # By the names that `features.published_weights` has for them; "tiny" learns from nothing.
 ARCHITECTURES = {
-    "efficientnet_lite0": Architecture(efficientnet_lite0.EfficientNetLite0(), SYMMETRIC, _lite0),
+    "efficientnet_lite0": Architecture(
+        efficientnet_lite.EfficientNetLite0(), SYMMETRIC, efficientnet_lite.from_package
+    ),
+    "efficientnet_lite1": Architecture(
+        efficientnet_lite.EfficientNetLite1(), SYMMETRIC, efficientnet_lite.from_package
+    ),
     "resnet18": Architecture(resnet.ResNet18(), IMAGENET, resnet.from_torch),
     "resnet50": Architecture(resnet.ResNet50(), IMAGENET, resnet.from_torch),
     "vit_s16": Architecture(vit.ViTS16(), IMAGENET, vit.from_torch, least_side=16),

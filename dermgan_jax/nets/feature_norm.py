@@ -10,7 +10,7 @@ from jax import lax
 Norm = Literal["instance", "batch", "none"]
 
 _EPSILON = 1e-5
-_MOMENTUM = 0.1
+MOMENTUM = 0.1  # share of the newest batch in the running statistics
 
 
 def instance_norm(x: jax.Array) -> jax.Array:
@@ -29,7 +29,14 @@ class BatchNorm(nn.Module):
 
     Batches are normalised by their biased variance. Under `jax.jit` the statistics are those of the
     global batch however it is sharded. Collection `batch_stats` holds `mean` and `var`.
+
+    Attributes:
+      affine: whether a scale and a bias follow.
+      scale_deviation: of the scales around 1 in the beginning.
     """
+
+    affine: bool = True
+    scale_deviation: float = 0.02
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -41,8 +48,10 @@ class BatchNorm(nn.Module):
             statistics; else normalise by those.
         """
         shape = (x.shape[-1],)
-        scale = self.param("scale", _around_one, shape)
-        bias = self.param("bias", nn.initializers.zeros, shape)
+        scale, bias = 1.0, 0.0
+        if self.affine:
+            scale = self.param("scale", _around_one(self.scale_deviation), shape)
+            bias = self.param("bias", nn.initializers.zeros, shape)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         running_var = self.variable("batch_stats", "var", jnp.ones, shape)
         wide = x.astype(jnp.float32)
@@ -53,14 +62,17 @@ class BatchNorm(nn.Module):
                 count = x.size // x.shape[-1]
                 unbiased = var * (count / max(count - 1, 1))
                 for running, batch in ((running_mean, mean), (running_var, unbiased)):
-                    running.value += _MOMENTUM * (lax.stop_gradient(batch) - running.value)
+                    running.value += MOMENTUM * (lax.stop_gradient(batch) - running.value)
         else:
             mean, var = running_mean.value, running_var.value
         return ((wide - mean) * (scale * lax.rsqrt(var + _EPSILON)) + bias).astype(x.dtype)
 
 
-def _around_one(rng: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    return 1.0 + 0.02 * jax.random.normal(rng, shape)
+def _around_one(deviation: float) -> nn.initializers.Initializer:
+    def init(rng: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        return 1.0 + deviation * jax.random.normal(rng, shape)
+
+    return init
 
 
 def normalize(kind: Norm, x: jax.Array, train: bool, name: str) -> jax.Array:

@@ -20,7 +20,7 @@ import originals
 import pytest
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.features import efficientnet_lite0, resnet, torch_layout, vit
+from dermgan_jax.features import efficientnet_lite, resnet, torch_layout, vit
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "classifiers"
 SMALL_VIT = vit.VisionTransformer(
@@ -42,7 +42,7 @@ def num_parameters(module) -> int:
 @pytest.mark.parametrize(
     ("module", "parameters"),
     [
-        (efficientnet_lite0.EfficientNetLite0(), 4_652_008),
+        (efficientnet_lite.EfficientNetLite0(), 4_652_008),
         (resnet.ResNet50(), 25_557_032),
         (resnet.ResNet18(), 11_689_512),
         (vit.ViTB16(), 86_567_656),
@@ -55,7 +55,7 @@ def test_published_number_of_parameters(module, parameters):
 
 def package_names() -> dict[str, tuple[int, ...]]:
     """Shapes of EfficientNet-Lite0's tensors as the package names them."""
-    shapes = drawn_weights.torch_shapes(efficientnet_lite0.EfficientNetLite0(), 32)
+    shapes = drawn_weights.torch_shapes(efficientnet_lite.EfficientNetLite0(), 32)
     return {
         re.sub(r"_blocks_(\d+)", r"_blocks.\1", ".".join(f"_{part}" for part in path[:-1]))
         + f".{path[-1]}": shape
@@ -65,9 +65,9 @@ def package_names() -> dict[str, tuple[int, ...]]:
 
 def test_efficientnet_lite0_equals_the_package():
     golden = np.load(GOLDEN / "efficientnet_lite0.npz")
-    variables = efficientnet_lite0.from_package(drawn_weights.draw(package_names(), 306))
+    variables = efficientnet_lite.from_package(efficientnet_lite.EfficientNetLite0(), drawn_weights.draw(package_names(), 306))
     images = np.random.RandomState(306).uniform(-1, 1, (2, 3, 64, 47)).astype(np.float32)
-    apply = jax.jit(efficientnet_lite0.EfficientNetLite0().apply)
+    apply = jax.jit(efficientnet_lite.EfficientNetLite0().apply)
     features, logits = apply(variables, images.transpose(0, 2, 3, 1))
     np.testing.assert_allclose(features, golden["out:features"], rtol=0, atol=1e-5)
     np.testing.assert_allclose(logits, golden["out:logits"], rtol=0, atol=1e-5)
@@ -285,4 +285,4 @@ def test_foreign_weights_are_refused():
     with pytest.raises(UserError, match=r"not weights of ResNet: bn1\.mean is missing"):
         resnet.from_torch(resnet.ResNet18(), {"fc.weight": np.zeros((1000, 512))})
     with pytest.raises(UserError, match="not weights of EfficientNetLite0"):
-        efficientnet_lite0.from_package({"_conv_stem.weight": np.zeros((32, 3, 5, 5))})
+        efficientnet_lite.from_package(efficientnet_lite.EfficientNetLite0(), {"_conv_stem.weight": np.zeros((32, 3, 5, 5))})
