@@ -28,6 +28,7 @@ RUNTIME_FIELDS = frozenset(
         "train.steps_per_call",
         "train.total_kimg",
         "train.total_epochs",
+        "train.patience_kimg",
         "train.log_every_steps",
         "checkpoint.every_kimg",
         "checkpoint.every_epochs",
@@ -95,6 +96,13 @@ def experiment(model: str) -> ConfigDict:
                 # Iterations per dispatch, inside one lax.scan. For accelerators: on CPU, XLA runs
                 # convolutions in a loop ten times slower.
                 "steps_per_call": 1,
+                # WORKDIR[:CHECKPOINT] of a run whose networks a new run begins with, as far as names
+                # and shapes agree.
+                "init_from": "",
+                # Ends training when checkpoint.best_metric has not improved for so many thousand
+                # images; 0: never.
+                "patience_kimg": 0.0,
+                "freeze": (),  # layers that keep their weights, such as "d/b64"
                 "schedule_interval": 1,  # iterations between two looks at the curriculum
                 "log_every_steps": 50,
             },

@@ -66,6 +66,7 @@ REGISTRY = {
         "density_coverage": "dermgan_jax.metrics.named_metrics:DENSITY_COVERAGE",
         "fd_lite0": "dermgan_jax.metrics.named_metrics:FD_LITE0",
         "kd_lite0": "dermgan_jax.metrics.named_metrics:KD_LITE0",
+        "diversity": "dermgan_jax.metrics.named_metrics:DIVERSITY",
         "lpips": "dermgan_jax.metrics.named_metrics:LPIPS",
         "lpips_diversity": "dermgan_jax.metrics.named_metrics:LPIPS_DIVERSITY",
         "ssim": "dermgan_jax.metrics.named_metrics:SSIM",

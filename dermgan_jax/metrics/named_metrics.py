@@ -13,6 +13,7 @@ from dermgan_jax.features.extractor import Extractor
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import (
     density_coverage,
+    diversity,
     frechet,
     inception_score,
     kid,
@@ -57,6 +58,11 @@ class Metric:
 def _swd(real, fake, *, seed, mirror, weights) -> Values:
     del weights
     return (swd.compute(real, fake, seed=seed, mirror=mirror),)
+
+
+def _diversity(real, fake, *, seed, mirror, weights) -> Values:
+    del weights
+    return (diversity.compute(real, fake, seed=seed, mirror=mirror),)
 
 
 def _of_features(arithmetic: Callable[..., Values]) -> Callable[..., Values]:
@@ -125,6 +131,7 @@ def _on_inception(publishes: tuple[str, ...], arithmetic: Callable, protocol: st
 
 
 SWD = Metric(("swd",), _swd)
+DIVERSITY = Metric(("diversity",), _diversity, yardstick=False)
 FID = _on_inception(("fid",), frechet.compute, "fid")
 FID_TF = _on_inception(("fid:tf",), frechet.compute, "fid:tf")
 FID_CLEAN = _on_inception(("fid:clean",), frechet.compute, "fid:clean")

@@ -59,11 +59,8 @@ def normalized(layer: nn.Module, kernel: jax.Array, train: bool) -> jax.Array:
     matrix = kernel.reshape(-1, kernel.shape[-1])
     sides = kernel.shape[:-2]
 
-    def initial(size: int) -> jax.Array:
-        return unit(jax.random.normal(layer.make_rng("params"), (size,)))
-
-    u = layer.variable("spectral", "u", initial, matrix.shape[1])
-    v = layer.variable("spectral", "v", initial, matrix.shape[0])
+    u = layer.variable("spectral", "u", _start, matrix.shape[1])
+    v = layer.variable("spectral", "v", _start, matrix.shape[0])
     left, right = u.value, _own_order(v.value, sides)
     if train:
         left, right = power_iteration(jax.lax.stop_gradient(matrix), jax.lax.stop_gradient(left))
@@ -71,6 +68,11 @@ def normalized(layer: nn.Module, kernel: jax.Array, train: bool) -> jax.Array:
             u.value, v.value = left, _torch_order(right, sides)
     left, right = jax.lax.stop_gradient((left, right))
     return kernel / (right @ matrix @ left)
+
+
+def _start(size: int) -> jax.Array:
+    """A vector that no kernel is likely to be at a right angle to; compiles faster than noise."""
+    return unit(jnp.cos(jnp.arange(size, dtype=jnp.float32)))
 
 
 def _own_order(v: jax.Array, sides: tuple[int, ...]) -> jax.Array:

@@ -61,6 +61,14 @@ METRICS = {
         "detail; its interval is about the random projections, real against real about the images.",
         "average",
     ),
+    "diversity": MetricText(
+        "Diversity of colours and shapes",
+        "diversity",
+        "share of that of real images",
+        "How far random pairs of synthetic images are apart, as boxes of colour, over the same of "
+        "real ones: near 1 if they vary as much, 0 if the generator draws one image again and "
+        "again. It says nothing about how good they are.",
+    ),
     **_FID,
     **_KID,
     "inception_score": MetricText(

@@ -10,6 +10,7 @@ from dermgan_jax.files import Path
 from dermgan_jax.report import run_record
 from dermgan_jax.report.html import environment
 from dermgan_jax.report.run_record import RunRecord, RunReport
+from dermgan_jax.runs import decline
 from dermgan_jax.runs.workdir import WorkDir
 
 
@@ -47,6 +48,7 @@ def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
         "resolution": config["data"]["resolution"],
         "phantom": record.phantom,
         "run": record.facts(),
+        "warnings": decline.warnings(config["checkpoint"].get("best_metric", ""), record.rows),
         "latest": record.sheets[-1] if record.sheets else None,
         "earlier": record.sheets[:-1],
         "card": card,

@@ -19,7 +19,7 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, LatestN
 from dermgan_jax import files
 from dermgan_jax.errors import UserError
 from dermgan_jax.metrics.measurement import Measurement
-from dermgan_jax.runs.metrics_log import evaluated, read_rows
+from dermgan_jax.runs.metrics_log import read_rows
 from dermgan_jax.runs.state import TrainState
 from dermgan_jax.runs.workdir import WorkDir
 
@@ -72,8 +72,10 @@ class Checkpoints:
         self.folder = files.absolute(workdir.checkpoints)
         self.best_metric = best_metric
         self.scores: dict[int, float] = {}
-        for step, measured in evaluated(read_rows(workdir.metrics)).items():
-            self.observe(step, measured)
+        self.images: dict[int, int] = {}  # shown, by the step of an evaluation
+        for row in read_rows(workdir.metrics):
+            if row["kind"] == "eval":
+                self.observe(row["step"], row["images"], row["metrics"])
         self.policy = BestEvaluated(self.scores, config.checkpoint.keep_best)
         latest = LatestN(config.checkpoint.keep_last)
         self.manager = ocp.CheckpointManager(
@@ -106,9 +108,16 @@ class Checkpoints:
         """The step whose evaluation was best, or None if none was evaluated."""
         return next(iter(self.policy.best(self.steps())), None)
 
-    def observe(self, step: int, measured: Mapping[str, Measurement]) -> None:
+    @property
+    def stale_images(self) -> int:
+        """Images shown between the best evaluation and the latest one; 0 without any."""
+        best = next(iter(self.policy.best(list(self.scores))), None)
+        return 0 if best is None else self.images[max(self.scores)] - self.images[best]
+
+    def observe(self, step: int, images: int, measured: Mapping[str, Measurement]) -> None:
         """Takes note of an evaluation, before or after the checkpoint of its step is saved."""
         if self.best_metric in measured:
+            self.images[step] = images
             self.scores[step] = measured[self.best_metric].value.lower_is_better
 
     def save(self, state: TrainState, step: int, facts: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from ml_collections import FrozenConfigDict
@@ -14,11 +14,11 @@ from dermgan_jax import registry
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
-from dermgan_jax.metrics.measurement import automatic_best
 from dermgan_jax.models.contract import Model, Stage, Variables
+from dermgan_jax.runs import decline
 from dermgan_jax.runs.checkpoint import Checkpoints, abstract
-from dermgan_jax.runs.metrics_log import evaluated, read_rows
-from dermgan_jax.runs.state import init_state
+from dermgan_jax.runs.metrics_log import read_rows
+from dermgan_jax.runs.state import TrainState, init_state
 from dermgan_jax.runs.workdir import WorkDir
 
 LATEST, BEST = "latest", "best"
@@ -36,6 +36,7 @@ class Restored:
       run: identifies the run that it is a checkpoint of, wherever its folder lies.
       classes: names of the classes it learned from.
       untrained: nets that an import left at their initial values.
+      warnings: sentences about the run, such as that another checkpoint is better.
     """
 
     model: Model
@@ -45,6 +46,35 @@ class Restored:
     run: str
     classes: tuple[str, ...]
     untrained: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Saved(NamedTuple):
+    """A checkpoint as it was written.
+
+    Attributes:
+      model: configured as it was trained.
+      state: everything, on one device.
+      step: of the checkpoint.
+      facts: what was saved beside the state.
+    """
+
+    model: Model
+    state: TrainState
+    step: int
+    facts: Mapping[str, Any]
+
+
+def restored_state(workdir: Path, checkpoint: str = LATEST) -> Saved:
+    """Reads a checkpoint whole. Arguments and errors as of `restore`."""
+    config = WorkDir(workdir).read_config()
+    with _opened(workdir, config) as checkpoints:
+        step = _choose(checkpoints, checkpoint)
+        facts = checkpoints.facts(step)
+        model = registry.load("model", config.model.name)(config, _spec(facts["data_spec"]))
+        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        like = abstract(jax.eval_shape(lambda: init_state(model)), here)
+        return Saved(model, checkpoints.restore(like, step), step, facts)
 
 
 def restore(workdir: Path, checkpoint: str = LATEST) -> Restored:
@@ -57,24 +87,31 @@ def restore(workdir: Path, checkpoint: str = LATEST) -> Restored:
     Raises:
       UserError: if there is no such checkpoint, or it cannot be read.
     """
-    config = WorkDir(workdir).read_config()
-    with _opened(workdir, config) as checkpoints:
-        step = _choose(checkpoints, checkpoint)
-        facts = checkpoints.facts(step)
-        spec = _spec(facts["data_spec"])
-        model = registry.load("model", config.model.name)(config, spec)
-        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-        like = abstract(jax.eval_shape(lambda: init_state(model)), here)
-        state = checkpoints.restore(like, step)
+    model, state, step, facts = restored_state(workdir, checkpoint)
     return Restored(
         model=model,
         variables=state.averaged,
         stage=model.stage(int(state.clock.scheduled_at)),
         step=step,
-        run=run_id(config, facts),
+        run=run_id(model.config, facts),
         classes=tuple(facts["classes"]),
         untrained=tuple(facts.get("untrained", ())),
+        warnings=tuple(
+            decline.warnings(
+                model.config.checkpoint.best_metric, read_rows(WorkDir(workdir).metrics)
+            )
+        ),
     )
+
+
+def require_checkpoint(workdir: Path, checkpoint: str) -> None:
+    """Checks that there is such a checkpoint; its content is not looked at.
+
+    Raises:
+      UserError: as `restore`.
+    """
+    with _opened(workdir, WorkDir(workdir).read_config()) as checkpoints:
+        _choose(checkpoints, checkpoint)
 
 
 def run_id(config: FrozenConfigDict, facts: Mapping[str, Any]) -> str:
@@ -98,15 +135,8 @@ def _opened(workdir: Path, config: FrozenConfigDict) -> Checkpoints:
     folder = WorkDir(workdir)
     if not folder.checkpoints.is_dir():
         raise UserError(f"{workdir} has no checkpoint yet: train it first")
-    best_metric = config.checkpoint.best_metric or _automatic_best(folder)
+    best_metric = decline.best_key(config.checkpoint.best_metric, read_rows(folder.metrics))
     return Checkpoints(folder, config, best_metric, read_only=True)
-
-
-def _automatic_best(workdir: WorkDir) -> str:
-    """As training chose it, from what it measured."""
-    evaluations = evaluated(read_rows(workdir.metrics))
-    first = next(iter(evaluations.values()), {})
-    return automatic_best([one.published for one in first.values()])
 
 
 def _spec(fields: dict[str, Any]) -> DataSpec:

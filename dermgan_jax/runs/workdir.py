@@ -1,7 +1,7 @@
 """The work directory: everything about one run lies in one folder, on a disk or in a bucket.
 
 config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  report.html
-data_card.json  environment.json  parameters.txt
+data_card.json  environment.json  parameters.txt  init_from.json
 """
 
 import dataclasses
@@ -62,6 +62,11 @@ class WorkDir:
     @property
     def parameters(self) -> Path:
         return self.path / "parameters.txt"
+
+    @property
+    def init_from(self) -> Path:
+        """What a run that began from another took of it."""
+        return self.path / "init_from.json"
 
     @property
     def report(self) -> Path:

@@ -1,6 +1,7 @@
 """A trained model that makes images from noise, ready to be drawn from."""
 
 import copy
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -34,7 +35,10 @@ class TrainedSampler:
     """
 
     def __init__(self, workdir: Path, drawing: Drawing = DEFAULT):
-        self._open(workdir, restore(workdir, drawing.checkpoint), drawing)
+        restored = restore(workdir, drawing.checkpoint)
+        for warning in restored.warnings:
+            print(f"note: {warning}", file=sys.stderr)
+        self._open(workdir, restored, drawing)
 
     def with_drawing(self, drawing: Drawing) -> "TrainedSampler":
         """The same checkpoint, drawn from in another way."""

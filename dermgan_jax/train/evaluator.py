@@ -88,7 +88,7 @@ class Evaluator:
         seconds = time.monotonic() - began
         hosts.together(lambda: self.log.evaluation(clock, seconds, measured))
         self.budget.evaluating += time.monotonic() - began
-        self.checkpoints.observe(clock.step, measured)
+        self.checkpoints.observe(clock.step, clock.images_seen, measured)
         self.latest = (clock.step, measured)
         return measured
 

@@ -26,7 +26,7 @@ from dermgan_jax.runs.lock import RequireHeld, locked
 from dermgan_jax.runs.metrics_log import FINISHED, PREEMPTED, MetricsLog
 from dermgan_jax.runs.state import Clock, TrainState
 from dermgan_jax.runs.workdir import WorkDir
-from dermgan_jax.train import schedule, sharding
+from dermgan_jax.train import schedule, sharding, warm_start
 from dermgan_jax.train.calls import Calls
 from dermgan_jax.train.evaluator import Evaluator, observed
 from dermgan_jax.train.log import Reports, TrainingLog
@@ -60,7 +60,7 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
         preemption = stack.enter_context(Preemption())
         checkpoints = stack.enter_context(Checkpoints(workdir, config, best_metric(model, data)))
         recipe = Recipe(model, mesh)
-        state, resumed = first_state(recipe, checkpoints, data)
+        state, resumed, taken = first_state(recipe, checkpoints, data)
         clock = Clock(*map(int, jax.device_get(state.clock)))
         metrics = hosts.together(lambda: _opened_log(workdir, data, state, clock))
         progress = Progress(schedule.total_images(model), clock.images_seen, active=first)
@@ -71,7 +71,14 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
             tensor_names(recipe, state.variables),
             clock,
         )
-        for note in (*cautions(data, config.data), provenance.parameter_counts(state.variables)):
+        source = config.train.init_from
+        if taken and first:
+            warm_start.write(workdir, source, taken)
+        for note in (
+            *cautions(data, config.data),
+            provenance.parameter_counts(state.variables),
+            *warm_start.notes(source, taken),
+        ):
             progress.note(note)
         loop = Loop(
             recipe=recipe,
@@ -98,6 +105,7 @@ def _matched(config: FrozenConfigDict, num_devices: int, new: bool) -> tuple[Cat
     require_divisible(model, num_devices)
     if new:
         require_weights(model)
+        warm_start.require_source(model)
     return data, model
 
 
@@ -131,6 +139,7 @@ class Loop:
         the first.
       state: after the latest call.
       clock: the same on the host.
+      detail: why it ends early, if it does.
     """
 
     recipe: Recipe
@@ -144,6 +153,7 @@ class Loop:
     require_held: RequireHeld | None
     state: TrainState
     clock: Clock
+    detail: str = ""
 
     def run(self, resumed: bool) -> str:
         """Trains to the end or until asked to stop. Returns "finished" or "preempted".
@@ -158,7 +168,7 @@ class Loop:
         else:
             self._begin()
         end, due = schedule.total_images(model), False
-        while not model.done(self.state.extra):
+        while not (model.done(self.state.extra) or self._stale()):
             stages, after = schedule.plan_call(model, self.clock, self.recipe.repeats)
             if not stages:
                 break
@@ -177,6 +187,17 @@ class Loop:
                 if self.preemption.requested(self.clock.step):
                     return self._finish(PREEMPTED, stages[-1])
         return self._finish(FINISHED, model.stage(self.clock.scheduled_at), due)
+
+    def _stale(self) -> bool:
+        """Whether the evaluations have not improved for `train.patience_kimg`."""
+        patience = self.recipe.model.config.train.patience_kimg
+        if not patience or self.checkpoints.stale_images < patience * 1000:
+            return False
+        self.detail = (
+            f"early: {self.checkpoints.best_metric} has not improved for "
+            f"{self.checkpoints.stale_images / 1000:g} kimg (train.patience_kimg is {patience:g})"
+        )
+        return True
 
     def _begin(self) -> None:
         """Draws and measures the untrained model, which later values are held against."""
@@ -244,8 +265,8 @@ class Loop:
             self._evaluate(stage, due)
         self._save(stage)
         self.checkpoints.wait()
-        self._event(outcome)
+        self._event(outcome, self.detail if outcome == FINISHED else "")
         return outcome
 
-    def _event(self, event: str) -> None:
-        hosts.together(lambda: self.log.event(event, self.clock))
+    def _event(self, event: str, detail: str = "") -> None:
+        hosts.together(lambda: self.log.event(event, self.clock, detail))

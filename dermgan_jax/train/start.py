@@ -1,6 +1,7 @@
 """What a run starts from: the model and the data that fit it, and its first state."""
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ from dermgan_jax.models.contract import Model
 from dermgan_jax.runs import provenance
 from dermgan_jax.runs.checkpoint import Checkpoints, abstract
 from dermgan_jax.runs.state import TrainState, init_state
-from dermgan_jax.train import schedule, sharding
+from dermgan_jax.train import freezing, schedule, sharding, warm_start
 from dermgan_jax.train.snapshots import snapshots_of
 from dermgan_jax.train.step import Recipe
 
@@ -29,6 +30,7 @@ def build_model(config: FrozenConfigDict, data: Catalogue) -> Model:
     family = registry.load("model", config.model.name)
     model = family(config, data.spec(config.data.split, config.data))
     found = model.faults() + snapshots_of(model).faults(model, data)
+    found = found or freezing.faults(model)
     if found:
         raise UserError("the model and the data do not fit:\n" + "\n".join(f"  {f}" for f in found))
     return model
@@ -63,32 +65,57 @@ def require_divisible(model: Model, num_devices: int) -> None:
         )
 
 
-def first_state(
-    recipe: Recipe, checkpoints: Checkpoints, data: Catalogue
-) -> tuple[TrainState, bool]:
-    """The latest checkpoint's state, or the initial one; and whether it was a checkpoint's.
+class Start(NamedTuple):
+    """Where training begins.
+
+    Attributes:
+      state: the latest checkpoint's, or the initial one.
+      resumed: whether it was a checkpoint's.
+      taken: what a new run took of the run that `train.init_from` names.
+    """
+
+    state: TrainState
+    resumed: bool
+    taken: dict[str, warm_start.Taken]
+
+
+def first_state(recipe: Recipe, checkpoints: Checkpoints, data: Catalogue) -> Start:
+    """Where training begins.
 
     Raises:
-      UserError: if the checkpoint is damaged or was trained on other data, or published weights
-        that training starts from are not there.
+      UserError: if the checkpoint is damaged or was trained on other data, or what training starts
+        from is not there.
     """
     everywhere = sharding.replicated(recipe.mesh)
     seed = np.uint32(recipe.model.config.seed)
     init = jax.jit(functools.partial(init_state, recipe.model), out_shardings=everywhere)
     steps = checkpoints.steps()
     if not steps:
-        state = init(seed)
-        variables = recipe.model.pretrained(state.variables)
-        if variables is not state.variables:
-            variables = jax.device_put(variables, everywhere)
-            ema = {net: jax.tree.map(jnp.copy, variables[net]) for net in recipe.model.averaged}
-            state = state.replace(variables=variables, ema=ema)
-        return state, False
+        state, taken = _new_state(recipe.model, init(seed), everywhere)
+        return Start(state, False, taken)
     facts = checkpoints.facts(steps[-1])
     if facts["split_hash"] == provenance.IMPORTED:
         raise UserError(
-            "these networks were imported and their training data are not known: they translate, "
-            "but training needs a work directory of its own"
+            "these networks were imported and their training data are not known: to train them on "
+            "data of yours, start a run with --config.train.init_from=THIS_FOLDER in another "
+            "work directory"
         )
     provenance.require_same_data(facts, data, checkpoints.folder.parent)
-    return checkpoints.restore(abstract(jax.eval_shape(init, seed), everywhere), steps[-1]), True
+    like = abstract(jax.eval_shape(init, seed), everywhere)
+    return Start(checkpoints.restore(like, steps[-1]), True, {})
+
+
+def _new_state(
+    model: Model, state: TrainState, everywhere: jax.sharding.Sharding
+) -> tuple[TrainState, dict[str, warm_start.Taken]]:
+    """The initial state with published weights, and with those of another run, in their places."""
+    variables = model.pretrained(state.variables)
+    if variables is not state.variables:
+        variables = jax.device_put(variables, everywhere)
+        ema = {net: jax.tree.map(jnp.copy, variables[net]) for net in model.averaged}
+        state = state.replace(variables=variables, ema=ema)
+    if not model.config.train.init_from:
+        return state, {}
+    state, taken = warm_start.warm_start(model, state)
+    # Copies: the averages must not share memory with what is trained.
+    return jax.tree.map(jnp.copy, jax.device_put(state, everywhere)), taken

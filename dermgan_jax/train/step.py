@@ -19,6 +19,7 @@ from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.models import keys
 from dermgan_jax.models.contract import Aux, Batch, Context, Model, Phase, Variables
 from dermgan_jax.runs.state import TrainState, init_moments, optimizers
+from dermgan_jax.train.freezing import held
 from dermgan_jax.train.sharding import replicated, split_by_batch
 
 
@@ -280,6 +281,7 @@ def run_phase(
             batch,
             context._replace(extra=state.extra),
             jax.random.fold_in(rng, repeat),
+            tuple(recipe.model.config.train.freeze),
         )
         state = apply_update(recipe, state, grads, aux, learning_rates)
         tensors = [loss, *jax.tree.leaves(grads)]
@@ -300,16 +302,27 @@ def run_phase(
 
 
 def phase_gradients(
-    phase: Phase, state: TrainState, batch: Batch, context: Context, rng: jax.Array
+    phase: Phase,
+    state: TrainState,
+    batch: Batch,
+    context: Context,
+    rng: jax.Array,
+    frozen_layers: tuple[str, ...] = (),
 ) -> tuple[tuple[jax.Array, Aux], Variables]:
-    """((loss, aux), gradients) of a phase with respect to the parameters of its nets."""
+    """((loss, aux), gradients) of a phase with respect to the parameters of its nets.
+
+    Those of `frozen_layers` are 0, so that Adam leaves these where they are.
+    """
     trainable = {net: state.variables[net]["params"] for net in phase.trains}
     frozen = {
         net: {k: v for k, v in variables.items() if net not in trainable or k != "params"}
         for net, variables in state.variables.items()
     }
-    loss = jax.value_and_grad(phase.loss, has_aux=True)
-    return loss(trainable, frozen, batch, rng, context)
+
+    def loss(trainable: Variables) -> tuple[jax.Array, Aux]:
+        return phase.loss(held(trainable, frozen_layers), frozen, batch, rng, context)
+
+    return jax.value_and_grad(loss, has_aux=True)(trainable)
 
 
 def apply_update(

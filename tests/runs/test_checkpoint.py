@@ -59,7 +59,7 @@ def save_all(workdir, values, **fields):
                 }
                 with open(workdir / "metrics.jsonl", "a") as file:
                     file.write(json.dumps(row) + "\n")
-                checkpoints.observe(step, found)
+                checkpoints.observe(step, 4 * step, found)
             checkpoints.save(state_at(step), step, {"split_hash": f"hash {step}"})
 
 
