@@ -47,6 +47,21 @@ def small_images(config: ConfigDict, dataset: str, resolution: int) -> None:
     config.eval.num_images = 2048
 
 
+def few_images(config: ConfigDict, resolution: int) -> None:
+    """The melanomas of HAM10000, mirrored, and what is measured of models made for few images."""
+    config.data.update(
+        {
+            "dataset": "ham10000",
+            "classes": ("mel",),
+            "resolution": resolution,
+            "fit": "stretch",
+            "mirror": True,
+        }
+    )
+    config.checkpoint.best_metric = "kid"
+    config.eval.metrics = ("kid", "fid", "swd", "precision_recall", "diversity")
+
+
 def often(config: ConfigDict, kimg: float) -> None:
     """A short run's pace: 10 evaluations, 20 sheets, 40 checkpoints."""
     config.train.total_kimg = kimg

@@ -177,7 +177,7 @@ class FastGan(Sampler):
         metrics = {"score_real": judged.logits.mean(), "score_fake": of_fakes.logits.mean()}
         metrics["sign_real"] = jnp.sign(judged.logits).mean()
         if decode:
-            distances = self._distances(frozen, judged, reals, part)
+            distances = self.distances(frozen, judged, reals, part)
             metrics["reconstruction"] = distances.mean()
             loss += self.config.model.reconstruction * distances.sum()
         extra = augmentation.adjusted(self.config.model, context.extra, judged.logits.mean(-1))
@@ -192,13 +192,22 @@ class FastGan(Sampler):
             bind(trainable, frozen, "g"), context.handoff["keys"], batch["label"], context.extra
         )
         judged, d_changed = self._judge(frozen["d"], *fakes)
-        score = judged.logits.mean()
-        return -score, Aux({"score_fake": score}, collections={"g": changed, "d": d_changed})
+        metrics = {"score_fake": judged.logits.mean()}
+        return generator_loss(judged.logits), Aux(
+            metrics, collections={"g": changed, "d": d_changed}
+        )
 
-    def _distances(
+    def distances(
         self, frozen: Variables, judged: Judgement, reals: jax.Array, part: jax.Array
     ) -> jax.Array:
-        """(3, N): of the reconstructions from what they should show."""
+        """Distances (3, N) of the reconstructions from what they should show.
+
+        Args:
+          frozen: with the weights of LPIPS, if it judges.
+          judged: with reconstructions.
+          reals: what was judged, (N, S, S, C).
+          part: the quarter that was reconstructed by itself.
+        """
         side = judged.images.shape[1]
         whole, pieces = nearest(reals, side), nearest(quarter(reals, part), side)
         pairs = ((judged.images, whole), (judged.smalls, whole), (judged.parts, pieces))
@@ -214,6 +223,11 @@ class FastGan(Sampler):
             gaps = [first - target, second - target, third - pieces]
             total += jnp.stack([(jnp.square(gap) * head).sum(-1).mean((1, 2)) for gap in gaps])
         return total
+
+
+def generator_loss(fake_logits: jax.Array) -> jax.Array:
+    """Minus the mean of logits (N, P)."""
+    return -fake_logits.mean()
 
 
 def hinge(logits: jax.Array, uniform: jax.Array, real: bool) -> jax.Array:
