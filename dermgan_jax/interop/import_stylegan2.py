@@ -168,11 +168,6 @@ def _architecture(path: Path, network: PickledNetwork) -> tuple[dict[str, Any], 
     if len(sides) < 2:
         raise UserError(f"{path} makes images of 4x4; imported are networks from 8x8 on")
     blocks = [f"synthesis.b{side}" for side in sides]
-    if any(name.endswith(".skip.weight") for name in tensors):
-        raise UserError(
-            f"{path} was trained with the residual generator; imported are generators with skip "
-            "connections, the originals' default"
-        )
     widths = [_shape(path, tensors, f"{block}.conv1.weight", 4)[0] for block in blocks]
     channels = _shape(path, tensors, f"{blocks[-1]}.torgb.weight", 4)[0]
     if channels not in (1, 3):
@@ -190,10 +185,23 @@ def _architecture(path: Path, network: PickledNetwork) -> tuple[dict[str, Any], 
         "mapping_layers": _depth(tensors),
         "channel_base": base,
         "channel_max": limit,
+        "generator": _generator_architecture(tensors),
         "conv_clamp": float(network.numbers.get("synthesis.b4.conv1.conv_clamp", 0.0)),
         "conditional": labels > 0,
     }
     return fields, sides[-1], channels, labels
+
+
+def _generator_architecture(tensors: Tensors) -> str:
+    if any(name.endswith(".skip.weight") for name in tensors):
+        return "resnet"
+    return "skip" if "synthesis.b4.torgb.weight" in tensors else "orig"
+
+
+def _discriminator_architecture(tensors: Tensors, side: int) -> str:
+    if f"b{side}.skip.weight" in tensors:
+        return "resnet"
+    return "skip" if "b4.fromrgb.weight" in tensors else "orig"
 
 
 def _depth(tensors: Tensors) -> int:
@@ -230,12 +238,13 @@ def _discriminator_fields(
             f"{path}: the generator makes images of {side}x{side}, but the discriminator judges "
             f"{own_side}x{own_side}: take networks that were trained together"
         )
-    if f"b{side}.skip.weight" not in tensors:
-        raise UserError(
-            f"{path}: the discriminator is not the residual one, the originals' default; import "
-            "the generator alone"
-        )
-    found = {"stddev_group": int(network.numbers.get("b4.mbstd.group_size") or 4)}
+    inputs = _shape(path, tensors, "b4.conv.weight", 4)[1]
+    features = _shape(path, tensors, "b8.conv1.weight", 4)[0]
+    found = {
+        "stddev_group": int(network.numbers.get("b4.mbstd.group_size") or 4),
+        "stddev_channels": inputs - features,
+        "discriminator": _discriminator_architecture(tensors, side),
+    }
     return found | ({"label_layers": _depth(tensors)} if fields["conditional"] else {})
 
 

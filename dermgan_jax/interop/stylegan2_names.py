@@ -48,7 +48,8 @@ def state_dict(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
     modules = {name.rpartition(".")[0] for name in tensors}
     filtered = {module for module in modules if module.rpartition(".")[2] in _FILTERED}
     # Blocks have one too, but for the discriminator's last.
-    filtered |= {module.rpartition(".")[0] for module in filtered if module != "b4.conv"}
+    last = ("b4.conv", "b4.fromrgb")
+    filtered |= {module.rpartition(".")[0] for module in filtered if module not in last}
     return tensors | {f"{module}.{FILTER}": resample_filter() for module in sorted(filtered)}
 
 

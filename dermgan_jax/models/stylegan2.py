@@ -22,6 +22,7 @@ from dermgan_jax.nets.stylegan2_discriminator import StyleGan2Discriminator
 from dermgan_jax.nets.stylegan2_generator import Noise, StyleGan2Generator
 
 LOSSES = ("logistic", "wgangp")
+ARCHITECTURES = ("skip", "resnet", "orig")
 
 _STYLE_DECAY = 0.995  # of the average style, per minibatch
 _PATH_DECAY = 0.01  # share of the newest minibatch in the average path length
@@ -63,6 +64,9 @@ class StyleGan2(StyleSampler):
                     "channel_max": 512,  # but at most so many
                     "conv_clamp": 0.0,  # activations' largest magnitude; 0: any
                     "stddev_group": 4,
+                    "stddev_channels": 1,
+                    "generator": "skip",  # skip | resnet | orig, which figure 7 compares
+                    "discriminator": "resnet",  # the same
                     "conditional": False,
                     "style_mixing": 0.9,  # probability, per minibatch
                     "loss": "logistic",  # logistic | wgangp
@@ -91,6 +95,17 @@ class StyleGan2(StyleSampler):
             )
         if fields.loss not in LOSSES:
             found.append(f"model.loss is {fields.loss!r}; expected one of {', '.join(LOSSES)}")
+        for net in ("generator", "discriminator"):
+            if fields[net] not in ARCHITECTURES:
+                known = ", ".join(ARCHITECTURES)
+                found.append(f"model.{net} is {fields[net]!r}; expected one of {known}")
+        if not 1 <= fields.stddev_channels <= self.widths[0] or (
+            self.widths[0] % fields.stddev_channels
+        ):
+            found.append(
+                f"model.stddev_channels is {fields.stddev_channels}: set it to a divisor of the "
+                f"{self.widths[0]} channels at 4x4"
+            )
         found += self.label_faults()
         size = self.config.train.batch_size
         if size > fields.stddev_group and size % fields.stddev_group:
@@ -128,7 +143,7 @@ class StyleGan2(StyleSampler):
         fields, dtype = self.config.model, jnp.dtype(self.config.precision)
         return StyleGan2Generator(
             *(self.widths, self.data.channels, fields.style_size, fields.mapping_layers),
-            *(fields.conv_clamp, dtype),
+            *(fields.conv_clamp, dtype, fields.generator),
         )
 
     @property
@@ -136,7 +151,7 @@ class StyleGan2(StyleSampler):
         fields, dtype = self.config.model, jnp.dtype(self.config.precision)
         return StyleGan2Discriminator(
             *(self.widths, fields.label_layers, fields.stddev_group, fields.conv_clamp),
-            *(fields.spectral_norm, dtype),
+            *(fields.spectral_norm, dtype, fields.discriminator, fields.stddev_channels),
         )
 
     def init(self, rng: jax.Array) -> Variables:

@@ -17,8 +17,8 @@ def pixel_norm(x: jax.Array) -> jax.Array:
     return (wide * scale).astype(x.dtype)
 
 
-def minibatch_stddev(x: jax.Array, group_size: int) -> jax.Array:
-    """Appends one channel: the mean standard deviation within groups of images (section 3).
+def minibatch_stddev(x: jax.Array, group_size: int, channels: int = 1) -> jax.Array:
+    """Appends channels: the mean standard deviation within groups of images (section 3).
 
     Members of a group lie N / group_size apart, as in the official code; if `group_size` does not
     divide N, the largest smaller number that does is used.
@@ -26,13 +26,15 @@ def minibatch_stddev(x: jax.Array, group_size: int) -> jax.Array:
     Args:
       x: (N, H, W, C).
       group_size: images per group.
+      channels: how many, each the mean over as many of the channels of `x`; a divisor of C.
 
     Returns:
-      (N, H, W, C + 1) with the dtype of `x`; the statistics are computed in float32.
+      (N, H, W, C + channels) with the dtype of `x`; the statistics are computed in float32.
     """
     n, h, w, c = x.shape
     size = next(size for size in range(min(group_size, n), 0, -1) if n % size == 0)
-    groups = x.astype(jnp.float32).reshape(size, n // size, h, w, c)
-    stddev = jnp.sqrt(jnp.var(groups, axis=0) + _EPSILON).mean((1, 2, 3))
-    channel = jnp.broadcast_to(jnp.tile(stddev, size)[:, None, None, None], (n, h, w, 1))
-    return jnp.concatenate([x, channel.astype(x.dtype)], -1)
+    groups = x.astype(jnp.float32).reshape(size, n // size, h, w, channels, c // channels)
+    stddev = jnp.sqrt(jnp.var(groups, axis=0) + _EPSILON).mean((1, 2, 4))
+    tiled = jnp.tile(stddev, (size, 1))[:, None, None]
+    added = jnp.broadcast_to(tiled, (n, h, w, channels))
+    return jnp.concatenate([x, added.astype(x.dtype)], -1)

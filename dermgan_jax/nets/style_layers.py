@@ -209,7 +209,7 @@ class StyledConv(nn.Module):
     Attributes:
       features: output channels.
       up: double the size.
-      clamp: see `activate`.
+      clamp, gain: see `activate`.
       dtype: of the arithmetic and the result.
     """
 
@@ -217,6 +217,7 @@ class StyledConv(nn.Module):
     up: bool = False
     clamp: float = 0.0
     dtype: Any = jnp.float32
+    gain: float = 1.0
 
     @nn.compact
     def __call__(self, x: jax.Array, style: jax.Array, noise: str | jax.Array) -> jax.Array:
@@ -242,7 +243,7 @@ class StyledConv(nn.Module):
             noise = None if noise == "none" else constant.value
         if noise is not None:
             x = x + (noise * strength).astype(self.dtype)[..., None]
-        return activate(x + bias.astype(self.dtype), "lrelu", clamp=self.clamp)
+        return activate(x + bias.astype(self.dtype), "lrelu", self.gain, self.clamp)
 
 
 class ToRgb(nn.Module):

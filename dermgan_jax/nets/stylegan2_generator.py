@@ -1,10 +1,11 @@
-"""The generator of StyleGAN2 with skip connections (Karras et al., 2020, figure 7b).
+"""The generator of StyleGAN2 (Karras et al., 2020, figure 7).
 
 Source: NVlabs/stylegan2-ada-pytorch, training/networks.py, MappingNetwork and SynthesisNetwork.
 """
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +13,12 @@ from flax import linen as nn
 
 from dermgan_jax.nets import fir
 from dermgan_jax.nets.normalization import pixel_norm
-from dermgan_jax.nets.style_layers import FullyConnected, StyledConv, ToRgb
+from dermgan_jax.nets.style_layers import ConvLayer, FullyConnected, StyledConv, ToRgb
 
 Noise = str | Sequence[jax.Array]
+# "skip": images of all resolutions are added; "resnet": features of half the side are added to
+# those of a block; "orig": neither.
+Architecture = Literal["skip", "resnet", "orig"]
 
 
 class Mapping(nn.Module):
@@ -53,6 +57,8 @@ class SynthesisBlock(nn.Module):
       first: begin from a learned constant.
       clamp: see `style_layers.activate`.
       dtype: of the convolutions' arithmetic.
+      architecture: see `Architecture`.
+      last: of the images' own resolution.
     """
 
     features: int
@@ -60,12 +66,16 @@ class SynthesisBlock(nn.Module):
     first: bool
     clamp: float
     dtype: Any
+    architecture: Architecture = "skip"
+    last: bool = True
 
     @nn.compact
     def __call__(
         self, x: jax.Array | None, image: jax.Array | None, styles: jax.Array, noise: Noise
-    ) -> tuple[jax.Array, jax.Array]:
+    ) -> tuple[jax.Array, jax.Array | None]:
         """Feature maps (N, S, S, features) and images float32 (N, S, S, channels) of this side S.
+
+        There are no images but the last unless the architecture is "skip".
 
         Args:
           x: feature maps of half the side; None if first.
@@ -74,6 +84,10 @@ class SynthesisBlock(nn.Module):
           noise: "const", "none" or an array (N, S, S) per convolution.
         """
         layer = {"clamp": self.clamp, "dtype": self.dtype}
+        residual, added = self.architecture == "resnet" and not self.first, None
+        if residual:
+            skip = ConvLayer(self.features, 1, "linear", False, dtype=self.dtype, name="skip")
+            added = fir.upsample(skip(x)) * math.sqrt(0.5)
         if self.first:
             start = self.param("const", nn.initializers.normal(1.0), (4, 4, self.features))
             x = jnp.broadcast_to(start, (len(styles), *start.shape))
@@ -81,10 +95,15 @@ class SynthesisBlock(nn.Module):
         else:
             convs = [
                 StyledConv(self.features, up=True, name="conv0", **layer),
-                StyledConv(self.features, name="conv1", **layer),
+                StyledConv(
+                    self.features, gain=math.sqrt(0.5) if residual else 1.0, name="conv1", **layer
+                ),
             ]
         for i, conv in enumerate(convs):
             x = conv(x, styles[:, i], noise if isinstance(noise, str) else noise[i])
+        x = x if added is None else x + added
+        if self.architecture != "skip" and not self.last:
+            return x, None
         rgb = ToRgb(self.channels, self.clamp, name="torgb")(x, styles[:, len(convs)])
         return x, rgb if image is None else fir.upsample(image) + rgb
 
@@ -97,12 +116,14 @@ class Synthesis(nn.Module):
       channels: of the images.
       clamp: see `style_layers.activate`.
       dtype: of the convolutions' arithmetic; images are float32.
+      architecture: see `Architecture`.
     """
 
     widths: tuple[int, ...]
     channels: int
     clamp: float = 0.0
     dtype: Any = jnp.float32
+    architecture: Architecture = "skip"
 
     @nn.compact
     def __call__(self, styles: jax.Array, noise: Noise = "const") -> jax.Array:
@@ -118,7 +139,9 @@ class Synthesis(nn.Module):
             first, begin = level == 0, max(2 * level - 1, 0)
             end = 2 * level + 1
             block = SynthesisBlock(
-                *(width, self.channels, first, self.clamp, self.dtype), name=f"b{4 << level}"
+                *(width, self.channels, first, self.clamp, self.dtype),
+                *(self.architecture, level == len(self.widths) - 1),
+                name=f"b{4 << level}",
             )
             own_noise = noise if isinstance(noise, str) else noise[begin:end]
             x, image = block(x, image, styles[:, begin : end + 1], own_noise)
@@ -129,7 +152,7 @@ class StyleGan2Generator(nn.Module):
     """Mapping and synthesis.
 
     Attributes:
-      widths, channels, clamp, dtype: see `Synthesis`.
+      widths, channels, clamp, dtype, architecture: see `Synthesis`.
       style_size: D, of a style.
       mapping_layers: see `Mapping`.
     """
@@ -140,10 +163,13 @@ class StyleGan2Generator(nn.Module):
     mapping_layers: int = 8
     clamp: float = 0.0
     dtype: Any = jnp.float32
+    architecture: Architecture = "skip"
 
     def setup(self) -> None:
         self.mapping = Mapping(self.style_size, self.mapping_layers, average=True)
-        self.synthesis = Synthesis(self.widths, self.channels, self.clamp, self.dtype)
+        self.synthesis = Synthesis(
+            self.widths, self.channels, self.clamp, self.dtype, self.architecture
+        )
 
     @property
     def num_styles(self) -> int:

@@ -57,16 +57,22 @@ def test_mapping_matches_the_original(case, layers):
 
 
 @pytest.mark.parametrize(
-    ("case", "clamp"),
+    ("case", "clamp", "architecture"),
     [
-        (case, clamp)
-        for case, clamp in (("synthesis_random_noise", 0.0), ("synthesis_skip_clamp", 0.8))
+        (case, clamp, architecture)
+        for case, clamp, architecture in (
+            ("synthesis_random_noise", 0.0, "skip"),
+            ("synthesis_skip_clamp", 0.8, "skip"),
+            ("synthesis_resnet", 0.0, "resnet"),
+            ("synthesis_orig", 0.0, "orig"),
+        )
         if vectors.found(case)
     ],
 )
-def test_synthesis_matches_the_original(case, clamp):
+def test_synthesis_matches_the_original(case, clamp, architecture):
     arrays = vectors.load(case)
-    net, variables = Synthesis(vectors.WIDTHS, 3, clamp), vectors.variables(arrays)
+    net = Synthesis(vectors.WIDTHS, 3, clamp, architecture=architecture)
+    variables = vectors.variables(arrays)
     noises = {"img_const": "const", "img_none": "none", "img": vectors.draws(arrays, "")}
     for name, noise in noises.items():
         if f"out:{name}" in arrays:
@@ -77,12 +83,20 @@ def test_synthesis_matches_the_original(case, clamp):
 
 
 @pytest.mark.parametrize(
-    "case", vectors.found("discriminator_resnet_c0", "discriminator_resnet_c3")
+    "case",
+    vectors.found(
+        *("discriminator_resnet_c0", "discriminator_resnet_c3"),
+        *("discriminator_orig_c0", "discriminator_skip_c0", "discriminator_clamp_mbstd2"),
+    ),
 )
 def test_discriminator_matches_the_original(case):
     """A batch of two groups whose members lie apart, and where there is one, a group of three."""
     arrays, variables = vectors.load(case), stylegan2_names.variables(weights(case))
-    net = StyleGan2Discriminator(vectors.WIDTHS, label_layers=4)
+    kind = case.split("_")[1]
+    options = {"architecture": kind} if kind != "clamp" else {"clamp": 0.7, "stddev_group": 2}
+    if kind == "clamp":
+        options["stddev_channels"] = 2
+    net = StyleGan2Discriminator(vectors.WIDTHS, label_layers=4, **options)
     for name in ("img8", "img3"):
         if f"in:{name}" in arrays:
             images = arrays[f"in:{name}"]
@@ -108,7 +122,8 @@ def test_parameters_are_as_many_as_in_the_original():
 
 def test_tensors_come_back_under_the_names_of_the_original():
     """All of them, with the copies of the filter that the originals keep and do not use."""
-    for case in ("generator_c0", "discriminator_resnet_c0"):
+    others = vectors.found("synthesis_resnet", "discriminator_skip_c0", "discriminator_orig_c0")
+    for case in ("generator_c0", "discriminator_resnet_c0", *others):
         tensors = weights(case)
         again = stylegan2_names.state_dict(stylegan2_names.variables(tensors))
         assert again.keys() == tensors.keys()
