@@ -39,6 +39,17 @@ RUNTIME_FIELDS = frozenset(
     }
 )
 
+# Fields that came after samples were first told which run made them. At these values they do not
+# change what a run is called.
+YOUNGER_FIELDS = {
+    "train.init_from": "",
+    "train.freeze": (),
+    "model.diffaugment_cutout": 0.5,
+    "model.stddev_channels": 1,
+    "model.generator": "skip",
+    "model.discriminator": "resnet",
+}
+
 CACHE_MODES = ("none", "host", "device")
 FITS = ("crop", "stretch")
 PRECISIONS = ("float32", "bfloat16")
@@ -96,8 +107,8 @@ def experiment(model: str) -> ConfigDict:
                 # Iterations per dispatch, inside one lax.scan. For accelerators: on CPU, XLA runs
                 # convolutions in a loop ten times slower.
                 "steps_per_call": 1,
-                # WORKDIR[:CHECKPOINT] of a run whose networks a new run begins with, as far as names
-                # and shapes agree.
+                # WORKDIR[:CHECKPOINT] of a run whose networks a new run begins with, where names and
+                # shapes agree.
                 "init_from": "",
                 # Ends training when checkpoint.best_metric has not improved for so many thousand
                 # images; 0: never.

@@ -57,9 +57,7 @@ def augment(
     return apply(images, draws, policies, cutout)
 
 
-def draw(
-    rng: jax.Array, num: int, size: tuple[int, int], cutout: float = CUTOUT
-) -> Draws:
+def draw(rng: jax.Array, num: int, size: tuple[int, int], cutout: float = CUTOUT) -> Draws:
     """For `num` images of `size` (height, width); `cutout` as for `augment`."""
     colour_rng, shift_rng, cutout_rng = jax.random.split(rng, 3)
     brightness, saturation, contrast = jax.random.uniform(colour_rng, (3, num))

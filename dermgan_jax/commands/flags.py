@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Parser = argparse.ArgumentParser
 
-DRAWING = ("seed", "label", "checkpoint", "truncation", "noise")
+DRAWING = ("seed", "label", "checkpoint", "truncation", "truncation_cutoff", "noise")
 DEFAULT_SPACE = registry.names("feature space")[0]
 WORKDIR = "the run's folder, on this machine or as gs://BUCKET/FOLDER"
 
@@ -176,6 +176,12 @@ def add_drawing(parser: Parser, *wanted: str) -> None:
             type=float,
             metavar="SHARE",
             help="of models with styles: from 0, the average image, to 1, as drawn; default 1",
+        )
+        parser.add_argument(
+            "--truncation_cutoff",
+            type=positive,
+            metavar="LAYERS",
+            help="truncate only so many of the first layers; default all",
         )
     if "noise" in wanted:
         parser.add_argument(

@@ -20,7 +20,9 @@ def _add_flags(parser: flags.Parser) -> None:
         ".npz whose key z has a row for each image, instead of latents drawn by the seed",
         required=False,
     )
-    flags.add_drawing(parser, "seed", "label", "checkpoint", "truncation", "noise")
+    flags.add_drawing(
+        parser, "seed", "label", "checkpoint", "truncation", "truncation_cutoff", "noise"
+    )
 
 
 def _run(args: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ def _add_flags(parser: flags.Parser) -> None:
     parser.add_argument(
         "--space", choices=("z", "w"), default="z", help="z, latents, or w, styles; default z"
     )
-    flags.add_drawing(parser, "seed", "label", "checkpoint", "truncation")
+    flags.add_drawing(parser, "seed", "label", "checkpoint", "truncation", "truncation_cutoff")
 
 
 def _run(args: argparse.Namespace) -> None:

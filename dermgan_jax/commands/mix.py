@@ -16,7 +16,7 @@ def _add_flags(parser: flags.Parser) -> None:
         metavar="N",
         help="layers taken from the left source; default half of them",
     )
-    flags.add_drawing(parser, "seed", "label", "checkpoint", "truncation")
+    flags.add_drawing(parser, "seed", "label", "checkpoint", "truncation", "truncation_cutoff")
 
 
 def _run(args: argparse.Namespace) -> None:

@@ -150,9 +150,7 @@ def gaps(net: str, params: Params, a: Array, b: Array) -> list[Array]:
 
     # One loop body for both sides: XLA would order the sums of two copies differently, and equal
     # images would be 1e-15 apart.
-    taps = lax.map(
-        functools.partial(normalised_activations, net, params), jnp.stack([a, b])
-    )
+    taps = lax.map(functools.partial(normalised_activations, net, params), jnp.stack([a, b]))
     return [
         (jnp.square(x - y) * head).sum(axis=-1)
         for (x, y), head in zip(taps, params["heads"], strict=True)

@@ -231,6 +231,8 @@ def _inverted_bottleneck(torch: str, ours: str, widens: bool) -> list[TensorName
         parts[1] = ("conv_pw", *parts[1][1:])
     names = []
     for index, (conv, layer, norm) in enumerate(parts, start=1):
-        names.append(TensorName(f"{torch}.{conv}.weight", ("params", ours, layer, "kernel"), "conv"))
+        names.append(
+            TensorName(f"{torch}.{conv}.weight", ("params", ours, layer, "kernel"), "conv")
+        )
         names += _norm(f"{torch}.bn{index}", (ours, norm))
     return names

@@ -64,7 +64,10 @@ def import_projected(source: Path, path: Path) -> None:
     shapes, names = fastgan_files.shapes(model), fastgan_names.generator(model.generator)
     # The original keeps blocks up to 256 px in generators of smaller images.
     unused = tuple(
-        f"synthesis.{part}_{larger}." for part in ("feat", "se") for larger in SIDES if larger > side
+        f"synthesis.{part}_{larger}."
+        for part in ("feat", "se")
+        for larger in SIDES
+        if larger > side
     )
     read = {
         name: fastgan_files.variables(

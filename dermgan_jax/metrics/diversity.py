@@ -29,7 +29,7 @@ def compute(real: ImageSet, fake: ImageSet, *, seed: int, mirror: bool) -> Metri
     Args:
       real, fake: two images or more of each.
       seed: of the pairs.
-      mirror: as of all metrics of images; flips leave distances within a set as they are on average.
+      mirror: as of all metrics of images; flips leave mean distances as they are.
 
     Raises:
       UserError: if there are fewer than two images on either side.
@@ -41,7 +41,9 @@ def compute(real: ImageSet, fake: ImageSet, *, seed: int, mirror: bool) -> Metri
     of_real, of_fake = (_distances(images, seed) for images in (real, fake))
     mean = of_real.mean()
     value = float(of_fake.mean() / mean) if mean else float("nan")
-    error = float(of_fake.std(ddof=1) / np.sqrt(min(len(fake) // 2, PAIRS)) / mean) if mean else None
+    error = (
+        float(of_fake.std(ddof=1) / np.sqrt(min(len(fake) // 2, PAIRS)) / mean) if mean else None
+    )
     return MetricValue(
         name="diversity",
         value=value,

@@ -297,11 +297,25 @@ class StyleSampler(Sampler):
         """
 
     def truncate(
-        self, variables: Variables, styles: jax.Array, truncation: jax.Array | float
+        self,
+        variables: Variables,
+        styles: jax.Array,
+        truncation: jax.Array | float,
+        cutoff: int | None = None,
     ) -> jax.Array:
-        """Styles drawn towards the average one: all the way at 0, not at all at 1."""
+        """Styles drawn towards the average one: all the way at 0, not at all at 1.
+
+        Args:
+          variables: of every net.
+          styles: (N, layers, D).
+          truncation: how far.
+          cutoff: only the first so many layers; None: all.
+        """
         mean = self.mean_style(variables)
-        return mean + truncation * (styles - mean)
+        truncated = mean + truncation * (styles - mean)
+        if cutoff is None:
+            return truncated
+        return jnp.where(jnp.arange(styles.shape[1])[:, None] < cutoff, truncated, styles)
 
     def sample(
         self, variables: Variables, latents: jax.Array, labels: jax.Array, stage: Stage

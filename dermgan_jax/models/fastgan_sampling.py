@@ -9,8 +9,8 @@ import numpy as np
 
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models.contract import Sampler
-from dermgan_jax.nets.feature_norm import MOMENTUM
 from dermgan_jax.nets.fastgan_generator import SIDES, FastGanGenerator
+from dermgan_jax.nets.feature_norm import MOMENTUM
 
 STATISTICS = ("running", "reference")
 _REFERENCE = 64  # latents whose features give the statistics

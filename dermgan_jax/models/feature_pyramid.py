@@ -98,7 +98,10 @@ class FeaturePyramid:
         maps = jax.eval_shape(self.network.apply, network, images)
         drawn = self.projection.init(projection_rng, [jnp.zeros(x.shape) for x in maps])
         variables = {collection: {"network": tree} for collection, tree in network.items()}
-        return {**variables, "params": {**variables["params"], "projection": drawn.get("params", {})}}
+        return {
+            **variables,
+            "params": {**variables["params"], "projection": drawn.get("params", {})},
+        }
 
     def with_published(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Variables with the network's published weights.
@@ -110,9 +113,9 @@ class FeaturePyramid:
         return {
             collection: {
                 **tree,
-                "network": classifier_networks.fill(
-                    {collection: tree["network"]}, source
-                )[collection],
+                "network": classifier_networks.fill({collection: tree["network"]}, source)[
+                    collection
+                ],
             }
             for collection, tree in variables.items()
         }
@@ -129,8 +132,6 @@ class FeaturePyramid:
         seen = rgb if images.shape[1] == side else resize(rgb, (side, side), "torch")
         prepared = ((seen + 1) / 2 - mean) / deviation
         own = {collection: tree["network"] for collection, tree in variables.items()}
-        maps = self.network.apply(
-            *classifier_networks.at_precision(self.precision, own, prepared)
-        )
+        maps = self.network.apply(*classifier_networks.at_precision(self.precision, own, prepared))
         drawn = {"params": variables["params"]["projection"]}
         return self.projection.apply(drawn, maps)

@@ -185,9 +185,7 @@ class ProjectedGan(Sampler):
 
     def _maps(self, f, images, rng, extra):
         """Of augmented images."""
-        return self.pyramid.apply(
-            f, augmentation.augment(self.config.model, images, rng, extra)
-        )
+        return self.pyramid.apply(f, augmentation.augment(self.config.model, images, rng, extra))
 
     def _judge(self, d, maps, labels):
         """(logits (N, P), changed collections) as in training."""

@@ -26,9 +26,10 @@ def _sample(model, variables, latents, labels, traced, image_size, batch_size):
     return model.sample(variables, latents, labels, stage)
 
 
-@functools.partial(jax.jit, static_argnames="model")
-def _styles(model, variables, latents, labels, truncation):
-    return model.truncate(variables, model.styles(variables, latents, labels), truncation)
+@functools.partial(jax.jit, static_argnames=("model", "cutoff"))
+def _styles(model, variables, latents, labels, truncation, cutoff):
+    styles = model.styles(variables, latents, labels)
+    return model.truncate(variables, styles, truncation, cutoff)
 
 
 @functools.partial(jax.jit, static_argnames=("model", "noise"))
@@ -99,11 +100,15 @@ def styles(
     latents: np.ndarray,
     labels: np.ndarray,
     truncation: float = 1.0,
+    cutoff: int | None = None,
 ) -> np.ndarray:
-    """Styles float32 (N, layers, D) of latents (N, L) and labels int32 (N,), truncated."""
+    """Styles float32 (N, layers, D) of latents (N, L) and labels int32 (N,), truncated.
+
+    Arguments as of `sample` and `StyleSampler.truncate`.
+    """
 
     def run(_: int, latents: np.ndarray, labels: np.ndarray) -> jax.Array:
-        return _styles(model, variables, latents, labels, np.float32(truncation))
+        return _styles(model, variables, latents, labels, np.float32(truncation), cutoff)
 
     return _in_batches(run, latents, labels)
 

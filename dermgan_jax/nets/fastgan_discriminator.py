@@ -128,9 +128,7 @@ class FastGanDiscriminator(nn.Module):
         judged = [each[..., 0].astype(jnp.float32) for each in (large, small)]
         if not (decode or self.is_initializing()):
             return Judgement(*judged)
-        decoder = functools.partial(
-            Decoder, min(128, self.side), self.channels, self.dtype
-        )
+        decoder = functools.partial(Decoder, min(128, self.side), self.channels, self.dtype)
         return Judgement(
             *judged,
             decoder(name="decoder_big")(features[8], train),

@@ -1,7 +1,8 @@
-"""Blocks of FastGAN (Liu et al., ICLR 2021, arXiv:2101.04775) and Projected GAN (Sauer et al., 2021).
+"""Blocks of FastGAN and Projected GAN.
 
-Sources: FastGAN-pytorch, models.py; projected-gan, pg_modules/blocks.py. Their default weights
-differ: FastGAN's kernels begin normal with deviation 0.02 and its scales near 1; Projected GAN has
+Liu et al., ICLR 2021, arXiv:2101.04775; Sauer et al., NeurIPS 2021, arXiv:2111.01007. Sources:
+FastGAN-pytorch, models.py; projected-gan, pg_modules/blocks.py. Their first weights differ:
+FastGAN's kernels begin normal with deviation 0.02 and its scales near 1; Projected GAN has
 PyTorch's defaults.
 """
 
@@ -138,7 +139,7 @@ class UpBlock(nn.Module):
 
 
 class SkipExcitation(nn.Module):
-    """Skip-layer excitation: channels of large features gated by what small ones show (section 3.1).
+    """Skip-layer excitation (section 3.1): small features gate the channels of large ones.
 
     Attributes:
       deviation, dtype: see `InitLayer`.
@@ -149,7 +150,7 @@ class SkipExcitation(nn.Module):
 
     @nn.compact
     def __call__(self, small: jax.Array, large: jax.Array, train: bool) -> jax.Array:
-        """(N, h, w, c), h and w multiples of 4 or 4 themselves, and (N, H, W, C) -> (N, H, W, C)."""
+        """(N, h, w, c), h and w multiples of 4, and (N, H, W, C) -> (N, H, W, C)."""
         conv = functools.partial(
             SpectralConv, kernel_deviation=self.deviation, dtype=self.dtype, form="valid"
         )

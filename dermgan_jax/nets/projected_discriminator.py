@@ -152,6 +152,4 @@ def widths_at(level: int, side: int, narrowest: int = 64) -> tuple[int, ...]:
       narrowest: channels at 64 px; twice as many at 32 px, and so on, at most eight times.
     """
     times = min(4 - level, (side // 4).bit_length() - 1)
-    return tuple(
-        narrowest * min(8, max(1, 64 // (8 << below))) for below in reversed(range(times))
-    )
+    return tuple(narrowest * min(8, max(1, 64 // (8 << below))) for below in reversed(range(times)))

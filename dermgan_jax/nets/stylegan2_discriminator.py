@@ -36,13 +36,11 @@ class DiscriminatorBlock(nn.Module):
     architecture: Architecture = "resnet"
 
     @nn.compact
-    def __call__(
-        self, x: jax.Array | None, image: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        """Features (N, H / 2, W / 2, features) of features (N, H, W, C), and images to go with them.
+    def __call__(self, x: jax.Array | None, image: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Features (N, H / 2, W / 2, features), and the images to go with them.
 
         Args:
-          x: features; None if first.
+          x: features (N, H, W, C); None if first.
           image: (N, H, W, C); only "skip" looks at it but for the first time.
         """
         layer = functools.partial(

@@ -14,6 +14,7 @@ class Drawing:
       label: name of a class, for conditional models; None: as frequent as in the training data.
       checkpoint: "latest", "best" (by `checkpoint.best_metric`) or a step.
       truncation: 0 draws the average image, 1 leaves styles as they are; for models with styles.
+      truncation_cutoff: only so many of the first layers are truncated; None: all.
       noise: "const", "none" or "random"; for models with styles.
     """
 
@@ -21,4 +22,5 @@ class Drawing:
     label: str | None = None
     checkpoint: str = LATEST
     truncation: float = 1.0
+    truncation_cutoff: int | None = None
     noise: str = "const"

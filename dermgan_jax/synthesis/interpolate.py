@@ -102,7 +102,10 @@ def interpolate(
                 f"{workdir} holds a {model.config.model.name}, which has no styles: walk in "
                 "--space=z"
             )
-        anchors = sampling.styles(model, variables, latents, labels[:num], drawing.truncation)
+        anchors = sampling.styles(
+            *(model, variables, latents, labels[:num]),
+            *(drawing.truncation, drawing.truncation_cutoff),
+        )
         images = sampling.synthesize(model, variables, walk_styles(anchors, steps))
     else:
         walk = walk_latents(latents, steps)

@@ -54,7 +54,10 @@ def mix_styles(
     if not isinstance(model, StyleSampler):
         raise UserError(f"{workdir} holds a {model.config.model.name}, which has no styles to mix")
     latents, labels = sampler.latents(2 * num), sampler.labels(2 * num)
-    styles = sampling.styles(model, variables, latents, labels, drawing.truncation)
+    styles = sampling.styles(
+        *(model, variables, latents, labels),
+        *(drawing.truncation, drawing.truncation_cutoff),
+    )
     layers = styles.shape[1]
     crossover = layers // 2 if crossover is None else crossover
     if not 0 < crossover < layers:

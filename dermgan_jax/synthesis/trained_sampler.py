@@ -70,6 +70,12 @@ class TrainedSampler:
             )
         if noise not in sampling.NOISES:
             raise UserError(f"--noise is {noise!r}; expected one of {', '.join(sampling.NOISES)}")
+        cutoff = self.drawing.truncation_cutoff
+        if cutoff is not None and (cutoff < 1 or truncation == 1):
+            raise UserError(
+                f"--truncation_cutoff is {cutoff}: it is the number of layers, from 1 on, that "
+                "--truncation below 1 draws towards the average"
+            )
         asked = truncation != DEFAULT.truncation or noise != DEFAULT.noise
         if asked and not isinstance(self.model, StyleSampler):
             raise UserError(
@@ -106,7 +112,10 @@ class TrainedSampler:
         model, variables = self.model, self.variables
         if not isinstance(model, StyleSampler):
             return sampling.sample(model, variables, self.stage, latents, labels)
-        styles = sampling.styles(model, variables, latents, labels, self.drawing.truncation)
+        styles = sampling.styles(
+            *(model, variables, latents, labels),
+            *(self.drawing.truncation, self.drawing.truncation_cutoff),
+        )
         noise, seed = self.drawing.noise, self.drawing.seed
         return sampling.synthesize(model, variables, styles, noise, seed, first)
 

@@ -65,7 +65,9 @@ def package_names() -> dict[str, tuple[int, ...]]:
 
 def test_efficientnet_lite0_equals_the_package():
     golden = np.load(GOLDEN / "efficientnet_lite0.npz")
-    variables = efficientnet_lite.from_package(efficientnet_lite.EfficientNetLite0(), drawn_weights.draw(package_names(), 306))
+    variables = efficientnet_lite.from_package(
+        efficientnet_lite.EfficientNetLite0(), drawn_weights.draw(package_names(), 306)
+    )
     images = np.random.RandomState(306).uniform(-1, 1, (2, 3, 64, 47)).astype(np.float32)
     apply = jax.jit(efficientnet_lite.EfficientNetLite0().apply)
     features, logits = apply(variables, images.transpose(0, 2, 3, 1))
@@ -285,4 +287,6 @@ def test_foreign_weights_are_refused():
     with pytest.raises(UserError, match=r"not weights of ResNet: bn1\.mean is missing"):
         resnet.from_torch(resnet.ResNet18(), {"fc.weight": np.zeros((1000, 512))})
     with pytest.raises(UserError, match="not weights of EfficientNetLite0"):
-        efficientnet_lite.from_package(efficientnet_lite.EfficientNetLite0(), {"_conv_stem.weight": np.zeros((32, 3, 5, 5))})
+        efficientnet_lite.from_package(
+            efficientnet_lite.EfficientNetLite0(), {"_conv_stem.weight": np.zeros((32, 3, 5, 5))}
+        )

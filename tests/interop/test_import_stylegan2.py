@@ -64,6 +64,9 @@ def test_generator_makes_the_images_of_the_original(tmp_path, capsys):
     np.testing.assert_allclose(images, expected_images(), rtol=0, atol=1e-4)
     truncated = images_of(tmp_path / "run", tmp_path, truncation=0.7)
     np.testing.assert_allclose(truncated, expected_images(0.7), rtol=0, atol=1e-4)
+    partly = images_of(tmp_path / "run", tmp_path, truncation=0.5, truncation_cutoff=4)
+    expected = vectors.load("generator_c0")["out:img_psi0.5_cut4"]
+    np.testing.assert_allclose(partly, expected, rtol=0, atol=1e-4)
 
 
 def test_discriminator_scores_as_the_original(both):

@@ -45,9 +45,7 @@ def test_losses_match_the_original():
     given = [case[f"in:{key}"] for key in ("pred_real", "rec_all", "rec_small", "rec_part")]
     loss, gradients = jax.value_and_grad(real_loss, argnums=(0, 1, 2, 3))(*given)
     case.check("d_real_loss", loss)
-    for key, gradient in zip(
-        ("pred", "rec_all", "rec_small", "rec_part"), gradients, strict=True
-    ):
+    for key, gradient in zip(("pred", "rec_all", "rec_small", "rec_part"), gradients, strict=True):
         case.check(f"d_real_grad_{key}", gradient)
 
     def fake_loss(logits):

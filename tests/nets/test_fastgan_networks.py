@@ -44,7 +44,9 @@ def generator_of(case):
 def tagged(case):
     """Tags such as "eval", "train" and "eval_zeronoise" that the case has outputs of."""
     tags = ("eval_zeronoise", "eval", "train")
-    return [t for t in tags if any(k.startswith(f"out:{t}_") and "_buf" not in k for k in case.arrays)]
+    return [
+        t for t in tags if any(k.startswith(f"out:{t}_") and "_buf" not in k for k in case.arrays)
+    ]
 
 
 GENERATORS = found(
@@ -94,25 +96,27 @@ def test_fastgan_discriminator():
     variables, left = case.variables(own_names)
     assert not left
     real, part = case["in:real256"], case.facts["options"]["part"]
-    fakes = real, case["in:fake128"]
 
     def flat(judged):
         return np.concatenate([judged.large.ravel(), judged.small.ravel()])
 
-    judge = jax.jit(
-        lambda part: net.apply(variables, real, None, part, train=False, decode=True)
-    )
+    judge = jax.jit(lambda part: net.apply(variables, real, None, part, train=False, decode=True))
     judged = judge(part)
     case.check("eval_real_logits", flat(judged))
-    for key, value in (
-        ("big", judged.images), ("small", judged.smalls), ("part", judged.parts)
-    ):
+    for key, value in (("big", judged.images), ("small", judged.smalls), ("part", judged.parts)):
         case.check(f"eval_rec_{key}", value)
     for other in range(4):
         case.check(f"eval_rec_part{other}", judge(other).parts)
     judged, changed = jax.jit(
         lambda v: net.apply(v, real, None, part, train=True, decode=True, mutable=MUTABLE)
     )(variables)
+    fakes = real, case["in:fake128"]
+    judged_fakes = jax.jit(lambda *x: net.apply(variables, *x, train=False))(*fakes)
+    case.check("eval_fake_logits", flat(judged_fakes))
+    judged_fakes, _ = jax.jit(lambda *x: net.apply(variables, *x, train=True, mutable=MUTABLE))(
+        *fakes
+    )
+    case.check("train_fake_logits", flat(judged_fakes))
     case.check("train_real_logits", flat(judged))
     case.check("train_rec_big", judged.images)
     case.check("train_rec_small", judged.smalls)
@@ -211,7 +215,7 @@ def test_blocks(name):
             case.check_buffers("train", own_names, changed)
 
 
-@pytest.mark.parametrize("side", (512, 1024))
+@pytest.mark.parametrize("side", [512, 1024])
 @pytest.mark.skipif(not found("fastgan_disc_512_1024"), reason="needs the reference vectors")
 def test_fastgan_discriminator_of_larger_images(side):
     case = Case("fastgan_disc_512_1024")
@@ -228,9 +232,7 @@ def test_fastgan_discriminator_of_larger_images(side):
     case.check(f"eval_fake_logits_{side}", flat)
 
 
-@pytest.mark.parametrize(
-    "name", found("pg_csm", "pg_csm_noexpand", "pg_ccm", "pg_ccm_noexpand")
-)
+@pytest.mark.parametrize("name", found("pg_csm", "pg_csm_noexpand", "pg_ccm", "pg_ccm_noexpand"))
 def test_random_projection(name):
     case, options = Case(name), Case(name).facts["options"]
     scales = options["proj_type"] == 2
@@ -325,7 +327,7 @@ def test_projected_discriminator_from_image_to_logits(monkeypatch):
 
 
 @pytest.mark.skipif(not found("spectral_norm"), reason="needs the reference vectors")
-@pytest.mark.parametrize("layer", ("conv", "convT", "linear", "embedding"))
+@pytest.mark.parametrize("layer", ["conv", "convT", "linear", "embedding"])
 def test_spectral_norm(layer):
     """Weights and vectors over two training passes and a test, and the gradient of the second."""
     case = Case("spectral_norm")
@@ -340,9 +342,7 @@ def test_spectral_norm(layer):
 
     variables = {
         "params": {"kernel": kernel},
-        "spectral": {
-            part: case.tensors[f"{layer}.weight_{part}"].ravel() for part in ("u", "v")
-        },
+        "spectral": {part: case.tensors[f"{layer}.weight_{part}"].ravel() for part in ("u", "v")},
     }
     for step in ("pass1", "pass2"):
         got, changed = Layer().apply(variables, True, mutable=["spectral"])
@@ -353,8 +353,10 @@ def test_spectral_norm(layer):
             np.testing.assert_allclose(changed["spectral"][part], expected, rtol=1e-4, atol=1e-5)
         before, variables = variables, {**variables, **changed}
     np.testing.assert_allclose(
-        Layer().apply(variables, False), case.arrays[f"out:{layer}_weight_pass2"].transpose(axes),
-        rtol=1e-4, atol=1e-5,
+        Layer().apply(variables, False),
+        case.arrays[f"out:{layer}_weight_pass2"].transpose(axes),
+        rtol=1e-4,
+        atol=1e-5,
     )
     if layer == "linear":
         expected = case.arrays["out:linear_grad_weight_orig_pass2"]

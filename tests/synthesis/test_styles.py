@@ -54,6 +54,8 @@ def test_random_noise_depends_on_seed_and_index_only(tmp_path):
     [
         ({"truncation": 1.5}, "--truncation is 1.5; expected 0"),
         ({"truncation": -0.1}, "--truncation is -0.1"),
+        ({"truncation_cutoff": 2}, "--truncation_cutoff is 2: it is the number of layers"),
+        ({"truncation": 0.5, "truncation_cutoff": 0}, "--truncation_cutoff is 0"),
         ({"noise": "pink"}, "--noise is 'pink'; expected one of const, none, random"),
     ],
 )

@@ -25,6 +25,14 @@ def source(cache_dir, tmp_path_factory):
     return config, workdir
 
 
+def by_name(tree):
+    """Leaves by the names that init_from.json has."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+        for path, leaf in jax.tree.leaves_with_path(tree)
+    }
+
+
 def one_step(cache_dir, **fields):
     return tiny("pgan", cache_dir, **{"train.total_kimg": 0.008, **fields})
 
@@ -45,32 +53,22 @@ def test_a_run_begins_with_the_networks_of_another(source, cache_dir, tmp_path, 
     for net in ("g", "d"):
         assert taken[net]["taken"]
         assert taken[net]["fresh"]
-        left = jax.tree.leaves_with_path(begun.variables[net])
-        kept = {jax.tree_util.keystr(path, simple=True, separator="/"): x for path, x in left}
-        theirs = {
-            jax.tree_util.keystr(path, simple=True, separator="/"): x
-            for path, x in jax.tree.leaves_with_path(trained.variables[net])
-        }
+        kept, theirs = (by_name(state.variables[net]) for state in (begun, trained))
         for name in taken[net]["taken"]:
             np.testing.assert_array_equal(kept[name], theirs[name])
         assert set(taken[net]["taken"]) | set(taken[net]["fresh"]) == set(kept)
-    average, own = (state.ema["g"]["params"] for state in (trained, begun))
-    for path, leaf in jax.tree.leaves_with_path(average):
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
-        if f"params/{name}" in taken["g"]["taken"]:
-            found = dict(
-                (jax.tree_util.keystr(p, simple=True, separator="/"), x)
-                for p, x in jax.tree.leaves_with_path(own)
-            )[name]
+    average, own = (by_name(state.ema["g"]) for state in (trained, begun))
+    for name in taken["g"]["taken"]:
+        if name.startswith("params/"):
             # One step of averaging has moved it a thousandth of the way to what is trained.
-            np.testing.assert_allclose(found, leaf, atol=1e-3)
+            np.testing.assert_allclose(own[name], average[name], atol=1e-3)
     assert f"tensors from {source[1]}" in capsys.readouterr().out
 
 
 def test_another_family_a_missing_run_and_a_missing_checkpoint(source, cache_dir, tmp_path):
     workdir = source[1]
+    config = tiny("dcgan", cache_dir, **{"train.init_from": str(workdir)})
     with pytest.raises(UserError, match="a run of pgan: networks of dcgan can only begin"):
-        config = tiny("dcgan", cache_dir, **{"train.init_from": str(workdir)})
         loop.train(config, tmp_path / "run")
     with pytest.raises(UserError, match="is no work directory"):
         loop.train(one_step(cache_dir, **{"train.init_from": "nowhere:best"}), tmp_path / "run")
@@ -102,7 +100,7 @@ def test_frozen_layers_stay(source, cache_dir, tmp_path):
 
 
 def test_a_frozen_layer_that_does_not_exist(cache_dir, tmp_path):
-    with pytest.raises(UserError, match="train.freeze names 'd/b64', which is no trained layer"):
+    with pytest.raises(UserError, match=r"train\.freeze names 'd/b64', which is no trained layer"):
         loop.train(one_step(cache_dir, **{"train.freeze": ("d/b64",)}), tmp_path / "run")
     with pytest.raises(UserError, match="leaves nothing to be trained"):
         loop.train(one_step(cache_dir, **{"train.freeze": ("d", "g")}), tmp_path / "run")
