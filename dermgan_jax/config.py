@@ -107,8 +107,8 @@ def experiment(model: str) -> ConfigDict:
                 # Iterations per dispatch, inside one lax.scan. For accelerators: on CPU, XLA runs
                 # convolutions in a loop ten times slower.
                 "steps_per_call": 1,
-                # WORKDIR[:CHECKPOINT] of a run whose networks a new run begins with, where names and
-                # shapes agree.
+                # WORKDIR[:CHECKPOINT] of a run: a new one begins with its networks, as far as names
+                # and shapes agree.
                 "init_from": "",
                 # Ends training when checkpoint.best_metric has not improved for so many thousand
                 # images; 0: never.

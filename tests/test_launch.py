@@ -287,21 +287,38 @@ def test_melanoma_script_without_arguments_explains_itself():
     assert "launch/gpu_melanoma.sh HAM10000_FOLDER WORKDIR" in result.stderr
 
 
-def test_melanoma_script_trains_and_then_judges(tmp_path):
+def test_melanoma_script_with_an_unknown_family(tmp_path):
+    result = run_script([LAUNCH / "gpu_melanoma.sh", tmp_path, tmp_path / "run", "vae"])
+    assert result.returncode == 2
+    assert "unknown FAMILY vae: projected, fastgan or stylegan2" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("family", "config"),
+    [
+        ([], "projected:256"),
+        (["fastgan"], "fastgan"),
+        (["stylegan2"], "stylegan2_melanoma:256"),
+    ],
+)
+def test_melanoma_script_trains_and_then_judges(family, config, tmp_path):
     """Every command names flags and modes that exist; what is trained is what is audited."""
     (tmp_path / "launch").mkdir()
     for name in ("gpu_melanoma.sh", "local.sh"):
         (tmp_path / "launch" / name).write_text((LAUNCH / name).read_text())
     (tmp_path / "launch" / "local.sh").write_text('echo "$*" >> calls\n')
     seed = "--config.seed=1"
-    command = [tmp_path / "launch" / "gpu_melanoma.sh", tmp_path, tmp_path / "run", seed]
+    script = tmp_path / "launch" / "gpu_melanoma.sh"
+    command = [script, tmp_path, tmp_path / "run", *family, seed]
     assert run_script(command, HOME=str(tmp_path)).returncode == 0
     calls = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
     assert all(call[0] == "run" for call in calls)
     commands = [parser.choose(call[1:])[0] for call in calls]
-    names = ["weights", "train", "generate", "filter", "interpolate", "mix", "audit"]
+    styles = ["mix"] if family == ["stylegan2"] else []
+    names = ["weights", "train", "generate", "filter", "interpolate", *styles, "audit"]
     assert [command.name for command in commands] == names
-    assert "--config=stylegan2_melanoma:ada" in calls[1]
+    assert f"--config={config}" in calls[1]
+    assert ("lpips_vgg" in calls[0][-1]) == (family == ["fastgan"])
     assert seed in calls[1]
     assert all(f"--workdir={tmp_path / 'run'}" in call for call in calls[1:-1])
     assert f"--train={tmp_path / 'run'}" in calls[-1]
