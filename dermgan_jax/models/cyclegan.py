@@ -44,12 +44,6 @@ class CycleGan(PatchGanTranslator):
             }
         )
 
-    def faults(self) -> list[str]:
-        found = super().faults()
-        if self.config.model.norm == "batch":
-            found.append("model.norm is 'batch': CycleGAN normalises each image by itself")
-        return found
-
     def init(self, rng: jax.Array) -> Variables:
         image = jnp.zeros((1, *self.image_shape))
         nets = {
@@ -83,22 +77,32 @@ class CycleGan(PatchGanTranslator):
         del context
         fields = self.config.model
         a, b = batch["a"], batch["b"]
-        rngs = jax.random.split(rng, 4)
+        rngs = jax.random.split(rng, 6)
+        changed: Variables = {}
 
         def run(net: str, images: jax.Array, key: jax.Array) -> jax.Array:
-            variables = bind(trainable, frozen, net)
+            variables = {**bind(trainable, frozen, net), **changed.get(net, {})}
             if net.startswith("d"):
                 return self.discriminator.apply(variables, images, train=True)
-            return self.generator.apply(variables, images, train=True, rngs={"dropout": key})
+            made, moved = self.generator.apply(
+                *(variables, images), train=True, rngs={"dropout": key}, mutable=["batch_stats"]
+            )
+            if moved:
+                changed[net] = moved
+            return made
 
-        # What a generator makes of its own domain is asked of it in the same pass.
-        if fields.identity:
+        # What a generator makes of its own domain is asked of it in the same pass, unless batch
+        # statistics would then mix the two.
+        in_one_pass = fields.identity and fields.norm != "batch"
+        same_a, same_b = a, b
+        if in_one_pass:
             fake_b, same_b = jnp.split(run("g_AtoB", jnp.concatenate([a, b]), rngs[0]), 2)
             fake_a, same_a = jnp.split(run("g_BtoA", jnp.concatenate([b, a]), rngs[1]), 2)
         else:
             fake_b, fake_a = run("g_AtoB", a, rngs[0]), run("g_BtoA", b, rngs[1])
-            same_a, same_b = a, b
         again_a, again_b = run("g_BtoA", fake_b, rngs[2]), run("g_AtoB", fake_a, rngs[3])
+        if fields.identity and not in_one_pass:
+            same_b, same_a = run("g_AtoB", b, rngs[4]), run("g_BtoA", a, rngs[5])
         terms = {
             "adversarial_AtoB": losses.toward_real(fields.loss, run("d_B", fake_b, rng)),
             "adversarial_BtoA": losses.toward_real(fields.loss, run("d_A", fake_a, rng)),
@@ -108,7 +112,9 @@ class CycleGan(PatchGanTranslator):
             "identity_a": fields.cycle_a * fields.identity * losses.absolute_error(same_a, a),
         }
         handoff = {"fake_a": fake_a, "fake_b": fake_b}
-        return sum(terms.values()).mean(), Aux(mean_metrics(terms), handoff=handoff)
+        return sum(terms.values()).mean(), Aux(
+            mean_metrics(terms), collections=changed, handoff=handoff
+        )
 
     def _d_phase(self, trainable, frozen, batch, rng, context):
         """Half of each discriminator's judgement of reals and of fakes out of the pool."""
