@@ -159,7 +159,7 @@ def _config(
     config = config_schema.experiment(family)
     config.title = f"imported from {source.name}"
     first = next(iter(nets))  # generators come first
-    fields, channels = _generator_fields(nets[first], files[first])
+    fields, channels = _generator_fields(family, nets[first], files[first])
     config.model.update(fields)
     for original, tensors in nets.items():
         if original.startswith("D"):
@@ -187,7 +187,9 @@ def _fitting_side(fields: ConfigDict) -> int:
     return multiple * -(-needed // multiple)
 
 
-def _generator_fields(tensors: Tensors, path: Path) -> tuple[dict[str, Any], int]:
+def _generator_fields(
+    family: str, tensors: Tensors, path: Path
+) -> tuple[dict[str, Any], int]:
     """Fields of `config.model`, and the images' channels; of an unknown network none, and 3."""
     kind = _kind(tensors)
     inner, last = {
@@ -199,13 +201,15 @@ def _generator_fields(tensors: Tensors, path: Path) -> tuple[dict[str, Any], int
     _require_usual_layers(kind, tensors, path)
     width, channels = tensors[inner].shape[:2]
     made = len(tensors[last]) if last in tensors else channels
-    if made != channels or channels not in (1, 3):
+    if {made, channels} - {1, 3} or (made != channels and family != "pix2pix"):
         raise UserError(
             f"{path} makes images of {made} channels from images of {channels}; imported are "
-            "networks with 1 or 3 channels on both sides"
+            "networks with 1 or 3 channels, as many on both sides unless --arch=pix2pix"
         )
     norm = "batch" if _has_batch_norm(tensors) else "instance"
     fields: dict[str, Any] = {"generator": kind, "width": width, "norm": norm}
+    if made != channels:
+        fields["output_channels"] = made
     if kind == "unet":
         fields["num_downs"] = sum(array.ndim == 4 for array in tensors.values()) // 2
         return fields | {"antialias": False}, channels

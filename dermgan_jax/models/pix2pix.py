@@ -10,9 +10,11 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 from ml_collections import ConfigDict
 
 from dermgan_jax import losses
+from dermgan_jax.data.pixel_range import with_channels
 from dermgan_jax.models.contract import Aux, Phase, Variables, bind
 from dermgan_jax.models.patchgan_translator import (
     ADAM,
@@ -35,6 +37,7 @@ class Pix2Pix(PatchGanTranslator):
             "dropout": True,
             "loss": "vanilla",
             "l1": 100.0,  # weight of |G(a) − b|
+            "output_channels": 0,  # 1 or 3; 0: those of the data
         }
         adam = ADAM
         return ConfigDict(
@@ -49,12 +52,26 @@ class Pix2Pix(PatchGanTranslator):
         found = super().faults()
         if not self.config.data.paired:
             found.append("data.paired is False: pix2pix learns from pairs")
+        if self.config.model.output_channels not in (0, 1, 3):
+            found.append(
+                f"model.output_channels is {self.config.model.output_channels}; expected 1, 3, or "
+                "0 for those of the data"
+            )
         return found
+
+    @property
+    def output_channels(self) -> int:
+        """Of what the generator makes."""
+        return self.config.model.output_channels or self.data.channels
+
+    @property
+    def generator(self) -> nn.Module:
+        return super().generator.clone(out_channels=self.output_channels)
 
     def init(self, rng: jax.Array) -> Variables:
         g_rng, d_rng = jax.random.split(rng)
         image = jnp.zeros((1, *self.image_shape))
-        pair = jnp.concatenate([image, image], -1)
+        pair = jnp.concatenate([image, with_channels(image, self.output_channels)], -1)
         return {
             "g": dict(self.generator.init(g_rng, image, train=False)),
             "d": dict(self.discriminator.init(d_rng, pair, train=False)),
@@ -78,9 +95,10 @@ class Pix2Pix(PatchGanTranslator):
         del context
         dropout_rng, loss_rng = jax.random.split(rng)
         fake, _ = self._fake(bind(trainable, frozen, "g"), batch["a"], dropout_rng)
+        real = with_channels(batch["b"], self.output_channels)
         loss, metrics = self.discriminator_loss(
             bind(trainable, frozen, "d"),
-            jnp.concatenate([batch["a"], batch["b"]], -1),
+            jnp.concatenate([batch["a"], real], -1),
             jnp.concatenate([batch["a"], fake], -1),
             loss_rng,
         )
@@ -94,9 +112,10 @@ class Pix2Pix(PatchGanTranslator):
         scores = self.discriminator.apply(
             bind(trainable, frozen, "d"), jnp.concatenate([batch["a"], fake], -1), train=True
         )
+        real = with_channels(batch["b"], self.output_channels)
         terms = {
             "adversarial": losses.toward_real(fields.loss, scores),
-            "l1": fields.l1 * losses.absolute_error(fake, batch["b"]),
+            "l1": fields.l1 * losses.absolute_error(fake, real),
         }
         return sum(terms.values()).mean(), Aux(
             mean_metrics(terms), collections={"g": changed} if changed else {}

@@ -9,7 +9,7 @@ from dermgan_jax import registry
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.image_files import grid
 from dermgan_jax.data.image_sets import ImageSet, evenly_spaced, select
-from dermgan_jax.data.pixel_range import to_signed, to_uint8
+from dermgan_jax.data.pixel_range import to_signed, to_uint8, with_channels
 from dermgan_jax.data.prepare import at_full_size, decode_mask
 from dermgan_jax.data.splits import TEST, VAL
 from dermgan_jax.metrics import mask_overlap
@@ -151,7 +151,7 @@ class TranslatorSnapshots(Snapshots[Translator]):
             part = self.parts[direction, self.rows.splits[-1]]
             real = part.source[evenly_spaced(len(part.source), rows)]
             fake = translation.translate(self.model, variables, real, direction)
-            columns += [real, to_uint8(fake)]
+            columns += [real, to_uint8(with_channels(fake, real.shape[-1]))]
             back = translation.opposite(direction)
             if back in self.model.directions:
                 again = translation.translate(self.model, variables, fake, back)
@@ -187,7 +187,7 @@ class TranslatorSnapshots(Snapshots[Translator]):
             if (one.direction, one.split) == (part.direction, part.split)
         }
         fake = translation.translate(self.model, variables, part.source, part.direction)
-        images = to_uint8(fake)
+        images = to_uint8(with_channels(fake, part.target.shape[-1]))
         request = Request(tuple(config.eval.metrics), config.seed)
         found = measure(part.target, images, request, known=known)
         if known:

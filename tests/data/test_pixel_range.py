@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import dermgan_jax
-from dermgan_jax.data.pixel_range import to_signed, to_uint8
+from dermgan_jax.data.pixel_range import to_signed, to_uint8, with_channels
 from dermgan_jax.errors import UserError
 
 BYTES = np.arange(256, dtype=np.uint8)
@@ -45,3 +45,11 @@ def test_bytes_become_signed_numbers_in_one_place_only():
     }
     resized = {"features/inception.py", "features/lite0_extractor.py"}
     assert scaling - resized == {"data/pixel_range.py"}
+
+
+def test_other_numbers_of_channels():
+    image = np.array([[[1.0, 0.0, -1.0], [0.5, 0.5, 0.5]]], np.float32)
+    grey = with_channels(image, 1)
+    np.testing.assert_allclose(grey[..., 0], [[0.299 - 0.114, 0.5]], atol=1e-6)
+    np.testing.assert_array_equal(with_channels(grey, 3), np.concatenate([grey] * 3, -1))
+    assert with_channels(image, 3) is image

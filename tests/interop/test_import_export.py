@@ -56,6 +56,9 @@ def assert_equal(found, expected):
             np.testing.assert_array_equal(found[name], tensor, err_msg=name)
 
 
+UNLIKE = GOLDEN.parents[2] / "shared" / "golden" / "cyclegan" / "unet_8_bn_pix2pix.npz"
+
+
 @pytest.fixture(scope="module")
 def cyclegan(tmp_path_factory):
     """A work directory of one generator, A to B."""
@@ -106,6 +109,21 @@ def test_a_cyclegan_with_batch_norm_is_one(tmp_path):
         images, expected = arrays["in:sq"], arrays["out:y_sq"]
     got = translated(tmp_path / "run", images, tmp_path)
     np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+@pytest.mark.skipif(not UNLIKE.is_file(), reason="needs the reference vectors")
+def test_pix2pix_with_other_channels_on_its_two_sides(tmp_path):
+    """Colours to grey, and back to a file that is equal."""
+    with np.load(UNLIKE) as arrays:
+        images, expected = arrays["in:x"], arrays["out:y_x"]
+        weights = {k[2:]: v for k, v in arrays.items() if k.startswith("w:")}
+    write_state_dict(tmp_path / "latest_net_G.pth", weights)
+    assert import_into(tmp_path / "run", "pix2pix", tmp_path / "latest_net_G.pth") == 0
+    assert restore(tmp_path / "run").model.config.model.output_channels == 1
+    got = translated(tmp_path / "run", images, tmp_path)
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+    exported = export_from(tmp_path / "run", tmp_path / "exported")
+    assert_equal(exported["latest_net_G.pth"], weights)
 
 
 def test_only_what_was_imported_is_exported(cyclegan, tmp_path):
