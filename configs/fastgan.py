@@ -1,7 +1,7 @@
 """FastGAN on the melanomas of HAM10000 (Liu et al., ICLR 2021): skip-layer excitation, and a
 discriminator that has to reconstruct what it sees.
 
-  python -m dermgan_jax.main --config=configs/fastgan.py:cpu --workdir=runs/melanoma \
+  python -m dermgan_jax.main --config=configs/fastgan.py --workdir=runs/melanoma \
       --config.data.dir=/data/HAM10000
 
 Weights have to be here: dermgan weights --fetch=lpips_vgg,inception.

@@ -1,7 +1,7 @@
 """Projected GAN on the melanomas of HAM10000 (Sauer et al., NeurIPS 2021): discriminators that look
 at frozen features of EfficientNet-Lite0, made for few images and little compute.
 
-  python -m dermgan_jax.main --config=configs/projected.py:cpu --workdir=runs/melanoma \
+  python -m dermgan_jax.main --config=configs/projected.py --workdir=runs/melanoma \
       --config.data.dir=/data/HAM10000
 
 Its weights have to be here: dermgan weights --fetch=efficientnet_lite0,inception. For a folder of

@@ -39,15 +39,19 @@ RUNTIME_FIELDS = frozenset(
     }
 )
 
-# Fields that came after samples were first told which run made them. At these values they do not
-# change what a run is called.
+# Fields that stored configurations of before may lack, and the values that mean what was done then.
+# At these they count as absent: neither do configurations differ in them, nor does what a run or a
+# result is called depend on them.
 YOUNGER_FIELDS = {
     "train.init_from": "",
     "train.freeze": (),
+    "train.patience_kimg": 0.0,
+    "data.resolution": 0,  # of a study's generator: the study's
     "model.diffaugment_cutout": 0.5,
     "model.stddev_channels": 1,
     "model.generator": "skip",
     "model.discriminator": "resnet",
+    "model.output_channels": 0,
 }
 
 CACHE_MODES = ("none", "host", "device")
@@ -356,8 +360,21 @@ def from_json(text: str) -> FrozenConfigDict:
 
 
 def computed_fields(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields, flat, that change what a run computes; see `RUNTIME_FIELDS` for the others."""
-    return {key: value for key, value in flatten(config).items() if key not in RUNTIME_FIELDS}
+    """The fields, flat, that change what a run computes.
+
+    See `RUNTIME_FIELDS` and `YOUNGER_FIELDS` for the others.
+    """
+    return {
+        key: value
+        for key, value in flatten(config).items()
+        if key not in RUNTIME_FIELDS and not _is_absent(key, value)
+    }
+
+
+def _is_absent(key: str, value: Any) -> bool:
+    """Whether a field, of an experiment or of a study's part, is as if it were not there."""
+    name = ".".join(key.split(".")[-2:])
+    return name in YOUNGER_FIELDS and YOUNGER_FIELDS[name] == value
 
 
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:

@@ -223,3 +223,22 @@ def test_every_experiment_file_says_how_it_is_run(path):
         assert f"\n  {variant} " in module.__doc__
     with pytest.raises(ValueError, match="no variant 'xyz'"):
         module.get_config("xyz")
+
+
+@pytest.mark.parametrize("name", ["stylegan2", "dcgan", "pix2pix"])
+def test_fields_younger_than_a_stored_configuration_are_no_difference(name):
+    """Neither by themselves nor as parts of a study, and no key of a result depends on them."""
+    config = config_schema.flatten(config_schema.experiment(name))
+    younger = {
+        key for key in config if config_schema.YOUNGER_FIELDS.get(key, ...) == config[key]
+    }
+    assert {"train.init_from", "train.freeze"} < younger
+    assert ("model.diffaugment_cutout" in younger) == (name == "stylegan2")
+    stored = {key: value for key, value in config.items() if key not in younger}
+    old, new = config_schema.unflatten(stored), config_schema.unflatten(config)
+    assert config_schema.differences(old, new) == []
+    assert config_schema.differences({"generator": old}, {"generator": new}) == []
+    assert config_schema.computed_fields(old) == config_schema.computed_fields(new)
+    new.train.init_from = "runs/other"
+    (difference,) = config_schema.differences({"generator": old}, {"generator": new})
+    assert difference == "generator.train.init_from: None -> 'runs/other'"

@@ -116,12 +116,7 @@ def require_checkpoint(workdir: Path, checkpoint: str) -> None:
 
 def run_id(config: FrozenConfigDict, facts: Mapping[str, Any]) -> str:
     """Twelve digits that runs of equal configuration and split share, and no others."""
-    fields = {
-        key: value
-        for key, value in config_schema.computed_fields(config).items()
-        if config_schema.YOUNGER_FIELDS.get(key, ...) != value
-    }
-    told = json.dumps([fields, facts["split_hash"]], sort_keys=True)
+    told = json.dumps([config_schema.computed_fields(config), facts["split_hash"]], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
