@@ -7,7 +7,12 @@ import pytest
 from jax import lax
 
 from dermgan_jax.nets import convolution, winograd
-from dermgan_jax.nets.convolution import convolve, convolve_down, convolve_up
+from dermgan_jax.nets.convolution import (
+    convolve,
+    convolve_down,
+    convolve_up,
+    convolve_upsampled,
+)
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 
@@ -28,6 +33,12 @@ def up(x, kernel):
     )
 
 
+def upsampled(x, kernel):
+    """Every pixel four times, then zeros around, then the convolution."""
+    enlarged = x.repeat(2, 1).repeat(2, 2)
+    return lax.conv_general_dilated(enlarged, kernel, (1, 1), "SAME", dimension_numbers=NHWC)
+
+
 # operation, definition, kernel side, height, width, channels in, channels out
 CASES = {
     "few channels": (convolve, plain, 4, 6, 9, 2, 3),
@@ -39,6 +50,8 @@ CASES = {
     "down 4, odd": (convolve_down, down, 4, 7, 5, 2, 3),
     "up 3": (convolve_up, up, 3, 3, 4, 2, 3),
     "up 4": (convolve_up, up, 4, 1, 3, 2, 3),
+    "enlarged": (convolve_upsampled, upsampled, 3, 3, 4, 2, 3),
+    "enlarged, one product": (convolve_upsampled, upsampled, 3, 17, 16, 2, 3),
 }
 
 
