@@ -229,9 +229,7 @@ def test_every_experiment_file_says_how_it_is_run(path):
 def test_fields_younger_than_a_stored_configuration_are_no_difference(name):
     """Neither by themselves nor as parts of a study, and no key of a result depends on them."""
     config = config_schema.flatten(config_schema.experiment(name))
-    younger = {
-        key for key in config if config_schema.YOUNGER_FIELDS.get(key, ...) == config[key]
-    }
+    younger = {key for key in config if config_schema.YOUNGER_FIELDS.get(key, ...) == config[key]}
     assert {"train.init_from", "train.freeze"} < younger
     assert ("model.diffaugment_cutout" in younger) == (name == "stylegan2")
     stored = {key: value for key, value in config.items() if key not in younger}

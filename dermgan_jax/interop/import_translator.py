@@ -187,9 +187,7 @@ def _fitting_side(fields: ConfigDict) -> int:
     return multiple * -(-needed // multiple)
 
 
-def _generator_fields(
-    family: str, tensors: Tensors, path: Path
-) -> tuple[dict[str, Any], int]:
+def _generator_fields(family: str, tensors: Tensors, path: Path) -> tuple[dict[str, Any], int]:
     """Fields of `config.model`, and the images' channels; of an unknown network none, and 3."""
     kind = _kind(tensors)
     inner, last = {
