@@ -17,6 +17,9 @@ Variants, after a colon:
   ham10000_32  all seven classes can be sampled: conditional progressive GAN and HAM10000 at 32×32,
                the head of EfficientNet-Lite0 (its weights: dermgan weights
                --fetch=efficientnet_lite0); two hours on two CPU cores, half of them the GANs
+  ham10000_64  synthetic melanomas of configs/projected.py at 64×64, classifiers of real images at
+               128×128, and an arm of real images that were reduced to 64×64 and enlarged alike.
+               All of it at 64×64: --config.data.resolution=64, without that arm (--config.arms)
   phantom      drawn phantoms, small networks, nothing to download, split by lesion only: ten
                minutes on two CPU cores
 """
@@ -29,7 +32,7 @@ from dermgan_jax.presets import require_variant
 from dermgan_jax.studies.augmentation_config import augmentation
 from dermgan_jax.studies.experiments import read_experiment
 
-VARIANTS = ("", "ham10000_32", "phantom")
+VARIANTS = ("", "ham10000_32", "ham10000_64", "phantom")
 PUBLISHED_ARMS = ("real", "classical", "filtered", "unfiltered", "sweep")
 
 
@@ -59,10 +62,19 @@ def get_config(variant: str = "") -> ConfigDict:
         classifier.model.update({"image_size": 128, "views": 2, "class_weights": True})
         generator = read_experiment(folder / "pgan.py", "ham10000_32")
         title, target = "EfficientNet-Lite0 on HAM10000 at 32×32 with synthetic images", "mel"
-    generator.model.conditional = True
+    if variant == "ham10000_64":
+        classifier.data.resolution = 128
+        generator = read_experiment(folder / "projected.py", "cpu")
+        title = "EfficientNet-Lite0 on HAM10000 with synthetic melanomas of 64×64 pixels"
+    else:
+        generator.model.conditional = True
     generator.eval.update({"every_kimg": 0.0, "snapshot_kimg": generator.train.total_kimg / 4})
     config = augmentation(title, target, classifier, generator)
-    if variant == "phantom":
+    if variant == "ham10000_64":
+        config.arms = ("real", "classical", "filtered", "unfiltered", "sweep", "reduced")
+        config.split_by = ("group",)
+        config.generator.data.resolution = 64
+    elif variant == "phantom":
         config.arms = ("real", "classical", "filtered", "unfiltered", "synthetic_only")
         config.update({"seeds": (0, 1, 2), "split_by": ("group",), "bootstrap": 500})
         config.synthesis.update({"candidates": 100, "features": "pixels"})

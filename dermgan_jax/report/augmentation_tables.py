@@ -21,6 +21,7 @@ from dermgan_jax.studies.augmentation_arms import (
     FILTERED,
     ONLY,
     REAL,
+    REDUCED,
     UNFILTERED,
     sweep_times,
 )
@@ -33,6 +34,7 @@ ARMS = {
     CLASSICAL: "classical",
     FILTERED: "filtered",
     UNFILTERED: "unfiltered",
+    REDUCED: "real, reduced and enlarged",
     ONLY: "synthetic only",  # answers another question than the arms that add images
 }
 SCORES = {

@@ -112,9 +112,8 @@ def train_one(part: Part, arm: str, seed: int, report: Report) -> str:
       "finished" or "preempted".
     """
     config, workdir = part.config, part.workdir(arm, seed)
-    synthetic = str(part.sets.get(arm, ""))
     experiment = config_schema.validate(
-        classifier_experiment(config, arm, seed, part.split_by, synthetic)
+        classifier_experiment(config, arm, seed, part.split_by, part.folder_of(arm))
     )
     key = _key(part, arm, experiment)
     if part.has_predictions(arm, seed, key):

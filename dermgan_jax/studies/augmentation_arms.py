@@ -5,7 +5,10 @@ from typing import Any
 
 REAL, CLASSICAL, FILTERED, UNFILTERED = "real", "classical", "filtered", "unfiltered"
 SWEEP, ONLY = "sweep", "synthetic_only"
-ARMS = (REAL, CLASSICAL, FILTERED, UNFILTERED, SWEEP, ONLY)  # as `arms` of a configuration
+# Real images reduced to the generator's size and enlarged again, in place of the real ones.
+REDUCED = "reduced"
+DEFAULT_ARMS = (REAL, CLASSICAL, FILTERED, UNFILTERED, SWEEP, ONLY)
+ARMS = (*DEFAULT_ARMS, REDUCED)  # as `arms` of a configuration
 BASES = (REAL, CLASSICAL)  # arms without synthetic images, which others may be held against
 
 
@@ -33,4 +36,4 @@ def sweep_times(arm: str) -> float | None:
 
 def is_synthetic(arm: str) -> bool:
     """Whether an arm's classifiers see synthetic images."""
-    return arm not in BASES
+    return arm not in (*BASES, REDUCED)

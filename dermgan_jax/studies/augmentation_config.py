@@ -15,8 +15,10 @@ from dermgan_jax.studies.augmentation_arms import (
     ARMS,
     BASES,
     CLASSICAL,
+    DEFAULT_ARMS,
     ONLY,
     REAL,
+    REDUCED,
     arm_names,
     is_synthetic,
 )
@@ -48,7 +50,7 @@ def augmentation(
             "title": title,
             "target": target,
             **shared,
-            "arms": ARMS,
+            "arms": DEFAULT_ARMS,
             "base": REAL,  # what synthetic images are added to, and every arm is compared with
             "seeds": (0, 1, 2, 3, 4),  # a classifier each, in every arm
             # group: by lesion or patient; image: as in the published study, so that lesions leak.
@@ -71,7 +73,11 @@ def augmentation(
             "classifier": without_shared(classifier),
             "generator": {
                 **without_shared(generator),
-                "data": {key: generator.to_dict()["data"][key] for key in OWN_DATA},
+                "data": {
+                    # Side of its images if it is less than the study's, to which they are enlarged.
+                    "resolution": 0,
+                    **{key: generator.to_dict()["data"][key] for key in OWN_DATA},
+                },
             },
         }
     )
@@ -82,6 +88,8 @@ def generator_experiment(config: Mapping[str, Any], split_by: str) -> ConfigDict
     """The experiment of the GAN, on the study's data."""
     own = dict(config["generator"])
     data = {f"data.{key}": value for key, value in own.pop("data").items()}
+    if not data.get("data.resolution"):
+        data.pop("data.resolution", None)
     return completed(own, config, {**data, "data.split_by": split_by})
 
 
@@ -103,7 +111,7 @@ def classifier_experiment(
         "title": f"{config['title']}: {arm}, seed {seed}",
         "data.split_by": split_by,
         "data.synthetic": synthetic,
-        "data.only_synthetic": arm == ONLY,
+        "data.only_synthetic": arm in (ONLY, REDUCED),
         "model.augment": "classical" if augmented else "none",
     }
     if not augmented:  # views of an image that is not augmented are all the same
@@ -155,6 +163,21 @@ def _own_faults(config: Mapping[str, Any]) -> list[str]:
     require(config["base"] in BASES, f"base is {config['base']!r}; expected real or classical")
     require(config["base"] in arms, f"base is {config['base']!r}, which is none of the arms")
     require(len(arms) > 1, "arms: an arm needs another to be compared with")
+    side, own_side = config["data"]["resolution"], config["generator"]["data"].get("resolution", 0)
+    require(
+        own_side <= side,
+        f"generator.data.resolution is {own_side}; at most data.resolution={side}, to which its "
+        "images are enlarged",
+    )
+    if REDUCED in arms:
+        require(
+            any(map(is_synthetic, arms)),
+            f"arms: {REDUCED} shows what the size of synthetic images costs, and no arm has any",
+        )
+        require(
+            bool(synthesis["workdir"]) or 0 < own_side < side,
+            f"arms: {REDUCED} needs a generator of smaller images: set generator.data.resolution",
+        )
     seeds = tuple(config["seeds"])
     require(
         len(seeds) > 0 and len(set(seeds)) == len(seeds),

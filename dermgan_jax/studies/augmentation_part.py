@@ -15,7 +15,7 @@ from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.metrics_log import is_finished
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies import synthetic_sets
-from dermgan_jax.studies.augmentation_arms import arm_names, is_synthetic
+from dermgan_jax.studies.augmentation_arms import REDUCED, arm_names, is_synthetic
 from dermgan_jax.studies.augmentation_config import classifier_experiment
 
 PREDICTIONS, KEY = "predictions.npz", "key"
@@ -57,6 +57,10 @@ class Part:
         """Arm -> folder of its synthetic images."""
         names = filter(is_synthetic, arm_names(self.config))
         return {arm: self.synthetic / arm for arm in names}
+
+    def folder_of(self, arm: str) -> str:
+        """Of what an arm's classifiers learn from beside, or in place of, the real images; or ""."""
+        return str(self.synthetic / arm) if arm in self.sets or arm == REDUCED else ""
 
     @property
     def synthetic(self) -> Path:

@@ -1,7 +1,8 @@
 """How an augmentation study was done and what it cannot show, in sentences for its report."""
 
 from dermgan_jax.data.splits import GROUP, IMAGE
-from dermgan_jax.studies.augmentation_arms import CLASSICAL, ONLY, REAL, arm_names
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.studies.augmentation_arms import CLASSICAL, ONLY, REAL, REDUCED, arm_names
 from dermgan_jax.studies.augmentation_part import Part
 
 SPLITS = {
@@ -43,12 +44,30 @@ def method(part: Part) -> list[str]:
     return found
 
 
+def _sizes(part: Part, side: int) -> str:
+    own_side = WorkDir(part.generator).read_config().data.resolution if part.sets else side
+    if own_side == side:
+        return (
+            f"Real and synthetic images alike are {side}×{side} pixels; what needs more detail to "
+            "be seen was seen by no classifier."
+        )
+    told = (
+        f"Synthetic images were made at {own_side}×{own_side} pixels and enlarged to "
+        f"{side}×{side}, so that they lack what real ones show between the two sizes."
+    )
+    if REDUCED in part.config.arms:
+        told += (
+            " The arm of real images that were reduced and enlarged alike shows what that costs "
+            "by itself."
+        )
+    return told
+
+
 def limits(part: Part) -> list[str]:
     """What the study cannot show, a sentence each."""
     config, side = part.config, part.config.data.resolution
     found = [
-        f"Real and synthetic images alike are {side}×{side} pixels; what needs more detail to be "
-        "seen was seen by no classifier.",
+        _sizes(part, side),
         "One generator was trained; how much another run of it would change is not in the "
         "intervals.",
         "The test images come from the same collection as the training images: what happens with "

@@ -5,12 +5,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from ml_collections import FrozenConfigDict
+from PIL import Image
 
 from dermgan_jax import files
 from dermgan_jax.data.catalogue import Catalogue
-from dermgan_jax.data.image_files import write_pngs
+from dermgan_jax.data.decode import stretch_to_square
+from dermgan_jax.data.image_files import save_image, write_pngs
 from dermgan_jax.data.pixel_range import to_uint8
+from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.data.splits import TRAIN
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -21,6 +25,7 @@ from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies.augmentation_arms import (
     FILTERED,
     ONLY,
+    REDUCED,
     SWEEP,
     UNFILTERED,
     arm_names,
@@ -35,7 +40,7 @@ from dermgan_jax.synthesis.made_by import MadeBy
 from dermgan_jax.synthesis.quality_rules import DISCRIMINATOR
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
-POOL = "pool"
+POOL, NATIVE = "pool", "native"
 MADE = "made.json"
 
 
@@ -48,7 +53,8 @@ def make(
 ) -> dict[str, Path]:
     """Draws and filters the images of all arms, unless they lie there already.
 
-    Writes FOLDER/ARM/CLASS/*.png and, when all is complete, FOLDER/made.json.
+    Writes FOLDER/ARM/CLASS/*.png and, when all is complete, FOLDER/made.json. Images smaller than
+    the study's are drawn and filtered as they are, under FOLDER/native, and then enlarged.
 
     Args:
       config: of the study.
@@ -68,17 +74,27 @@ def make(
     step = require_fitting(config, data, generator)
     wanted = counts(config, data)
     keys = {arm: _key(config, data, generator, step, arm, wanted) for arm in arms}
+    side, own_side = config.data.resolution, WorkDir(generator).read_config().data.resolution
+    if REDUCED in config.arms:
+        folders[REDUCED] = folder / REDUCED
+        keys[REDUCED] = key_of(data.split_hash, config.data.fit, side, own_side)
     if (folder / MADE).is_file() and read_json(folder / MADE)["keys"] == keys:
         return folders
     files.remove_folder(folder)
+    native = folder if own_side == side else folder / NATIVE
     told = _draw(config, data, generator, folder / POOL, wanted)
     for arm, of_classes in wanted.items():
-        _deal(folder / POOL, folder / arm, of_classes, told)
+        _deal(folder / POOL, native / arm, of_classes, told)
     if FILTERED in arms:
         synthesis = config.synthesis
         features = None if synthesis.rule == DISCRIMINATOR else synthesis.features
         criterion = Criterion(synthesis.rule, synthesis.keep, features=features)
-        filter_images(generator, folder / UNFILTERED, folder / FILTERED, criterion, weights=weights)
+        filter_images(generator, native / UNFILTERED, native / FILTERED, criterion, weights=weights)
+    if native != folder:
+        for arm in arms:
+            _enlarge(native / arm, folder / arm, side)
+    if REDUCED in config.arms:
+        _reduce(config, data, own_side, folder / REDUCED)
     made = {"keys": keys, "split_hash": data.split_hash, "generator": str(generator), "step": step}
     files.write_text(folder / MADE, json.dumps(made, indent=2) + "\n")
     return folders
@@ -97,6 +113,8 @@ def _key(
     # Of equal configuration, split and step are equal networks, wherever they lie.
     own = identity(WorkDir(generator).read_config())
     source = [own, data.split_hash, step, synthesis.seed]
+    if own["data.resolution"] != config.data.resolution:
+        source.append(config.data.resolution)
     if arm == FILTERED:
         rule = [synthesis.rule, synthesis.keep, synthesis.features]
         return key_of(source, wanted[UNFILTERED], rule)
@@ -127,15 +145,13 @@ def require_fitting(config: Mapping[str, Any], data: Catalogue, generator: Path)
     own = WorkDir(generator).read_config()
     step, facts = latest_facts(generator)
     _require_same_split(generator, facts["split_hash"], data, own)
-    if (own.data.resolution, own.data.channels) != (
-        config["data"]["resolution"],
-        config["data"]["channels"],
-    ):
+    side, own_side = config["data"]["resolution"], own.data.resolution
+    if own_side > side or own.data.channels != config["data"]["channels"]:
         raise UserError(
-            f"{generator} makes images of {own.data.resolution}x{own.data.resolution} pixels in "
-            f"{own.data.channels} channels, the study's are {config['data']['resolution']}x"
-            f"{config['data']['resolution']} in {config['data']['channels']}: set data.resolution "
-            "and data.channels to the GAN's, so that size does not give synthetic images away"
+            f"{generator} makes images of {own_side}x{own_side} pixels in {own.data.channels} "
+            f"channels, the study's are {side}x{side} in {config['data']['channels']}: set "
+            "data.resolution and data.channels to the GAN's; smaller images than the study's are "
+            "enlarged"
         )
     _require_classes(config, data, generator, tuple(facts["classes"]), own)
     return step
@@ -210,6 +226,31 @@ def _draw(
             done += len(write_pngs(to_uint8(images), pool / name, first=done, text=text))
         told[name] = own.made_by
     return told
+
+
+def _enlarge(native: Path, folder: Path, side: int) -> None:
+    """Copies all of an arm, its images enlarged to the study's side."""
+    for file in files.find_files(native, (".png", ".json", ".csv")):
+        target = folder / file.relative_to(native)
+        if file.suffix != ".png":
+            files.copy(file, target)
+            continue
+        with file.open("rb") as opened, Image.open(opened) as image:
+            text = {key: value for key, value in image.info.items() if isinstance(value, str)}
+            pixels = np.asarray(image)
+        pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+        files.make_folder(target.parent)
+        save_image(stretch_to_square(pixels, side), target, text)
+
+
+def _reduce(config: FrozenConfigDict, data: Catalogue, own_side: int, folder: Path) -> None:
+    """Writes the real training images, reduced to the generator's side and enlarged again."""
+    side, rows = config.data.resolution, data.indices(TRAIN)
+    images = prepare(data, at_full_size(config.data)).images
+    for label, name in enumerate(data.classes):
+        for number, row in enumerate(rows[data.labels[rows] == label]):
+            small = stretch_to_square(images[row : row + 1][0], own_side)
+            write_pngs(stretch_to_square(small, side)[None], folder / name, first=number)
 
 
 def _deal(pool: Path, folder: Path, numbers: Mapping[str, int], told: Mapping[str, MadeBy]) -> None:

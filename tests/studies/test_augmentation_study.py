@@ -11,6 +11,7 @@ from tiny_study import get_config as study
 
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_files import write_npz, write_pngs
+from dermgan_jax.data.image_sets import FolderImages
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.judge import judge_images
 from dermgan_jax.files import write_arrays
@@ -275,6 +276,49 @@ def test_unanswerable_data_are_refused(cache_dir, tmp_path):
         require_answerable(open_part(config, tmp_path, "group"))
     with pytest.raises(UserError, match=r"class '\w+': \d of at least 3 patients"):
         require_answerable(of_patients(open_part(config, tmp_path, "group")))
+
+
+def test_a_generator_of_smaller_images(tmp_path, cache_dir):
+    """Its images are filtered as they are, then enlarged; real ones take the same way in an arm."""
+    arms = ("real", "filtered", "unfiltered", "reduced")
+    config = study(cache_dir, arms=arms, seeds=(0,))
+    config.generator.data.resolution = 8
+    assert augmentation.run(config, tmp_path / "run", build) == loop.FINISHED
+    folder = tmp_path / "run" / "synthetic"
+    for arm, side in (("native/filtered", 8), ("filtered", 16), ("reduced", 16)):
+        assert {image.shape for image in FolderImages(folder / arm, 3)[:]} == {(side, side, 3)}
+    data = catalogue(config.data)
+    names, labels = FolderImages(folder / "reduced", 3).classes()
+    counts = dict(zip(names, np.bincount(labels), strict=True))
+    assert counts == dict(zip(data.classes, data.class_counts("train"), strict=True))
+    result = augmentation_result.read(tmp_path / "run")
+    assert set(result.scores) == set(arms)
+    assert set(result.judged.sets) == {"filtered", "unfiltered"}
+    assert result.counts.made("reduced") == 0
+    assert result.generator.resolution == 8
+    assert "made at 8×8 pixels and enlarged to 16×16" in " ".join(result.limits)
+    assert "shows what that costs by itself" in " ".join(result.limits)
+    reduced = WorkDir(tmp_path / "run" / "reduced" / "seed0").read_config().data
+    assert reduced.only_synthetic
+    # Nothing is drawn or trained again.
+    made = (folder / "made.json").stat().st_mtime_ns
+    assert augmentation.run(config, tmp_path / "run", build) == loop.FINISHED
+    assert (folder / "made.json").stat().st_mtime_ns == made
+
+
+@pytest.mark.parametrize(
+    ("side", "arms", "message"),
+    [
+        (32, ("real", "filtered"), "generator.data.resolution is 32; at most data.resolution=16"),
+        (8, ("real", "reduced"), "reduced shows what the size of synthetic images costs"),
+        (0, ("real", "filtered", "reduced"), "reduced needs a generator of smaller images"),
+    ],
+)
+def test_sizes_that_do_not_go_together(side, arms, message, cache_dir):
+    config = study(cache_dir, arms=arms)
+    config.generator.data.resolution = side
+    with pytest.raises(UserError, match=message):
+        require_valid(config)
 
 
 def test_generators_that_do_not_fit_are_refused(finished, cache_dir):
