@@ -59,7 +59,7 @@ class Part:
         return {arm: self.synthetic / arm for arm in names}
 
     def folder_of(self, arm: str) -> str:
-        """Of what an arm's classifiers learn from beside, or in place of, the real images; or ""."""
+        """Of what an arm's classifiers learn from beside the real images, or in their place."""
         return str(self.synthetic / arm) if arm in self.sets or arm == REDUCED else ""
 
     @property
