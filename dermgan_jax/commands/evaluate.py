@@ -18,6 +18,13 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_num(parser, 2048, "fake images at most")
     flags.add_seed(parser, "of samples and metrics")
     flags.add_checkpoint(parser)
+    flags.add_path(
+        parser,
+        "classifier",
+        "work directory of a classifier (its best checkpoint), in whose features distances are "
+        "taken as well: fd_classifier and kd_classifier",
+        required=False,
+    )
     flags.add_out(
         parser,
         paths.file_to_write(paths.JSON),
@@ -38,7 +45,10 @@ def _run(args: argparse.Namespace) -> None:
     sources = {"real": args.real, "fake": args.fake}
     folders = {flag: name for flag, name in sources.items() if is_folder_of_images(name)}
     paths.require_apart(args.out, **folders)
-    question = Question(args.real, args.fake, args.metrics, args.num, args.seed, args.checkpoint)
+    question = Question(
+        *(args.real, args.fake, args.metrics, args.num, args.seed, args.checkpoint),
+        args.classifier,
+    )
     found = evaluate(question, configuration.validated(args), flags.use_weights(args))
     print(found.text())
     out = args.out

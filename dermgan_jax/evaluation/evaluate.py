@@ -8,6 +8,7 @@ import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
+from dermgan_jax.evaluation import classifier_features
 from dermgan_jax.evaluation.image_sources import (
     ImageSource,
     Opening,
@@ -76,6 +77,7 @@ class Question:
       num: fake images at most; SWD cuts both sides to one number.
       seed: of samples and metrics.
       checkpoint: of a source that is a work directory: "latest", "best" or a step; None: latest.
+      classifier: work directory of a classifier, in whose features distances are taken as well.
     """
 
     real: str
@@ -84,6 +86,7 @@ class Question:
     num: int = 2048
     seed: int = 0
     checkpoint: str | None = None
+    classifier: Path | None = None
 
 
 def evaluate(
@@ -110,7 +113,10 @@ def evaluate(
     real, fake = open_real(question.real, opening), open_fake(question.fake, opening)
     require_one_size(real, fake)
     mirror = config is not None and config.data.mirror
-    request = Request(tuple(question.metrics), question.seed, mirror, weights)
+    others = {}
+    if question.classifier is not None:
+        others = classifier_features.metrics(question.classifier)
+    request = Request(tuple(question.metrics), question.seed, mirror, weights, others)
     found = measure(real.images, fake.images, request, labelling=real.labelling)
     split = real.split.split if real.split else ""
     measured = by_key(*(dataclasses.replace(one, split=split) for one in found.values()))

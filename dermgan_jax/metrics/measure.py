@@ -30,12 +30,14 @@ class Request:
       seed: of everything random in the metrics.
       mirror: flip real images at random, as in training, for metrics that compare pixels.
       weights: folder where pretrained weights are looked for first.
+      others: metrics by name that are not registered; they come after those.
     """
 
     metrics: tuple[str, ...]
     seed: int = 0
     mirror: bool = False
     weights: Path | None = None
+    others: Mapping[str, Metric] = dataclasses.field(default_factory=dict)
 
 
 class _Inputs(NamedTuple):
@@ -73,8 +75,8 @@ def measure(
     """
     features: SharedFeatures = {}
     found: Measurements = {}
-    for name in request.metrics:
-        metric = registry.load("metric", name)
+    registered = {name: registry.load("metric", name) for name in request.metrics}
+    for metric in (*registered.values(), *request.others.values()):
         inputs = _inputs(metric, real, fake, labelling, request.weights, features)
         for one in _measure_one(metric, inputs, request, labelling, known or {}):
             found[one.key] = one

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 # Fréchet distances grow as images get fewer; of FID it is known below how many it cannot be
 # believed: its covariance has 2048 dimensions.
-FRECHET_DISTANCES = ("fid", "fid:tf", "fid:clean", "fd_lite0")
+FRECHET_DISTANCES = ("fid", "fid:tf", "fid:clean", "fd_lite0", "fd_classifier")
 FID_PROTOCOLS = ("fid", "fid:tf", "fid:clean")
 ENOUGH_FOR_FID = 2048
 

@@ -65,7 +65,9 @@ def _diversity(real, fake, *, seed, mirror, weights) -> Values:
     return (diversity.compute(real, fake, seed=seed, mirror=mirror),)
 
 
-def _of_features(arithmetic: Callable[..., Values]) -> Callable[..., Values]:
+def of_features(arithmetic: Callable[..., Values]) -> Callable[..., Values]:
+    """`Metric.compute` of an arithmetic on features (real, fake, *, seed)."""
+
     def compute(real, fake, *, seed, mirror, weights) -> Values:
         del mirror, weights
         return arithmetic(real, fake, seed=seed)
@@ -127,7 +129,7 @@ def _on_inception(publishes: tuple[str, ...], arithmetic: Callable, protocol: st
     load = functools.partial(_inception, protocol, False)
     names = {"frechet": publishes[0], "kid": publishes[0]}
     needed = ("inception", "inception_logits")
-    return Metric(publishes, _of_features(arithmetic), load, "pool3", names, weights=needed)
+    return Metric(publishes, of_features(arithmetic), load, "pool3", names, weights=needed)
 
 
 SWD = Metric(("swd",), _swd)
@@ -142,7 +144,7 @@ PRECISION_RECALL = _on_inception(("precision", "recall"), precision_recall.compu
 DENSITY_COVERAGE = _on_inception(("density", "coverage"), density_coverage.compute, "fid")
 INCEPTION_SCORE = Metric(
     ("inception_score",),
-    _of_features(inception_score.compute),
+    of_features(inception_score.compute),
     functools.partial(_inception, "fid:tf", True),
     "logits",
     yardstick=False,
@@ -152,7 +154,7 @@ INCEPTION_SCORE = Metric(
 
 def _on_lite0(name: str, arithmetic: Callable, arithmetic_name: str) -> Metric:
     names = {arithmetic_name: name}
-    compute = _of_features(arithmetic)
+    compute = of_features(arithmetic)
     return Metric((name,), compute, _lite0, "pooled", names, weights=(lite0_extractor.NAME,))
 
 

@@ -116,12 +116,14 @@ class Tail(nn.Module):
       hidden: widths of the layers between features and logits.
       dropout: share of the numbers before each dense layer that are dropped in training.
       num_classes: of the logits.
+      head: False gives what the logits are made from.
     """
 
     backbone: nn.Module | None
     hidden: tuple[int, ...]
     dropout: float
     num_classes: int
+    head: bool = True
 
     @nn.compact
     def __call__(self, activations: jax.Array, train: bool = False) -> jax.Array:
@@ -135,6 +137,8 @@ class Tail(nn.Module):
         for index, width in enumerate(self.hidden):
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
             x = nn.relu(nn.Dense(width, name=f"hidden_{index}")(x))
+        if not self.head:
+            return x
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         return nn.Dense(self.num_classes, name="logits")(x)
 

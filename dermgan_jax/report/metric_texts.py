@@ -119,6 +119,20 @@ METRICS = {
         "kernel distance",
         "As KID, in the features of another network: not comparable with KID.",
     ),
+    "fd_classifier": MetricText(
+        "Fréchet distance, a classifier of this disease",
+        "Fréchet distance (classifier)",
+        "Fréchet distance",
+        "As FID, in the features of a classifier that learned from images of this kind: what "
+        "matters to it, rather than to a network of everyday objects.",
+        "sum",
+    ),
+    "kd_classifier": MetricText(
+        "Kernel distance, a classifier of this disease",
+        "Kernel distance (classifier)",
+        "kernel distance",
+        "As KID, in the features of a classifier that learned from images of this kind.",
+    ),
     "balanced_accuracy": MetricText(
         "Balanced accuracy",
         "Balanced accuracy",

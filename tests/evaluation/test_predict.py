@@ -10,7 +10,10 @@ from engine_probe import last_state
 from ml_collections import ConfigDict
 
 from dermgan_jax import config as config_schema
+from dermgan_jax.data.image_files import write_npz
 from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation import classifier_features
+from dermgan_jax.evaluation.evaluate import Question, evaluate
 from dermgan_jax.evaluation.predict import predict, predict_split, restore_classifier
 from dermgan_jax.runs.metrics_log import evaluated, read_rows
 from dermgan_jax.runs.restore import restore
@@ -104,3 +107,39 @@ def test_untrained_work_directory_is_refused(tmp_path):
     )
     with pytest.raises(UserError, match="has no checkpoint yet"):
         predict(tmp_path, np.zeros((2, 16, 16, 3), np.uint8))
+
+
+def test_distances_in_the_features_of_a_classifier(trained, tmp_path, capsys):
+    """0 between equal images, and taken of what the logits are made from."""
+    config, workdir = trained
+    rng = np.random.default_rng(0)
+    real = rng.integers(0, 256, (24, 16, 16, 3), np.uint8)
+    write_npz(real, tmp_path / "real.npz")
+    write_npz(real // 3, tmp_path / "dark.npz")
+
+    def measured(fake):
+        names = str(tmp_path / "real.npz"), str(tmp_path / fake)
+        question = Question(*names, ("swd",), classifier=workdir)
+        return evaluate(question).measured
+
+    alike, apart = measured("real.npz"), measured("dark.npz")
+    assert list(alike) == ["swd", "fd_classifier", "kd_classifier"]
+    assert alike["fd_classifier"].value.value == pytest.approx(0, abs=1e-3)
+    assert apart["fd_classifier"].value.value > 10 * alike["fd_classifier"].value.value
+    assert apart["kd_classifier"].real_against_real is not None
+    restored = restore(workdir, "best")
+    assert f"classifier:{restored.run}:{restored.step}/" in apart["fd_classifier"].value.protocol
+    extractor = classifier_features.metrics(workdir)["fd_classifier"].load_extractor(None)
+    features = extractor.extract(real)[classifier_features.LAYER]
+    assert features.shape == (24, extractor.dim) == (24, config.model.hidden[-1])
+    last = restored.variables["tail"]["params"]["logits"]
+    said = jax.nn.softmax(features @ last["kernel"] + last["bias"])
+    np.testing.assert_allclose(said, predict(workdir, real, "best"), atol=1e-3)
+
+
+def test_features_are_asked_of_classifiers_that_learned_something(tmp_path):
+    config = tiny_configs.toy()
+    config.data.prepared_dir = str(tmp_path / "prepared")
+    assert loop.train(config_schema.validate(config), tmp_path / "run") == loop.FINISHED
+    with pytest.raises(UserError, match="holds a toy, which makes images"):
+        classifier_features.metrics(tmp_path / "run")
