@@ -14,9 +14,10 @@ million images.
 Variants, after a colon:
   256           the same with half the width, which the authors doubled after the paper and which
                 users found better on few images. Cost: not run yet
-  128           128×128 on two CPU cores
-  cpu           64×64 on two CPU cores, and what we would try first
-  conditional   the same on all seven classes, any of which can be sampled
+  128           128×128 on two CPU cores; not run yet
+  cpu           64×64 on two CPU cores, and what we would try first: half an hour, KID 0.026
+                (untrained 0.701), FID 65 (real against real 42), SWD 31 (17), recall 0.25 (0.85)
+  conditional   cpu on all seven classes, any of which can be sampled; not run yet
   phantom       drawn phantoms at 32×32, features of a small random network: minutes on two CPU
                 cores, nothing to download
 """
