@@ -116,25 +116,23 @@ def stylegan2():
 
 
 def fastgan():
-    """At 32x32, reconstructions judged by pixels: 12 iterations."""
+    """At 32x32, without reconstructions, whose decoders are wide: 12 iterations."""
     config = _phantoms(experiment("fastgan"), 32)
     config.train.update({"total_kimg": 0.096, "batch_size": 8})
     config.eval.snapshot_kimg = 0.064
     config.model.update({"latent_size": 8, "width": 4, "discriminator_width": 4})
-    config.model.distance = "pixels"
+    config.model.update({"distance": "pixels", "reconstruction": 0.0})
     return config
 
 
 def projected():
-    """Conditional and with noise, through drawn features of a tiny network, with ADA, at 32x32."""
+    """Conditional and with noise, through drawn features of a tiny network, at 32x32."""
     config = _phantoms(experiment("projected"), 32)
     config.train.update({"total_kimg": 0.096, "batch_size": 8})
     config.eval.snapshot_kimg = 0.064
     config.model.update({"latent_size": 8, "width": 4, "generator": "fastgan"})
     config.model.update({"features": "tiny", "pretrained": False, "feature_side": 32})
     config.model.update({"projection_width": 4, "discriminator_width": 4, "conditional": True})
-    config.model.update({"augment": "ada", "augment_policy": "bg", "augment_p": 0.3})
-    config.model.update({"ada_interval": 2, "ada_kimg": 0.5})
     return config
 
 

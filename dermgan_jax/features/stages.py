@@ -59,7 +59,8 @@ class Staged(nn.Module):
             return maps
         if self.end not in (None, self.num_stages):
             return x
-        x = self._pool(x)
+        if self.begin < self.num_stages:
+            x = self._pool(x)
         if not self.num_classes:
             return x
         return x, nn.Dense(self.num_classes, name="fc")(x)

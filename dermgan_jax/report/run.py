@@ -48,7 +48,9 @@ def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
         "resolution": config["data"]["resolution"],
         "phantom": record.phantom,
         "run": record.facts(),
-        "warnings": decline.warnings(config["checkpoint"].get("best_metric", ""), record.rows),
+        "warnings": decline.warnings(
+            config.get("checkpoint", {}).get("best_metric", ""), record.rows
+        ),
         "latest": record.sheets[-1] if record.sheets else None,
         "earlier": record.sheets[:-1],
         "card": card,

@@ -35,14 +35,14 @@ class Decline(NamedTuple):
     """The latest checkpoint is worse than the best one.
 
     Attributes:
-      key: of the value that says so.
+      what: the value that says so, and of which images it is.
       best_step, best_images: of the best evaluation.
       best: its value.
       latest_images: shown at the latest evaluation.
       latest: its value.
     """
 
-    key: str
+    what: str
     best_step: int
     best_images: int
     best: float
@@ -51,7 +51,7 @@ class Decline(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"by {self.key} the best checkpoint is that of {self.best_images / 1000:g} kimg "
+            f"by {self.what} the best checkpoint is that of {self.best_images / 1000:g} kimg "
             f"({self.best:.4g}); the latest, of {self.latest_images / 1000:g} kimg, is worse "
             f"({self.latest:.4g})"
         )
@@ -99,9 +99,16 @@ def decline(rows: Sequence[Row], key: str) -> Decline | None:
     if row["step"] == best_row["step"] or not _is_worse(latest, best):
         return None
     return Decline(
-        *(key, best_row["step"], best_row["images"], best.value.value),
+        *(_named(best), best_row["step"], best_row["images"], best.value.value),
         *(row["images"], latest.value.value),
     )
+
+
+def _named(one: Measurement) -> str:
+    """A measurement as readers see it, such as "kid" or "swd (A to B, test)"."""
+    if not one.direction:
+        return one.name
+    return f"{one.name} ({one.direction.replace('to', ' to ')}, {one.split})"
 
 
 def best_key(configured: str, rows: Sequence[Row]) -> str:

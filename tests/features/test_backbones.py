@@ -286,7 +286,7 @@ def test_vit_names_of_every_publisher(name, timm):
 def test_foreign_weights_are_refused():
     with pytest.raises(UserError, match=r"not weights of ResNet: bn1\.mean is missing"):
         resnet.from_torch(resnet.ResNet18(), {"fc.weight": np.zeros((1000, 512))})
-    with pytest.raises(UserError, match="not weights of EfficientNetLite0"):
+    with pytest.raises(UserError, match="not weights of EfficientNetLite:"):
         efficientnet_lite.from_package(
             efficientnet_lite.EfficientNetLite0(), {"_conv_stem.weight": np.zeros((32, 3, 5, 5))}
         )
