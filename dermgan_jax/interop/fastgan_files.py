@@ -27,12 +27,7 @@ def network(tensors: Mapping[str, np.ndarray], mark: str) -> Tensors | None:
     found = next((name for name in tensors if name.endswith(mark)), None)
     if found is None:
         return None
-    prefix = found.removesuffix(mark)
-    return {
-        name.removeprefix(prefix): array
-        for name, array in tensors.items()
-        if name.startswith(prefix)
-    }
+    return imported_run.part(tensors, found.removesuffix(mark))
 
 
 def architecture(source: Path, tensors: Tensors, prefix: str) -> FastGanGenerator:

@@ -182,9 +182,9 @@ def multi_scale_discriminator(net: MultiScaleDiscriminator) -> tuple[TensorName,
             f"mini_discs.{index}.",
             (f"disc{index}",),
             len(widths),
-            net.separable,
-            net.patch,
-            net.num_classes > 0,
+            net.each.separable,
+            net.each.patch,
+            net.each.num_classes > 0,
         )
     return tuple(names)
 

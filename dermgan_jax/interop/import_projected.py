@@ -21,7 +21,10 @@ from dermgan_jax.models.projected import ProjectedGan
 from dermgan_jax.nets.fastgan_generator import SIDES, FastGanGenerator
 from dermgan_jax.runs import provenance
 
-_G, _D = "synthesis.init.init.0.weight_orig", "discriminator.mini_discs.0.main.0.main.0.weight_orig"
+_G = "synthesis.init.init.0.weight_orig"
+_FIRST = "discriminator.mini_discs.0.main.0.main.0"  # layer of the discriminators
+# Its weight, and the same of separable ones.
+_D, _SEPARABLE = f"{_FIRST}.weight_orig", f"{_FIRST}.pointwise.weight_orig"
 _FEATURES, _SCRATCH = "feature_network.pretrained.", "feature_network.scratch."
 _JUDGES = "discriminator."
 # Depths of the stages -> the network.
@@ -99,20 +102,35 @@ def import_projected(source: Path, path: Path) -> None:
 def _networks(source: Path) -> dict[str, Tensors]:
     """Tensors of G_ema, G and D, as far as they are there."""
     if pickled := read_networks(source):
-        return {
-            name: network.tensors
-            for name, network in pickled.items()
-            if (_D if name == "D" else _G) in network.tensors
-        }
+        found = {name: pickled[name].tensors for name in ("G_ema", "G", "D") if name in pickled}
+        for name, tensors in found.items():
+            _require_kind(source, name, tensors)
+        return found
     tensors = read_tensors(source)
     found = {}
-    for name, mark in (("G_ema", _G), ("G", _G), ("D", _D)):
-        part = {key: array for key, array in tensors.items() if key.startswith(f"{name}.")}
-        if (network := fastgan_files.network(part, mark)) is not None:
-            found[name] = network
+    for name in ("G_ema", "G", "D"):
+        if part := imported_run.part(tensors, f"{name}."):
+            _require_kind(source, name, part)
+            found[name] = part
     if not found and (alone := fastgan_files.network(tensors, _G)) is not None:
         found["G_ema"] = alone
     return found
+
+
+def _require_kind(source: Path, name: str, tensors: Tensors) -> None:
+    """Checks that a network is what its name says.
+
+    Raises:
+      UserError: if it is not, such as a generator with StyleGAN2's layers.
+    """
+    if name == "D":
+        if _D not in tensors and _SEPARABLE not in tensors:
+            raise UserError(f"{source}: D is no discriminator of a projected GAN ({_D} is missing)")
+    elif _G not in tensors:
+        raise UserError(
+            f"{source}: {name} is no generator of a projected GAN with FastGAN's layers ({_G} is "
+            "missing)"
+        )
 
 
 def _judge(
@@ -120,15 +138,9 @@ def _judge(
 ) -> dict[str, Any]:
     """Variables of "d" and "f"."""
 
-    def part(prefix: str) -> Tensors:
-        return {
-            name.removeprefix(prefix): array
-            for name, array in tensors.items()
-            if name.startswith(prefix)
-        }
-
     def read(what, names, prefix, like):
-        return fastgan_files.variables(source, what, names, part(prefix), like)
+        own = imported_run.part(tensors, prefix)
+        return fastgan_files.variables(source, what, names, own, like)
 
     f = shapes["f"]
     network = read(
@@ -198,4 +210,6 @@ def _judge_fields(source: Path, judge: Tensors) -> dict[str, Any]:
         fields |= {"mixing": "scales" if scales else "channels"}
         fields |= {"projection_width": len(mixed[0])}
         fields |= {"projection_expand": len(mixed[1]) > len(mixed[0])}
-    return fields | {"discriminator_width": len(judge[_D])}
+    separable = _SEPARABLE in judge
+    width = len(judge[_SEPARABLE if separable else _D])
+    return fields | {"separable": separable, "discriminator_width": width}

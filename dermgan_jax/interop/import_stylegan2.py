@@ -99,7 +99,7 @@ def _networks(source: Path) -> dict[str, PickledNetwork]:
             )
         return {name: _checked(source, name, network) for name, network in found.items()}
     tensors = read_tensors(source)
-    parts = {name: _part(tensors, f"{name}.") for name in NETWORKS}
+    parts = {name: imported_run.part(tensors, f"{name}.") for name in NETWORKS}
     if any(parts.values()):
         named = {name: PickledNetwork(part, {}) for name, part in parts.items() if part}
         return {name: _checked(source, name, network) for name, network in named.items()}
@@ -111,14 +111,6 @@ def _only(path: Path, role: str) -> PickledNetwork:
     """The network of a file that holds a state dict."""
     name = "G" if role == _ROLES["G"] else "D"
     return _checked(path, name, PickledNetwork(read_tensors(path), {}))
-
-
-def _part(tensors: Tensors, prefix: str) -> dict[str, np.ndarray]:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 def _checked(path: Path, name: str, network: PickledNetwork) -> PickledNetwork:

@@ -32,6 +32,15 @@ def require_empty(path: Path) -> None:
         raise UserError(f"{path} is not an empty folder: import into a new --workdir")
 
 
+def part(tensors: Tensors, prefix: str) -> dict[str, np.ndarray]:
+    """The tensors whose names begin so, without that beginning."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
 def require_same(path: Path, what: str, expected: Tensors, found: Tensors) -> None:
     """Checks names and shapes; counters, which came with PyTorch 0.4.1, may be missing.
 

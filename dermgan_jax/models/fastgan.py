@@ -14,8 +14,9 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from dermgan_jax.features import lpips_net
-from dermgan_jax.models import augmentation, fastgan_sampling
-from dermgan_jax.models.contract import Aux, Phase, Sampler, Stage, Variables, bind
+from dermgan_jax.models import augmentation
+from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
+from dermgan_jax.models.fastgan_sampling import FastGanSampler
 from dermgan_jax.nets.fastgan_discriminator import (
     FastGanDiscriminator,
     Judgement,
@@ -29,7 +30,7 @@ DISTANCES = ("vgg", "alex", "squeeze", "pixels")
 _MARGIN, _SMOOTHING = 0.8, 0.2  # of the hinge: uniform in [0.8, 1)
 
 
-class FastGan(Sampler):
+class FastGan(FastGanSampler):
     """Generator "g", discriminator "d" and, if reconstructions are judged by LPIPS, "lpips"."""
 
     @staticmethod
@@ -61,7 +62,7 @@ class FastGan(Sampler):
 
     def faults(self) -> list[str]:
         fields, data = self.config.model, self.data
-        found = fastgan_sampling.faults(self.config, data)
+        found = super().faults()
         if fields.distance not in DISTANCES:
             known = ", ".join(DISTANCES)
             found.append(f"model.distance is {fields.distance!r}; expected one of {known}")
@@ -71,7 +72,7 @@ class FastGan(Sampler):
             found.append(
                 f"model.discriminator_width is {fields.discriminator_width}: set it to 4 or more"
             )
-        return found + augmentation.faults(fields, (data.height, data.width, data.channels))
+        return found
 
     @property
     def generator(self) -> FastGanGenerator:
@@ -114,20 +115,6 @@ class FastGan(Sampler):
             return variables
         return {**variables, "lpips": {"params": lpips_net.load(self._lpips)}}
 
-    def init_extra(self, rng: jax.Array) -> dict[str, Any]:
-        del rng
-        return augmentation.init(self.config.model)
-
-    def latents(self, rng: jax.Array, num: int) -> jax.Array:
-        return jax.random.normal(rng, (num, self.config.model.latent_size))
-
-    def sample(
-        self, variables: Variables, latents: jax.Array, labels: jax.Array, stage: Stage
-    ) -> jax.Array:
-        """Noise of the generator is left at its mean, 0, so that latents alone decide."""
-        del stage
-        return fastgan_sampling.sample(self, variables["g"], latents, labels)
-
     def score(self, variables: Variables, images: jax.Array, stage: Stage) -> jax.Array:
         """Mean logits."""
         del stage
@@ -158,7 +145,7 @@ class FastGan(Sampler):
     def _fakes(self, g, rngs, labels, extra):
         """(augmented fakes, changed collections); the two phases of an iteration see the same."""
         draw_rng, augment_rng = rngs
-        fakes, changed = fastgan_sampling.draw(self, g, draw_rng, labels)
+        fakes, changed = self.draw(g, draw_rng, labels)
         return self._augmented(fakes, augment_rng, extra), changed
 
     def _d_phase(self, trainable, frozen, batch, rng, context):

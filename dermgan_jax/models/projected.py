@@ -9,17 +9,21 @@ which is not there.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from dermgan_jax.models import adversarial_losses, augmentation, fastgan_sampling
-from dermgan_jax.models.contract import Aux, Phase, Sampler, Stage, Variables, bind
+from dermgan_jax.models import adversarial_losses, augmentation
+from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
+from dermgan_jax.models.fastgan_sampling import FastGanSampler
 from dermgan_jax.models.feature_pyramid import FeaturePyramid
 from dermgan_jax.nets.fastgan_generator import FastGanGenerator
-from dermgan_jax.nets.projected_discriminator import MultiScaleDiscriminator, widths_at
+from dermgan_jax.nets.projected_discriminator import (
+    FeatureDiscriminator,
+    MultiScaleDiscriminator,
+    widths_at,
+)
 
 GENERATORS = ("fastgan_lite", "fastgan")
 MIXINGS = ("scales", "channels", "none")
@@ -27,7 +31,7 @@ MIXINGS = ("scales", "channels", "none")
 _LAZY_RATIO = 16 / 17  # of D's learning rate and decay rates (training_loop.py, reg_interval)
 
 
-class ProjectedGan(Sampler):
+class ProjectedGan(FastGanSampler):
     """A FastGAN generator, discriminators "d" on features "f", which are never trained."""
 
     @staticmethod
@@ -67,7 +71,7 @@ class ProjectedGan(Sampler):
 
     def faults(self) -> list[str]:
         fields, data = self.config.model, self.data
-        found = fastgan_sampling.faults(self.config, data) + self.label_faults()
+        found = super().faults() + self.label_faults()
         if fields.generator not in GENERATORS:
             known = ", ".join(GENERATORS)
             found.append(f"model.generator is {fields.generator!r}; expected one of {known}")
@@ -79,7 +83,7 @@ class ProjectedGan(Sampler):
                 found.append(f"model.{key} is {fields[key]}: set it to 1 or more")
         if not found:
             found += self.pyramid.faults(data.height)
-        return found + augmentation.faults(fields, (data.height, data.width, data.channels))
+        return found
 
     @property
     def conditional(self) -> bool:
@@ -113,14 +117,15 @@ class ProjectedGan(Sampler):
     def discriminator(self) -> MultiScaleDiscriminator:
         fields = self.config.model
         sides = [height for height, _, _ in self.pyramid.map_shapes(self.data.height)]
-        return MultiScaleDiscriminator(
-            tuple(
-                widths_at(level, side, fields.discriminator_width)
-                for level, side in enumerate(sides)
-            ),
+        width = fields.discriminator_width
+        each = FeatureDiscriminator(
+            (),
             separable=fields.separable,
             num_classes=self.data.num_classes if self.conditional else 0,
             dtype=jnp.dtype(self.config.precision),
+        )
+        return MultiScaleDiscriminator(
+            tuple(widths_at(level, side, width) for level, side in enumerate(sides)), each
         )
 
     def adam(self, net: str) -> Mapping[str, float]:
@@ -155,20 +160,6 @@ class ProjectedGan(Sampler):
             return variables
         return {**variables, "f": self.pyramid.with_published(variables["f"])}
 
-    def init_extra(self, rng: jax.Array) -> dict[str, Any]:
-        del rng
-        return augmentation.init(self.config.model)
-
-    def latents(self, rng: jax.Array, num: int) -> jax.Array:
-        return jax.random.normal(rng, (num, self.config.model.latent_size))
-
-    def sample(
-        self, variables: Variables, latents: jax.Array, labels: jax.Array, stage: Stage
-    ) -> jax.Array:
-        """Noise of the generator is left at its mean, 0, so that latents alone decide."""
-        del stage
-        return fastgan_sampling.sample(self, variables["g"], latents, labels)
-
     def score(self, variables: Variables, images: jax.Array, stage: Stage) -> jax.Array:
         """Mean logits; of conditional models their mean over the classes of the data."""
         del stage
@@ -178,10 +169,6 @@ class ProjectedGan(Sampler):
 
     def phases(self) -> tuple[Phase, ...]:
         return (Phase("g", ("g",), self._g_phase), Phase("d", ("d",), self._d_phase))
-
-    def _fakes(self, g: Mapping[str, Any], rng: jax.Array, labels: jax.Array):
-        """(images, changed collections) as in training."""
-        return fastgan_sampling.draw(self, g, rng, labels)
 
     def _maps(self, f, images, rng, extra):
         """Of augmented images."""
@@ -197,7 +184,7 @@ class ProjectedGan(Sampler):
         """Raises the logits of fakes, whose maps it hands on."""
         label_rng, fake_rng, augment_rng = jax.random.split(rng, 3)
         labels = self.random_labels(label_rng, len(batch["image"]))
-        fakes, g_changed = self._fakes(bind(trainable, frozen, "g"), fake_rng, labels)
+        (fakes, _), g_changed = self.draw(bind(trainable, frozen, "g"), fake_rng, labels)
         maps = self._maps(frozen["f"], fakes, augment_rng, context.extra)
         logits, d_changed = self._judge(frozen["d"], maps, labels)
         handoff = {}
@@ -215,7 +202,7 @@ class ProjectedGan(Sampler):
         collections = {}
         if self.config.model.fresh_fakes:
             labels = self.random_labels(label_rng, len(batch["image"]))
-            fakes, collections["g"] = self._fakes(frozen["g"], fake_rng, labels)
+            (fakes, _), collections["g"] = self.draw(frozen["g"], fake_rng, labels)
             maps = self._maps(frozen["f"], fakes, fake_augment_rng, context.extra)
         else:
             maps, labels = context.handoff["maps"], context.handoff["labels"]

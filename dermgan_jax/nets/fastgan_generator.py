@@ -17,8 +17,8 @@ from dermgan_jax.nets.fastgan_layers import (
     SkipExcitation,
     UpBlock,
     channels_at,
-    normalize_second_moment,
 )
+from dermgan_jax.nets.normalization import pixel_norm
 from dermgan_jax.nets.spectral_norm import SpectralConv
 
 SIDES = (32, 64, 128, 256, 512, 1024)
@@ -91,7 +91,7 @@ class FastGanGenerator(nn.Module):
         deviation = 0.02 if self.style == "fastgan" else None
         options = {"deviation": deviation, "dtype": self.dtype}
         embedded = self._embedded(labels, latents.shape[-1])
-        z = latents if self.style == "fastgan" else normalize_second_moment(latents)
+        z = latents if self.style == "fastgan" else pixel_norm(latents)
         width = channels_at(4, self.width)
         features = {4: InitLayer(width, **options, name="init")(z.astype(self.dtype), train)}
         x, left = features[4], list(noise)

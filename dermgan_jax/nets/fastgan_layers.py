@@ -26,11 +26,6 @@ def glu(x: jax.Array) -> jax.Array:
     return value * nn.sigmoid(gate)
 
 
-def normalize_second_moment(z: jax.Array) -> jax.Array:
-    """Latents (N, D) with a mean square of 1 each."""
-    return z * jax.lax.rsqrt(jnp.square(z).mean(-1, keepdims=True) + 1e-8)
-
-
 def channels_at(side: int, narrowest: int) -> int:
     """Channels of the generator's features of a side, `narrowest` being those at 128 px (ngf)."""
     if side <= 32:

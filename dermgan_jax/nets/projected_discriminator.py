@@ -106,16 +106,11 @@ class MultiScaleDiscriminator(nn.Module):
 
     Attributes:
       widths: of each, see there.
-      separable, patch, num_classes, label_map, label_embedding, dtype: see there.
+      each: what they are but for their widths.
     """
 
     widths: tuple[tuple[int, ...], ...]
-    separable: bool = False
-    patch: bool = False
-    num_classes: int = 0
-    label_map: int = _LABEL_MAP
-    label_embedding: int = _LABEL_EMBEDDING
-    dtype: Any = jnp.float32
+    each: FeatureDiscriminator = FeatureDiscriminator(())
 
     @nn.compact
     def __call__(
@@ -127,14 +122,8 @@ class MultiScaleDiscriminator(nn.Module):
           maps: as many as there are `widths`.
           labels, train: see `FeatureDiscriminator`.
         """
-        options = {
-            field: getattr(self, field)
-            for field in (
-                *("separable", "patch", "num_classes", "label_map", "label_embedding", "dtype"),
-            )
-        }
         logits = [
-            FeatureDiscriminator(widths, **options, name=f"disc{index}")(x, labels, train)
+            self.each.clone(parent=self, name=f"disc{index}", widths=widths)(x, labels, train)
             for index, (widths, x) in enumerate(zip(self.widths, maps, strict=True))
         ]
         return jnp.concatenate(logits, -1)

@@ -15,6 +15,7 @@ from projected_vectors import Case, found
 from dermgan_jax import config as configuration
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models import fastgan
+from dermgan_jax.models.contract import Context
 from dermgan_jax.models.fastgan import FastGan
 from dermgan_jax.nets.fastgan_discriminator import Judgement, nearest, quarter
 
@@ -97,3 +98,24 @@ def test_weights_of_lpips_are_asked_for_only_where_it_judges():
     assert make(distance="vgg").published_weights == ("lpips_vgg",)
     assert make(distance="vgg", reconstruction=0.0).published_weights == ()
     assert make().published_weights == ()
+
+
+def test_reconstructions_are_part_of_the_discriminators_loss_alone():
+    """Whose gradient reaches all three decoders; without them there is none for these."""
+    batch = {"image": jnp.linspace(-1, 1, 2 * 32 * 32 * 3).reshape(2, 32, 32, 3)}
+    batch["label"] = jnp.zeros(2, jnp.int32)
+    variables = jax.jit(make().init)(jax.random.key(0))
+    for weight in (1.0, 0.0):
+        model = make(reconstruction=weight)
+        phase = model.phases()[0]
+        context = Context((32, 32), {}, jnp.int32(0), {}, model.init_extra(jax.random.key(0)))
+
+        def loss(params, phase=phase, context=context):
+            frozen = {**variables, "d": {**variables["d"], "params": None}}
+            return phase.loss({"d": params}, frozen, batch, jax.random.key(1), context)
+
+        gradient, aux = jax.jit(jax.grad(loss, has_aux=True))(variables["d"]["params"])
+        assert ("reconstruction" in aux.metrics) == (weight > 0)
+        for part in ("decoder_big", "decoder_small", "decoder_part"):
+            moved = [bool(jnp.any(leaf)) for leaf in jax.tree.leaves(gradient[part])]
+            assert any(moved) == (weight > 0), part

@@ -16,7 +16,9 @@ from dermgan_jax import config as configuration
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models import projected
 from dermgan_jax.models.projected import ProjectedGan
-from dermgan_jax.train.step import ema_decay
+from dermgan_jax.runs.state import init_state
+from dermgan_jax.train import sharding
+from dermgan_jax.train.step import Recipe, StageInputs, compile_steps, ema_decay
 
 
 def make(resolution=32, classes=(), num_examples=100, **fields):
@@ -117,3 +119,26 @@ def test_labels_change_what_is_drawn_and_how_it_is_judged():
     assert float(jnp.abs(one - other).max()) > 1e-4
     mixed = model.score(variables, images, model.stage(0))
     np.testing.assert_allclose(mixed, (one + other) / 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_ada_follows_the_discriminator(fresh):
+    """With noise in the generator, and with fakes of the generator's phase or its own."""
+    model = make(augment="ada", ada_interval=1, generator="fastgan", fresh_fakes=fresh)
+    recipe = Recipe(model, sharding.data_mesh(jax.devices()[:1]))
+    state = jax.jit(lambda: init_state(model))()
+    stage = model.stage(0)
+    rates = {net: jnp.full(1, rate) for net, rate in stage.learning_rates.items()}
+    inputs = StageInputs(rates, {}, jnp.zeros(1, jnp.uint32))
+    images = np.random.default_rng(0).integers(0, 256, (1, 1, 4, 32, 32, 3), np.uint8)
+    batches = {"image": images, "label": np.zeros((1, 1, 4), np.int32)}
+    before = jax.device_get(state)
+    after, reports = compile_steps(recipe)(
+        *(state, batches, {}, inputs, np.ones(1, bool)), image_size=(32, 32), due=None
+    )
+    assert np.isfinite(reports["d"].metrics["loss"]).all()
+    assert reports["d"].metrics["augment_p"][0] == after.extra["ada"].p
+    strengths = [
+        np.asarray(state.variables["g"]["params"]["feat_8"]["noise1"]) for state in (before, after)
+    ]
+    assert not np.array_equal(*strengths)

@@ -7,6 +7,7 @@ import pytest
 from flax import linen as nn
 from projected_vectors import Case, found
 
+from dermgan_jax.features import weights
 from dermgan_jax.features.efficientnet_lite import LITE0, EfficientNetLite
 from dermgan_jax.interop import fastgan_names as names
 from dermgan_jax.interop.torch_names import AXES
@@ -21,6 +22,7 @@ from dermgan_jax.nets.fastgan_discriminator import (
     FastGanDiscriminator,
 )
 from dermgan_jax.nets.fastgan_generator import FastGanGenerator
+from dermgan_jax.nets.normalization import pixel_norm
 from dermgan_jax.nets.projected_discriminator import (
     FeatureDiscriminator,
     MultiScaleDiscriminator,
@@ -293,6 +295,59 @@ def test_feature_network():
     for side in ("x64", "x75"):
         for stage, x in enumerate(net.apply(variables, case[f"in:{side}"])):
             case.check(f"{side}_stage{stage}", x)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1"])
+def test_feature_networks_with_their_published_weights(name):
+    """Stages and logits at two sides, where the weights are on this machine."""
+    case_name = f"effnet_{name.removeprefix('efficientnet_')}_pypi_weights"
+    if not found(case_name) or not weights.available(name):
+        pytest.skip("needs the reference vectors and the weights")
+    case, whole = Case(case_name), classifier_networks.ARCHITECTURES[name].whole
+    variables = classifier_networks.published(name)
+    stages = whole.clone(num_classes=0, taps=whole.pyramid)
+    for side in ("x64", "x128"):
+        for stage, x in enumerate(stages.apply(variables, case[f"in:{side}"])):
+            case.check(f"{side}_stage{stage}", x)
+        case.check(f"{side}_logits", whole.apply(variables, case[f"in:{side}"])[1])
+
+
+@pytest.mark.skipif(not found("fastgan_ops"), reason="needs the reference vectors")
+def test_operations():
+    case = Case("fastgan_ops")
+    case.check("glu", layers.glu(case["in:x"]))
+    case.check("swish", nn.silu(case["in:x"]))
+    case.check("normalize_second_moment", pixel_norm(case["in:z"]))
+    case.check("pixelnorm", pixel_norm(case["in:x"]))
+
+
+@pytest.mark.skipif(
+    not found("pg_multiscaled_fullwidth_shapes"), reason="needs the reference vectors"
+)
+def test_parameters_are_as_many_as_in_the_originals():
+    facts = Case("pg_multiscaled_fullwidth_shapes").facts
+
+    def count(net, *inputs):
+        shapes = jax.eval_shape(lambda: net.init(jax.random.key(0), *inputs, train=False))
+        return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+
+    sides, channels = (112, 56, 28, 14), (64, 64, 128, 256)
+    maps = [jnp.zeros((1, side, side, c)) for side, c in zip(sides, channels, strict=True)]
+    widths = tuple(widths_at(level, side) for level, side in enumerate(sides))
+    assert count(MultiScaleDiscriminator(widths), maps, None) == facts["param_count_cond0"]
+    conditional = MultiScaleDiscriminator(widths, FeatureDiscriminator((), num_classes=1000))
+    got = count(conditional, maps, jnp.zeros((1, 1000)))
+    assert got == facts["param_count_cond1"]
+    # Below 256 px the original keeps blocks that it does not use.
+    latents = jnp.zeros((1, 256))
+    for side in (256, 512, 1024):
+        for style, lite in (("projected_lite", True), ("projected", False)):
+            expected = facts[f"pg_generator_params_ngf128_z256_res{side}_lite{lite}"]
+            assert count(FastGanGenerator(side, 3, 128, style), latents, None) == expected
+        expected = facts[f"fastgan_params_ngf64_nz256_{side}"]
+        assert count(FastGanGenerator(side), latents, None) == expected[0]
+        images = jnp.zeros((1, side, side, 3))
+        assert count(FastGanDiscriminator(side), images) == expected[1]
 
 
 @pytest.mark.skipif(not found("pg_projected_disc"), reason="needs the reference vectors")
