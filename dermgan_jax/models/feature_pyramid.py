@@ -4,6 +4,7 @@ Sauer et al., NeurIPS 2021, arXiv:2111.01007, sections 3.1 and 3.2.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,9 +67,7 @@ class FeaturePyramid:
 
     def map_shapes(self, side: int) -> list[tuple[int, ...]]:
         """(H, W, C) of the maps of images of a side, the shallowest first."""
-        images = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
-        variables = jax.eval_shape(self.init, jax.random.key(0))
-        return [x.shape[1:] for x in jax.eval_shape(self.apply, variables, images)]
+        return _map_shapes(self, side)
 
     def faults(self, side: int) -> list[str]:
         """What is wrong with these fields of `config.model` for images of a side; empty if none."""
@@ -135,3 +134,10 @@ class FeaturePyramid:
         maps = self.network.apply(*classifier_networks.at_precision(self.precision, own, prepared))
         drawn = {"params": variables["params"]["projection"]}
         return self.projection.apply(drawn, maps)
+
+
+@functools.lru_cache
+def _map_shapes(pyramid: FeaturePyramid, side: int) -> list[tuple[int, ...]]:
+    images = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+    variables = jax.eval_shape(pyramid.init, jax.random.key(0))
+    return [x.shape[1:] for x in jax.eval_shape(pyramid.apply, variables, images)]

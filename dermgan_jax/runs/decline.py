@@ -90,7 +90,8 @@ def decline(rows: Sequence[Row], key: str) -> Decline | None:
     measured = [
         (row, row["metrics"][key])
         for row in _evaluations(rows)
-        if key in row["metrics"] and row["metrics"][key].value.is_finite
+        # The untrained model is measured, but no checkpoint holds it.
+        if row["images"] and key in row["metrics"] and row["metrics"][key].value.is_finite
     ]
     if len(measured) < 2:
         return None

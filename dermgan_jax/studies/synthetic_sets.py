@@ -153,6 +153,11 @@ def require_fitting(config: Mapping[str, Any], data: Catalogue, generator: Path)
             "data.resolution and data.channels to the GAN's; smaller images than the study's are "
             "enlarged"
         )
+    if REDUCED in config["arms"] and own_side == side:
+        raise UserError(
+            f"{generator} makes images of the study's own size, {side}x{side}: leave {REDUCED} out "
+            "of arms"
+        )
     _require_classes(config, data, generator, tuple(facts["classes"]), own)
     return step
 

@@ -117,7 +117,11 @@ def _filled(own: Mapping[str, Any], source: Mapping[str, Any]) -> tuple[dict[str
     flat = flax.traverse_util.flatten_dict(dict(own), sep="/")
     given = flax.traverse_util.flatten_dict(dict(source), sep="/")
     same = [name for name, leaf in flat.items() if _shape(given.get(name)) == _shape(leaf)]
-    filled = {name: jnp.asarray(given[name]) if name in same else flat[name] for name in flat}
+    # A leaf here may be a list, as the heads of LPIPS are.
+    filled = {
+        name: jax.tree.map(jnp.asarray, given[name]) if name in same else flat[name]
+        for name in flat
+    }
     return flax.traverse_util.unflatten_dict(filled, sep="/"), Taken(
         tuple(same),
         tuple(name for name in flat if name not in same),

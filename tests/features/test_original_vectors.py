@@ -30,3 +30,10 @@ if originals.ORIGINALS.is_dir():
         for name, part in parts.items():
             corner = tuple(slice(side) for side in part.shape)
             np.testing.assert_array_equal(part, original[name][corner], strict=True)
+
+    @pytest.mark.parametrize(
+        "copy", sorted((originals.COPIES / "projected").glob("*.npz")), ids=lambda path: path.stem
+    )
+    def test_copies_of_some_are_equal(copy):
+        """Of this group the largest are read beside the checkout alone."""
+        assert copy.read_bytes() == (originals.ORIGINALS / "projected" / copy.name).read_bytes()

@@ -1,15 +1,8 @@
 """CycleGAN's own phases, through the engine, against three steps of the official code."""
 
-import sys
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "nets"))
-
 import torch_vectors
 
 from dermgan_jax import config as configuration
@@ -62,7 +55,6 @@ def steps(model, variables, a, b, num):
     return jax.device_get(state), reports
 
 
-@pytest.mark.skipif(not torch_vectors.found("cyclegan_full_step"), reason="needs the vectors")
 def test_three_steps_of_the_engine_are_those_of_the_original():
     """Losses before each update at 1e-4; of the parameters after three, 99 % at 2e-5."""
     golden, model = torch_vectors.load("cyclegan_full_step"), make()

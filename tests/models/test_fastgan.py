@@ -1,16 +1,10 @@
 """FastGAN's losses against the original's numbers, and the family against what users may ask."""
 
-import sys
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "nets"))
-
-from projected_vectors import Case, found
+from projected_vectors import Case
 
 from dermgan_jax import config as configuration
 from dermgan_jax.data.records import DataSpec
@@ -30,7 +24,6 @@ def make(resolution=32, num_examples=100, **fields):
     )
 
 
-@pytest.mark.skipif(not found("fastgan_losses"), reason="needs the reference vectors")
 def test_losses_match_the_original():
     """Hinge with the recorded margins; the sum of three distances, here mean squares."""
     case, model = Case("fastgan_losses"), make()

@@ -1,16 +1,10 @@
 """Projected GAN's losses against the original's numbers, and the family against its users."""
 
-import sys
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "nets"))
-
-from projected_vectors import Case, found
+from projected_vectors import Case
 
 from dermgan_jax import config as configuration
 from dermgan_jax.data.records import DataSpec
@@ -31,7 +25,6 @@ def make(resolution=32, classes=(), num_examples=100, **fields):
     return ProjectedGan(configuration.validate(config), data)
 
 
-@pytest.mark.skipif(not found("pg_losses"), reason="needs the reference vectors")
 def test_losses_match_the_original():
     case = Case("pg_losses")
     real, fake = case["in:logits_real"], case["in:logits_fake"]
@@ -47,7 +40,6 @@ def test_losses_match_the_original():
         case.check(f"{name}_grad", gradient)
 
 
-@pytest.mark.skipif(not found("pg_ema_beta"), reason="needs the reference vectors")
 def test_averaging_and_adam_match_the_original():
     """Half-life of 10 batch / 32 kimg, at most 5 % of the images; rates of lazy regularisation."""
     case = Case("pg_ema_beta")

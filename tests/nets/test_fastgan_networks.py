@@ -255,7 +255,6 @@ def test_random_projection(name):
         case.check(f"grad_feat{level}", gradients[level])
 
 
-@pytest.mark.skipif(not found("pg_multiscaled"), reason="needs the reference vectors")
 def test_multi_scale_discriminator():
     case = Case("pg_multiscaled")
     net = MultiScaleDiscriminator(((8,) * 4, (8,) * 3, (8,) * 2, (8,)))
@@ -312,7 +311,6 @@ def test_feature_networks_with_their_published_weights(name):
         case.check(f"{side}_logits", whole.apply(variables, case[f"in:{side}"])[1])
 
 
-@pytest.mark.skipif(not found("fastgan_ops"), reason="needs the reference vectors")
 def test_operations():
     case = Case("fastgan_ops")
     case.check("glu", layers.glu(case["in:x"]))
@@ -321,9 +319,6 @@ def test_operations():
     case.check("pixelnorm", pixel_norm(case["in:x"]))
 
 
-@pytest.mark.skipif(
-    not found("pg_multiscaled_fullwidth_shapes"), reason="needs the reference vectors"
-)
 def test_parameters_are_as_many_as_in_the_originals():
     facts = Case("pg_multiscaled_fullwidth_shapes").facts
 
@@ -381,7 +376,6 @@ def test_projected_discriminator_from_image_to_logits(monkeypatch):
     case.check("train_grad_x", gradient)
 
 
-@pytest.mark.skipif(not found("spectral_norm"), reason="needs the reference vectors")
 @pytest.mark.parametrize("layer", ["conv", "convT", "linear", "embedding"])
 def test_spectral_norm(layer):
     """Weights and vectors over two training passes and a test, and the gradient of the second."""

@@ -61,6 +61,11 @@ def test_a_later_checkpoint_that_is_worse_is_named():
     assert "--checkpoint=best" in warning
 
 
+def test_the_untrained_model_is_no_checkpoint():
+    assert decline.decline(evaluations(kid=[0.01, 0.5]), "kid") is None
+    assert decline.decline(evaluations(kid=[0.01, 0.5, 0.9]), "kid").best_images == 1000
+
+
 def test_chance_is_no_decline():
     assert decline.decline(evaluations(kid=[0.5, 0.020, 0.023]), "kid") is None
     assert decline.decline(evaluations(kid=[0.5, 0.02]), "kid") is None

@@ -335,6 +335,9 @@ def test_generators_that_do_not_fit_are_refused(finished, cache_dir):
     assert synthetic_sets.require_fitting(config, catalogue(config.data), generator) > 0
     refused("trained on split .* and the study is on split", split_seed=9)
     refused("makes images of 16x16 pixels in 3 channels, the study's are 8x8", resolution=8)
+    config.arms = ("real", "filtered", "reduced")
+    with pytest.raises(UserError, match="the study's own size, 16x16: leave reduced out of arms"):
+        synthetic_sets.require_fitting(config, catalogue(config.data), generator)
     changed = study(cache_dir)
     changed.data.classes = ("mel", "nv", "bcc")
     changed.synthesis.classes = ("melanoma",)

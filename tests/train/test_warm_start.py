@@ -8,7 +8,7 @@ import pytest
 from engine_probe import last_state, tiny
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.train import loop
+from dermgan_jax.train import loop, warm_start
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,15 @@ def test_another_family_a_missing_run_and_a_missing_checkpoint(source, cache_dir
     with pytest.raises(UserError, match="no checkpoint '7'"):
         loop.train(one_step(cache_dir, **{"train.init_from": f"{workdir}:7"}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_leaves_that_are_lists():
+    """As the heads of LPIPS, in the networks of a FastGAN."""
+    own = {"params": {"heads": [np.zeros(2), np.zeros(3)], "trunk": {"kernel": np.zeros(4)}}}
+    given = {"params": {"heads": [np.ones(2), np.ones(3)], "trunk": {"kernel": np.ones(5)}}}
+    filled, taken = warm_start._filled(own, given)
+    assert [float(head.sum()) for head in filled["params"]["heads"]] == [2, 3]
+    assert taken == (("params/heads",), ("params/trunk/kernel",), ("params/trunk/kernel",))
 
 
 def test_frozen_layers_stay(source, cache_dir, tmp_path):

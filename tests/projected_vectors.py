@@ -13,8 +13,8 @@ import numpy as np
 
 from dermgan_jax.interop.torch_names import AXES
 
-COPIES = Path(__file__).parents[1] / "golden" / "projected"
-ORIGINALS = Path(__file__).parents[3] / "shared" / "golden" / "projected"
+COPIES = Path(__file__).parent / "golden" / "projected"
+ORIGINALS = Path(__file__).parents[2] / "shared" / "golden" / "projected"
 
 
 def found(*cases):

@@ -12,8 +12,8 @@ import numpy as np
 
 from dermgan_jax.interop.torch_names import AXES, TensorName
 
-COPIES = Path(__file__).parents[1] / "golden" / "cyclegan"
-ORIGINALS = Path(__file__).parents[3] / "shared" / "golden" / "cyclegan"
+COPIES = Path(__file__).parent / "golden" / "cyclegan"
+ORIGINALS = Path(__file__).parents[2] / "shared" / "golden" / "cyclegan"
 
 
 def found(*cases: str) -> list[str]:
