@@ -63,7 +63,7 @@ METRICS = {
     ),
     "diversity": MetricText(
         "Diversity of colours and shapes",
-        "diversity",
+        "Diversity",
         "share of that of real images",
         "How far random pairs of synthetic images are apart, as boxes of colour, over the same of "
         "real ones: near 1 if they vary as much, 0 if the generator draws one image again and "
