@@ -225,14 +225,17 @@ def test_state_is_donated(name, cache_dir):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_bfloat16_switch(name, cache_dir):
-    """Parameters and gradients stay float32; the loss is close to that in float32."""
+    """Parameters and gradients stay float32; the loss is close to that in float32.
+
+    Mean logits may be next to 0: those are compared with what bfloat16 leaves of numbers near 1.
+    """
     losses = {}
     for precision in ("float32", "bfloat16"):
         recipe = recipe_of(tiny(name, cache_dir, precision=precision), 1)
         phase = recipe.phases[0]
         grads, losses[precision] = gradients(recipe, phase, first_state(recipe))
         assert {leaf.dtype for leaf in jax.tree.leaves(grads)} == {np.dtype(np.float32)}
-    np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.05)
+    np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.05, atol=2**-7)
     assert name == "toy" or losses["bfloat16"] != losses["float32"]
 
 
