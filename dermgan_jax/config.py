@@ -52,6 +52,8 @@ YOUNGER_FIELDS = {
     "model.generator": "skip",
     "model.discriminator": "resnet",
     "model.output_channels": 0,
+    "model.constant_kimg": 0.0,
+    "model.decay_kimg": 0.0,
 }
 
 CACHE_MODES = ("none", "host", "device")

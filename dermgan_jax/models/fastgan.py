@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from dermgan_jax.features import lpips_net
 from dermgan_jax.models import augmentation
 from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
-from dermgan_jax.models.fastgan_sampling import FastGanSampler
+from dermgan_jax.models.fastgan_sampling import FastGanSampler, default_schedule
 from dermgan_jax.nets.fastgan_discriminator import (
     FastGanDiscriminator,
     Judgement,
@@ -49,6 +49,7 @@ class FastGan(FastGanSampler):
             "distance": "vgg",
             # Of the sum over the batch of three distances. The original tuned 1 for batches of 8.
             "reconstruction": 1.0,
+            **default_schedule(),
             **augmentation.default_fields(),
         }
         fields |= {"augment": "diffaugment", "diffaugment_policies": ("color", "translation")}

@@ -1,6 +1,7 @@
 """What FastGAN and Projected GAN share: how they draw images, in training and after it."""
 
 import abc
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,14 @@ from dermgan_jax.nets.feature_norm import MOMENTUM
 
 STATISTICS = ("running", "reference")
 _REFERENCE = 64  # latents whose features give the statistics
+
+
+def default_schedule() -> dict[str, Any]:
+    """Fields of a learning rate that never falls, as the originals have it."""
+    return {
+        "constant_kimg": 0.0,  # of the first learning rates
+        "decay_kimg": 0.0,  # after them: until they have fallen to 0; 0: they never fall
+    }
 
 
 class FastGanSampler(Sampler):
@@ -51,7 +60,34 @@ class FastGanSampler(Sampler):
                 "batch normalisation needs different ones, set it to that or less"
             )
         shape = (data.height, data.width, data.channels)
-        return found + augmentation.faults(fields, shape)
+        return found + self._schedule_faults() + augmentation.faults(fields, shape)
+
+    def _schedule_faults(self) -> list[str]:
+        fields, train = self.config.model, self.config.train
+        found = [
+            f"model.{key} is {fields[key]}: set it to 0 or more"
+            for key in ("constant_kimg", "decay_kimg")
+            if fields[key] < 0
+        ]
+        end, total = fields.constant_kimg + fields.decay_kimg, train.total_kimg
+        if fields.constant_kimg and not fields.decay_kimg:
+            found.append("model.constant_kimg says nothing without model.decay_kimg: set both")
+        elif fields.decay_kimg and not train.total_epochs and total > end:
+            found.append(
+                f"train.total_kimg is {total:g}, but learning rates are 0 after {end:g} kimg "
+                "(model.constant_kimg and model.decay_kimg): change one of them"
+            )
+        return found
+
+    def stage(self, images_seen: int) -> Stage:
+        """Learning rates fall linearly over the last `decay_kimg`."""
+        fields, stage = self.config.model, super().stage(images_seen)
+        if not fields.decay_kimg:
+            return stage
+        left = 1 - (images_seen / 1000 - fields.constant_kimg) / fields.decay_kimg
+        factor = min(max(left, 0.0), 1.0)
+        rates = {net: rate * factor for net, rate in stage.learning_rates.items()}
+        return dataclasses.replace(stage, learning_rates=rates)
 
     def init_extra(self, rng: jax.Array) -> dict[str, Any]:
         del rng

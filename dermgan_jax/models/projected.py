@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 
 from dermgan_jax.models import adversarial_losses, augmentation
 from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
-from dermgan_jax.models.fastgan_sampling import FastGanSampler
+from dermgan_jax.models.fastgan_sampling import FastGanSampler, default_schedule
 from dermgan_jax.models.feature_pyramid import FeaturePyramid
 from dermgan_jax.nets.fastgan_generator import FastGanGenerator
 from dermgan_jax.nets.projected_discriminator import (
@@ -57,6 +57,7 @@ class ProjectedGan(FastGanSampler):
             # Both nets learn from fakes of their own; False: D learns from those that G was
             # updated on, a quarter less to compute.
             "fresh_fakes": True,
+            **default_schedule(),
             **augmentation.default_fields(),
         }
         fields |= {"augment": "diffaugment", "diffaugment_cutout": 0.2}

@@ -73,11 +73,24 @@ def test_phases_run_in_the_original_order():
         ({"generator": "stylegan"}, "model.generator is 'stylegan'; expected one of fastgan_lite"),
         ({"mixing": "both"}, "model.mixing is 'both'; expected one of scales"),
         ({"conditional": True}, "model.conditional is set but the data have no classes"),
+        ({"decay_kimg": -1.0}, "model.decay_kimg is -1.0: set it to 0 or more"),
+        ({"constant_kimg": 1.0}, "model.constant_kimg says nothing without model.decay_kimg"),
+        ({"decay_kimg": 0.5}, "train.total_kimg is 1, but learning rates are 0 after 0.5 kimg"),
     ],
 )
 def test_what_does_not_go_together_is_named(facts, message):
     assert any(message in fault for fault in make(**facts).faults())
     assert not make().faults()
+
+
+def test_learning_rates_stay_then_fall_to_0():
+    def rates(seen, **fields):
+        return make(**fields).stage(seen).learning_rates
+
+    full, falling = rates(0), {"constant_kimg": 0.25, "decay_kimg": 0.75}
+    assert rates(999) == rates(250, **falling) == full
+    assert rates(625, **falling) == pytest.approx({net: rate / 2 for net, rate in full.items()})
+    assert set(rates(1000, **falling).values()) == {0.0}
 
 
 def test_small_images_need_large_features():
