@@ -7,6 +7,8 @@
 # PYTHON chooses the interpreter, EXTRA the accelerator (cuda or tpu; default: CPU).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# Memory in large pages: a training on CPUs is a tenth faster.
+export GLIBC_TUNABLES=${GLIBC_TUNABLES-glibc.malloc.hugetlb=1}
 
 set_up() { # set_up EXTRAS
     local python=${PYTHON:-python3} stamp
