@@ -48,8 +48,10 @@ def get_config(variant: str = "") -> ConfigDict:
     if variant == "128":
         config.title = "Projected GAN on melanomas of HAM10000 at 128×128"
         config.data.resolution = 128
-        config.model.feature_side = 128
-        config.train.total_kimg = 100.0
+        config.model.update({"feature_side": 128, "constant_kimg": 13.0, "decay_kimg": 26.0})
+        config.ema.ramp_up = 0.1
+        config.train.total_kimg = 26.0
+        config.eval.every_kimg = 13.0
     elif variant == "conditional":
         config.title = "Conditional Projected GAN on HAM10000 at 64×64"
         config.data.classes = ()
@@ -63,8 +65,10 @@ def _on_a_cpu(config: ConfigDict) -> None:
     config.data.resolution = 64
     config.model.update({"latent_size": 128, "width": 32, "feature_side": 64})
     config.model.update({"projection_width": 32, "fresh_fakes": False, "diffaugment_cutout": 0.5})
+    config.model.diffaugment_policies = ("zoom", "color", "translation", "cutout")
+    config.model.update({"constant_kimg": 40.0, "decay_kimg": 40.0})
     config.ema.half_life_kimg = 5.0
-    config.train.update({"batch_size": 16, "total_kimg": 40.0, "log_every_steps": 50})
+    config.train.update({"batch_size": 16, "total_kimg": 80.0, "log_every_steps": 50})
     config.checkpoint.every_kimg = 2.5
     config.eval.update({"every_kimg": 10.0, "snapshot_kimg": 2.5, "num_images": 500})
 

@@ -29,8 +29,8 @@ class Draws(NamedTuple):
       contrast: (N,) in [0.5, 1.5), factor of what differs from the image's mean.
       shift: int (N, 2); the image moves up and left by so many pixels.
       cutout: int (N, 2), row and column of the first pixel after the box's centre.
-      zoom: (N,) in [1, 2), how much larger the image gets; 1 for half of them.
-      place: (N, 2) in [0, 1), where in the image the part is that is enlarged.
+      zoom: bool (N,), whether a quarter of the image is enlarged to its size: of half of them.
+      quarter: int (N, 2), its first row and column.
     """
 
     brightness: jax.Array
@@ -39,7 +39,7 @@ class Draws(NamedTuple):
     shift: jax.Array
     cutout: jax.Array
     zoom: jax.Array | None = None
-    place: jax.Array | None = None
+    quarter: jax.Array | None = None
 
 
 def augment(
@@ -72,15 +72,16 @@ def draw(rng: jax.Array, num: int, size: tuple[int, int], cutout: float = CUTOUT
     longest = jnp.array([_share(side, _LONGEST_SHIFT) for side in size])
     # A box with a centre pixel is centred on the image's pixels, any other between or beside them.
     centres = jnp.array([side + 1 - _share(side, cutout) % 2 for side in size])
-    zoom, row, column = jax.random.uniform(jax.random.fold_in(rng, 1), (3, num))
+    zoom_rng, quarter_rng = jax.random.split(jax.random.fold_in(rng, 1))
+    corners = jnp.array([side // 2 + 1 for side in size])
     return Draws(
         brightness=brightness - 0.5,
         saturation=2 * saturation,
         contrast=contrast + 0.5,
         shift=jax.random.randint(shift_rng, (num, 2), -longest, longest + 1),
         cutout=jax.random.randint(cutout_rng, (num, 2), 0, centres),
-        zoom=jnp.exp2(jax.nn.relu(2 * zoom - 1)),
-        place=jnp.stack([row, column], 1),
+        zoom=jax.random.bernoulli(zoom_rng, shape=(num,)),
+        quarter=jax.random.randint(quarter_rng, (num, 2), 0, corners),
     )
 
 
@@ -125,15 +126,21 @@ def _recoloured(x: jax.Array, draws: Draws, cutout: float) -> jax.Array:
 def _translated(x: jax.Array, draws: Draws, cutout: float) -> jax.Array:
     """What moves in from outside is 0."""
     del cutout
-    _, height, width, channels = x.shape
+    _, height, width, _ = x.shape
     down, right = (_share(side, _LONGEST_SHIFT) for side in (height, width))
     padded = jnp.pad(x, ((0, 0), (down, down), (right, right), (0, 0)))
     starts = draws.shift + jnp.array([down, right])
 
-    def crop(image: jax.Array, start: jax.Array) -> jax.Array:
-        return jax.lax.dynamic_slice(image, (*start, 0), (height, width, channels))
+    return _cropped(padded, starts, height, width)
 
-    return jax.vmap(crop)(padded, starts)
+
+def _cropped(x: jax.Array, starts: jax.Array, height: int, width: int) -> jax.Array:
+    """Windows (N, height, width, C) of images, each with its own first row and column."""
+
+    def crop(image: jax.Array, start: jax.Array) -> jax.Array:
+        return jax.lax.dynamic_slice(image, (*start, 0), (height, width, x.shape[-1]))
+
+    return jax.vmap(crop)(x, starts)
 
 
 def _cut_out(x: jax.Array, draws: Draws, cutout: float) -> jax.Array:
@@ -151,20 +158,24 @@ def _cut_out(x: jax.Array, draws: Draws, cutout: float) -> jax.Array:
 
 
 def _zoomed(x: jax.Array, draws: Draws, cutout: float) -> jax.Array:
-    """A part of each image, enlarged bilinearly to the whole."""
+    """Enlarged bilinearly."""
     del cutout
+    _, height, width, _ = x.shape
+    quarters = _cropped(x, draws.quarter, (height + 1) // 2, (width + 1) // 2)
+    enlarged = _doubled(_doubled(quarters, 1), 2)[:, :height, :width]
+    return jnp.where(draws.zoom[:, None, None, None], enlarged, x)
 
-    def weights(side: int, place: jax.Array) -> jax.Array:
-        """(N, side, side): of old pixels in new ones."""
-        length = side / draws.zoom
-        places = (jnp.arange(side) + 0.5) / draws.zoom[:, None] - 0.5
-        places = (places + (place * (side - length))[:, None]).clip(0, side - 1)
-        return jax.nn.relu(1 - jnp.abs(places[..., None] - jnp.arange(side)))
 
-    rows, columns = (
-        weights(side, place) for side, place in zip(x.shape[1:3], draws.place.T, strict=True)
+def _doubled(x: jax.Array, axis: int) -> jax.Array:
+    """Twice as many pixels along an axis: a pixel's halves lean to its neighbours on their side."""
+    shape = [2 * size if i == axis else size for i, size in enumerate(x.shape)]
+    margin = [(1, 1) if i == axis else (0, 0) for i in range(x.ndim)]
+    padded = jnp.pad(x, margin, mode="edge")
+    before, after = (
+        jax.lax.slice_in_dim(padded, start, start + x.shape[axis], axis=axis) for start in (0, 2)
     )
-    return jnp.einsum("nip,njq,npqc->nijc", rows, columns, x)
+    halves = [(3 * x + neighbours) / 4 for neighbours in (before, after)]
+    return jnp.stack(halves, axis + 1).reshape(shape)
 
 
 _POLICIES: dict[str, Callable[[jax.Array, Draws, float], jax.Array]] = {
