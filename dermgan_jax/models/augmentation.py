@@ -27,7 +27,7 @@ def default_fields() -> dict[str, Any]:
         "ada_kimg": 500.0,  # thousands of images in which p could go from 0 to 1
         "ada_interval": 4,  # minibatches of reals between two adjustments
         "ada_max_p": 0.85,  # beyond it, augmentation leaks into the fakes
-        "diffaugment_policies": ("color", "translation", "cutout"),  # or "zoom", ours
+        "diffaugment_policies": ("color", "translation", "cutout"),  # "zoom", ours
         "diffaugment_cutout": 0.5,  # side of the box that is cut out, as a share of the image's
     }
 
