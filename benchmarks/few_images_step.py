@@ -1,11 +1,12 @@
 """Images per second of one training iteration of models for few images, against plain PyTorch.
 
     python benchmarks/few_images_step.py --rival_python=PYTHON
-        [--families=projected,stylegan2 --side=64 --batch=16 --iterations=32 --cores=2]
+        [--families=projected,fastgan,stylegan2 --side=64 --batch=16 --iterations=32 --cores=2]
 
 PYTHON is an interpreter with PyTorch, so that it is not needed here; without it only ours are
 measured. The networks are those of configs/projected.py:cpu, with fakes of its own for either net,
-and of configs/stylegan2_melanoma.py:small, both without augmentation. An iteration is everything:
+of configs/fastgan.py:cpu, whose reconstructions are judged by pixels, and of
+configs/stylegan2_melanoma.py:small, all without augmentation. An iteration is everything:
 all phases that are due (StyleGAN2's penalties in some only), optimisers, averages. The two programs
 take turns, one waiting while the other computes; the mean of the iterations counts, after warm-up
 and without compilation.
@@ -41,6 +42,9 @@ def configured(family: str, side: int, batch: int) -> ConfigDict:
     if family == "projected":
         config = read_experiment(CONFIGS / "projected.py", "cpu")
         config.model.update({"fresh_fakes": True, "pretrained": False})
+    elif family == "fastgan":
+        config = read_experiment(CONFIGS / "fastgan.py", "cpu")
+        config.model.distance = "pixels"
     else:
         config = read_experiment(CONFIGS / "stylegan2_melanoma.py", "small")
     config.model.augment = "none"
@@ -78,7 +82,7 @@ def our_step(config: ConfigDict) -> tuple[Callable[[int], None], int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rival_python", help="interpreter that has PyTorch")
-    parser.add_argument("--families", default="projected,stylegan2")
+    parser.add_argument("--families", default="projected,fastgan,stylegan2")
     parser.add_argument("--side", type=int, default=64, help="of the images, pixels")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--iterations", type=int, default=32, help="a multiple of 16")
