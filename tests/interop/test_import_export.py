@@ -56,9 +56,6 @@ def assert_equal(found, expected):
             np.testing.assert_array_equal(found[name], tensor, err_msg=name)
 
 
-UNLIKE = GOLDEN.parents[2] / "shared" / "golden" / "cyclegan" / "unet_8_bn_pix2pix.npz"
-
-
 @pytest.fixture(scope="module")
 def cyclegan(tmp_path_factory):
     """A work directory of one generator, A to B."""
@@ -111,12 +108,11 @@ def test_a_cyclegan_with_batch_norm_is_one(tmp_path):
     np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
-@pytest.mark.skipif(not UNLIKE.is_file(), reason="needs the reference vectors")
 def test_pix2pix_with_other_channels_on_its_two_sides(tmp_path):
     """Colours to grey, and back to a file that is equal."""
-    with np.load(UNLIKE) as arrays:
+    weights = golden_weights("unet_8_bn_pix2pix")
+    with np.load(GOLDEN / "cyclegan" / "unet_8_bn_pix2pix.npz") as arrays:
         images, expected = arrays["in:x"], arrays["out:y_x"]
-        weights = {k[2:]: v for k, v in arrays.items() if k.startswith("w:")}
     write_state_dict(tmp_path / "latest_net_G.pth", weights)
     assert import_into(tmp_path / "run", "pix2pix", tmp_path / "latest_net_G.pth") == 0
     assert restore(tmp_path / "run").model.config.model.output_channels == 1

@@ -47,7 +47,6 @@ def test_a_state_dict_makes_the_images_of_the_vectors(name, output, tmp_path, ca
     case.check(output, images_of(tmp_path / "run", tmp_path, case))
 
 
-@pytest.mark.skipif(not found("pg_gen_cond_lite_128"), reason="needs the reference vectors")
 def test_a_conditional_generator(tmp_path):
     case = Case("pg_gen_cond_lite_128")
     np.savez(tmp_path / "g.npz", **{f"G_ema.{name}": x for name, x in case.tensors.items()})
@@ -61,7 +60,6 @@ def test_a_conditional_generator(tmp_path):
     case.check("eval_img", images)
 
 
-@pytest.mark.skipif(not found("fastgan_gen_256"), reason="needs the reference vectors")
 def test_averaged_parameters_of_fastgan(tmp_path):
     """all_N.pth lists them in the order of the generator's own."""
     case = Case("fastgan_gen_256")

@@ -90,7 +90,6 @@ def test_generators(name):
                 case.check(f"{tag}_{key}", value)
 
 
-@pytest.mark.skipif(not found("fastgan_disc_256"), reason="needs the reference vectors")
 def test_fastgan_discriminator():
     case = Case("fastgan_disc_256")
     net = FastGanDiscriminator(256, case.facts["options"]["ndf"])
@@ -218,7 +217,6 @@ def test_blocks(name):
 
 
 @pytest.mark.parametrize("side", [512, 1024])
-@pytest.mark.skipif(not found("fastgan_disc_512_1024"), reason="needs the reference vectors")
 def test_fastgan_discriminator_of_larger_images(side):
     case = Case("fastgan_disc_512_1024")
     net = FastGanDiscriminator(side, case.facts["options"]["ndf"])
@@ -284,7 +282,6 @@ TINY_STAGES = tuple(
 )
 
 
-@pytest.mark.skipif(not found("effnet_tiny"), reason="needs the reference vectors")
 def test_feature_network():
     """A narrow EfficientNet-Lite0 with drawn weights, at an even and an odd side."""
     case = Case("effnet_tiny")
@@ -300,8 +297,8 @@ def test_feature_network():
 def test_feature_networks_with_their_published_weights(name):
     """Stages and logits at two sides, where the weights are on this machine."""
     case_name = f"effnet_{name.removeprefix('efficientnet_')}_pypi_weights"
-    if not found(case_name) or not weights.available(name):
-        pytest.skip("needs the reference vectors and the weights")
+    if not weights.available(name):
+        pytest.skip("needs the weights")
     case, whole = Case(case_name), classifier_networks.ARCHITECTURES[name].whole
     variables = classifier_networks.published(name)
     stages = whole.clone(num_classes=0, taps=whole.pyramid)
@@ -345,7 +342,6 @@ def test_parameters_are_as_many_as_in_the_originals():
         assert count(FastGanDiscriminator(side), images) == expected[1]
 
 
-@pytest.mark.skipif(not found("pg_projected_disc"), reason="needs the reference vectors")
 def test_projected_discriminator_from_image_to_logits(monkeypatch):
     """Enlarged to 224 px, features, projection, discriminators, and the gradient back."""
     case = Case("pg_projected_disc")
