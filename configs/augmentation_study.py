@@ -17,8 +17,9 @@ Variants, after a colon:
   ham10000_32  all seven classes can be sampled: conditional progressive GAN and HAM10000 at 32×32,
                the head of EfficientNet-Lite0 (its weights: dermgan weights
                --fetch=efficientnet_lite0); two hours on two CPU cores, half of them the GANs
-  ham10000_64  synthetic melanomas of configs/projected.py at 64×64, classifiers of real images at
-               128×128, and an arm of real images that were reduced to 64×64 and enlarged alike.
+  ham10000_64  synthetic melanomas of configs/projected.py at 64×64, filtered by each rule,
+               classifiers of real images at 128×128, and an arm of real images that were reduced to
+               64×64 and enlarged alike.
                All of it at 64×64: --config.data.resolution=64, without that arm (--config.arms)
   phantom      drawn phantoms, small networks, nothing to download, split by lesion only: ten
                minutes on two CPU cores
@@ -71,7 +72,9 @@ def get_config(variant: str = "") -> ConfigDict:
     generator.eval.update({"every_kimg": 0.0, "snapshot_kimg": generator.train.total_kimg / 4})
     config = augmentation(title, target, classifier, generator)
     if variant == "ham10000_64":
-        config.arms = ("real", "classical", "filtered", "unfiltered", "sweep", "reduced")
+        by_rules = ("filtered", "filtered_by_realism", "filtered_by_confidence")
+        config.arms = ("real", "classical", *by_rules, "unfiltered", "sweep", "reduced")
+        config.synthesis.sweep = (2.0,)
         config.split_by = ("group",)
         config.generator.data.resolution = 64
     elif variant == "phantom":

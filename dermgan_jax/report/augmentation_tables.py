@@ -19,6 +19,7 @@ from dermgan_jax.statistics.intervals import Estimate
 from dermgan_jax.studies.augmentation_arms import (
     CLASSICAL,
     FILTERED,
+    FILTERED_BY,
     ONLY,
     REAL,
     REDUCED,
@@ -33,6 +34,7 @@ ARMS = {
     REAL: "real only",
     CLASSICAL: "classical",
     FILTERED: "filtered",
+    **{arm: f"filtered by {rule}" for arm, rule in FILTERED_BY.items()},
     UNFILTERED: "unfiltered",
     REDUCED: "real, reduced and enlarged",
     ONLY: "synthetic only",  # answers another question than the arms that add images

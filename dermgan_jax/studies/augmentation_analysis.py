@@ -17,7 +17,7 @@ from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.statistics import comparison
 from dermgan_jax.statistics.identification import identification
 from dermgan_jax.studies import augmentation_texts, synthetic_sets
-from dermgan_jax.studies.augmentation_arms import FILTERED, ONLY, UNFILTERED, arm_names
+from dermgan_jax.studies.augmentation_arms import ONLY, UNFILTERED, arm_names, filtered_arms
 from dermgan_jax.studies.augmentation_part import Part
 from dermgan_jax.studies.augmentation_result import (
     AccuracyScores,
@@ -83,7 +83,7 @@ def analyse(parts: Sequence[Part]) -> AugmentationResult:
         leakage=leakage(parts, scores, versus) if len(parts) > 1 else None,
         judged=judged(part, test, said[config.base]),
         cas=_cas(config.base, scores) if ONLY in arms else None,
-        filter=_filter(part) if FILTERED in part.sets else None,
+        filter=_filter(part),
         population=population(part, test, answers, best),
         card=provenance.data_card(data),
         examples=_examples(part),
@@ -192,8 +192,12 @@ def _cas(base: str, found: Mapping[str, Scores]) -> AccuracyScores:
     return AccuracyScores(real, synthetic)
 
 
-def _filter(part: Part) -> FilterFacts:
-    told = read_json(part.sets[FILTERED] / "scores.json")
+def _filter(part: Part) -> FilterFacts | None:
+    """Of the first arm that is filtered."""
+    arm = next(iter(filtered_arms(part.config)), None)
+    if arm is None:
+        return None
+    told = read_json(part.sets[arm] / "scores.json")
     classes = {
         name: Kept(one["n"], one["kept"], one["accept_rate"])
         for name, one in told["classes"].items()

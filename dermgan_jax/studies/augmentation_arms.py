@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dermgan_jax import registry
+
 REAL, CLASSICAL, FILTERED, UNFILTERED = "real", "classical", "filtered", "unfiltered"
 SWEEP, ONLY = "sweep", "synthetic_only"
 # Real images reduced to the generator's size and enlarged again, in place of the real ones.
 REDUCED = "reduced"
+# Filtered by a rule of their own instead of `synthesis.rule`.
+FILTERED_BY = {f"{FILTERED}_by_{rule}": rule for rule in registry.names("quality rule")}
 DEFAULT_ARMS = (REAL, CLASSICAL, FILTERED, UNFILTERED, SWEEP, ONLY)
-ARMS = (*DEFAULT_ARMS, REDUCED)  # as `arms` of a configuration
+ARMS = (*DEFAULT_ARMS, *FILTERED_BY, REDUCED)  # as `arms` of a configuration
 BASES = (REAL, CLASSICAL)  # arms without synthetic images, which others may be held against
 
 
@@ -32,6 +36,16 @@ def sweep_times(arm: str) -> float | None:
     """The inverse of `sweep_name`; None of any other arm."""
     head, _, times = arm.rpartition("_")
     return float(times) if head == SWEEP else None
+
+
+def filter_rule(arm: str, config: Mapping[str, Any]) -> str | None:
+    """The rule by which an arm's synthetic images are filtered; None of arms without a filter."""
+    return config["synthesis"]["rule"] if arm == FILTERED else FILTERED_BY.get(arm)
+
+
+def filtered_arms(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those whose synthetic images are filtered."""
+    return tuple(arm for arm in config["arms"] if filter_rule(arm, config))
 
 
 def is_synthetic(arm: str) -> bool:

@@ -23,12 +23,13 @@ from dermgan_jax.runs import provenance
 from dermgan_jax.runs.restore import latest_facts
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies.augmentation_arms import (
-    FILTERED,
     ONLY,
     REDUCED,
     SWEEP,
     UNFILTERED,
     arm_names,
+    filter_rule,
+    filtered_arms,
     is_synthetic,
     sweep_name,
 )
@@ -85,11 +86,11 @@ def make(
     told = _draw(config, data, generator, folder / POOL, wanted)
     for arm, of_classes in wanted.items():
         _deal(folder / POOL, native / arm, of_classes, told)
-    if FILTERED in arms:
-        synthesis = config.synthesis
-        features = None if synthesis.rule == DISCRIMINATOR else synthesis.features
-        criterion = Criterion(synthesis.rule, synthesis.keep, features=features)
-        filter_images(generator, native / UNFILTERED, native / FILTERED, criterion, weights=weights)
+    for arm in filtered_arms(config):
+        rule, synthesis = filter_rule(arm, config), config.synthesis
+        features = None if rule == DISCRIMINATOR else synthesis.features
+        criterion = Criterion(rule, synthesis.keep, features=features)
+        filter_images(generator, native / UNFILTERED, native / arm, criterion, weights=weights)
     if native != folder:
         for arm in arms:
             _enlarge(native / arm, folder / arm, side)
@@ -115,9 +116,8 @@ def _key(
     source = [own, data.split_hash, step, synthesis.seed]
     if own["data.resolution"] != config.data.resolution:
         source.append(config.data.resolution)
-    if arm == FILTERED:
-        rule = [synthesis.rule, synthesis.keep, synthesis.features]
-        return key_of(source, wanted[UNFILTERED], rule)
+    if rule := filter_rule(arm, config):
+        return key_of(source, wanted[UNFILTERED], [rule, synthesis.keep, synthesis.features])
     return key_of(source, wanted[arm])
 
 
@@ -126,7 +126,7 @@ def counts(config: Mapping[str, Any], data: Catalogue) -> dict[str, dict[str, in
     synthesis, arms = config["synthesis"], config["arms"]
     real = dict(zip(data.classes, data.class_counts(TRAIN), strict=True))
     found = {}
-    if FILTERED in arms or UNFILTERED in arms:
+    if UNFILTERED in arms or filtered_arms(config):
         found[UNFILTERED] = dict.fromkeys(synthesis["classes"], synthesis["candidates"])
     for times in synthesis["sweep"] if SWEEP in arms else ():
         more = {name: max(round(times * real[name]), 1) for name in synthesis["classes"]}

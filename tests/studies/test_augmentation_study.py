@@ -280,7 +280,7 @@ def test_unanswerable_data_are_refused(cache_dir, tmp_path):
 
 def test_a_generator_of_smaller_images(tmp_path, cache_dir):
     """Its images are filtered as they are, then enlarged; real ones take the same way in an arm."""
-    arms = ("real", "filtered", "unfiltered", "reduced")
+    arms = ("real", "filtered", "filtered_by_realism", "unfiltered", "reduced")
     config = study(cache_dir, arms=arms, seeds=(0,))
     config.generator.data.resolution = 8
     assert augmentation.run(config, tmp_path / "run", build) == loop.FINISHED
@@ -293,8 +293,14 @@ def test_a_generator_of_smaller_images(tmp_path, cache_dir):
     assert counts == dict(zip(data.classes, data.class_counts("train"), strict=True))
     result = augmentation_result.read(tmp_path / "run")
     assert set(result.scores) == set(arms)
-    assert set(result.judged.sets) == {"filtered", "unfiltered"}
+    assert set(result.judged.sets) == {"filtered", "filtered_by_realism", "unfiltered"}
     assert result.counts.made("reduced") == 0
+    rules = [
+        json.loads((folder / "native" / arm / "scores.json").read_text())["rule"]
+        for arm in ("filtered", "filtered_by_realism")
+    ]
+    assert rules == ["discriminator", "realism"]
+    assert result.counts.made("filtered_by_realism") == result.counts.made("filtered")
     assert result.generator.resolution == 8
     assert "made at 8×8 pixels and enlarged to 16×16" in " ".join(result.limits)
     assert "shows what that costs by itself" in " ".join(result.limits)
