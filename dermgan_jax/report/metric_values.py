@@ -15,6 +15,8 @@ Row = dict[str, Any]  # of an evaluation: {"images", "metrics": Measurements}
 def moments(rows: Sequence[Row], key: str) -> dict[str, Row]:
     """The first, best and latest of some evaluations of a metric.
 
+    An untrained model's is not the best: noise is more diverse than any image.
+
     Values count as one series only if protocol and number of images agree with the latest's.
 
     Args:
@@ -32,7 +34,8 @@ def moments(rows: Sequence[Row], key: str) -> dict[str, Row]:
         == (latest.protocol, latest.n)
         and row["metrics"][key].value.is_finite
     ] or rows[-1:]
-    best = min(comparable, key=lambda row: row["metrics"][key].value.lower_is_better)
+    trained = [row for row in comparable if row["images"]] or comparable
+    best = min(trained, key=lambda row: row["metrics"][key].value.lower_is_better)
     return {"first": comparable[0], "best": best, "latest": rows[-1]}
 
 

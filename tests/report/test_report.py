@@ -10,7 +10,7 @@ from PIL import Image
 from dermgan_jax.errors import UserError
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measurement import ClassPair, Measurement, MetricValue, by_key
-from dermgan_jax.report import figures, metric_sections, run, run_record
+from dermgan_jax.report import figures, metric_sections, metric_values, run, run_record
 from dermgan_jax.report.run_record import RunRecord
 from dermgan_jax.runs.workdir import WorkDir, sample_sheet_name
 
@@ -258,6 +258,12 @@ def test_large_sheets_are_scaled_down(tmp_path):
     assert (latest["width"], latest["height"]) == (1600, 800)
     assert [sheet["width"] for sheet in earlier] == [run_record.THUMBNAIL_WIDTH]
     assert not latest["tiny"]
+
+
+def test_an_untrained_model_is_never_the_best():
+    rows = [eval_row(step, value) for step, value in ((0, 1.0), (1, 90.0), (2, 95.0))]
+    found = metric_values.moments(rows, "swd")
+    assert [found[moment]["images"] for moment in ("first", "best", "latest")] == [0, 100, 200]
 
 
 def test_metric_table_compares_only_like_with_like():
