@@ -47,6 +47,7 @@ YOUNGER_FIELDS = {
     "train.freeze": (),
     "train.patience_kimg": 0.0,
     "data.resolution": 0,  # of a study's generator: the study's
+    "synthesis.checkpoint": "latest",
     "model.diffaugment_cutout": 0.5,
     "model.stddev_channels": 1,
     "model.generator": "skip",

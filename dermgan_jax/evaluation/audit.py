@@ -38,6 +38,7 @@ from dermgan_jax.evaluation.copy_detection import (
     second_distances,
 )
 from dermgan_jax.evaluation.image_sources import (
+    ImageSource,
     Opening,
     config_of_a_workdir,
     is_workdir,
@@ -49,6 +50,7 @@ from dermgan_jax.evaluation.image_sources import (
 )
 from dermgan_jax.features.feature_spaces import FeatureSpace, open_space
 from dermgan_jax.files import Path
+from dermgan_jax.runs import ancestry
 from dermgan_jax.runs.restore import LATEST
 from dermgan_jax.synthesis.drawing import Drawing
 
@@ -116,6 +118,7 @@ def audit(
     require_one_size(learned.source, drawn, *([unseen.source] if unseen else []))
     second = second_distances(asked.features, learned.images, weights)
     found, notes = examine(learned, synthetic, unseen, space, second, asked.seed)
+    notes = [*notes, *not_compared(asked, drawn)]
     result = to_json(found, learned, synthetic, unseen, space, second, notes)
     print(text(result))
     if out is not None:
@@ -151,6 +154,19 @@ def read_real(name: str, opening: Opening) -> Compared:
     compared = dataclasses.replace(source, images=source.compared, labelling=None)
     groups = np.array([record.group for record in records])
     return Compared(compared, tuple(record.id for record in records), groups)
+
+
+def not_compared(asked: Audit, drawn: ImageSource) -> list[str]:
+    """A note for each run whose images the model's networks saw before, and which are not here."""
+    named = [asked.train, asked.fake, drawn.made_by.workdir if drawn.made_by else ""]
+    workdir = next(filter(is_workdir, named), None)
+    if workdir is None:
+        return []
+    return [
+        f"note: {workdir} began with networks of {each.workdir}, which learned from {each.images}: "
+        "copies of these are not looked for here; name them as --train too"
+        for each in ancestry.beyond_own_images(files.to_path(workdir))
+    ]
 
 
 def image_names(images: ImageSet) -> tuple[str, ...]:

@@ -120,14 +120,14 @@ def run_id(config: FrozenConfigDict, facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def latest_facts(workdir: Path) -> tuple[int, dict[str, Any]]:
-    """The latest checkpoint's step, and what was saved beside its state.
+def checkpoint_facts(workdir: Path, checkpoint: str = LATEST) -> tuple[int, dict[str, Any]]:
+    """A checkpoint's step, and what was saved beside its state.
 
     Raises:
-      UserError: if there is no checkpoint, or it cannot be read.
+      UserError: if there is no such checkpoint, or it cannot be read.
     """
     with _opened(workdir, WorkDir(workdir).read_config()) as checkpoints:
-        step = _choose(checkpoints, LATEST)
+        step = _choose(checkpoints, checkpoint)
         return step, checkpoints.facts(step)
 
 

@@ -15,7 +15,7 @@ from dermgan_jax.data.splits import TRAIN, VAL
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.runs import provenance
-from dermgan_jax.runs.restore import latest_facts
+from dermgan_jax.runs.restore import checkpoint_facts
 from dermgan_jax.runs.workdir import WorkDir
 
 
@@ -117,7 +117,7 @@ def _of_all_classes(data_config: FrozenConfigDict) -> ConfigDict:
 
 
 def _require_same_data(workdir: Path, listed: Catalogue) -> None:
-    facts = latest_facts(workdir)[1]
+    facts = checkpoint_facts(workdir)[1]
     if facts["split_hash"] == provenance.IMPORTED:
         raise UserError(
             f"{workdir} was imported and its training data are not known: name real images "

@@ -9,7 +9,7 @@ from dermgan_jax import config as config_schema
 from dermgan_jax import registry
 from dermgan_jax.data.splits import GROUP, SPLIT_RULES
 from dermgan_jax.errors import UserError
-from dermgan_jax.runs.restore import BEST
+from dermgan_jax.runs.restore import BEST, LATEST
 from dermgan_jax.statistics.identification import THRESHOLD
 from dermgan_jax.studies.augmentation_arms import (
     ARMS,
@@ -60,6 +60,7 @@ def augmentation(
             "synthesis": {
                 "workdir": "",  # of a GAN trained on this very split; empty: trained here
                 "workdir_by_image": "",  # the same for the split by image
+                "checkpoint": LATEST,  # of the GAN: latest, best or a step
                 "classes": (target,),  # that images are made of
                 "candidates": 1000,  # of each
                 "rule": DISCRIMINATOR,  # discriminator | realism | confidence

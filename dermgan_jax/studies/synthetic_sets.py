@@ -19,8 +19,8 @@ from dermgan_jax.data.splits import TRAIN
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean
-from dermgan_jax.runs import provenance
-from dermgan_jax.runs.restore import latest_facts
+from dermgan_jax.runs import ancestry, provenance
+from dermgan_jax.runs.restore import LATEST, checkpoint_facts
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies.augmentation_arms import (
     ONLY,
@@ -143,7 +143,7 @@ def require_fitting(config: Mapping[str, Any], data: Catalogue, generator: Path)
       UserError: naming what does not fit.
     """
     own = WorkDir(generator).read_config()
-    step, facts = latest_facts(generator)
+    step, facts = checkpoint_facts(generator, _checkpoint(config))
     _require_same_split(generator, facts["split_hash"], data, own)
     side, own_side = config["data"]["resolution"], own.data.resolution
     if own_side > side or own.data.channels != config["data"]["channels"]:
@@ -162,6 +162,11 @@ def require_fitting(config: Mapping[str, Any], data: Catalogue, generator: Path)
     return step
 
 
+def _checkpoint(config: Mapping[str, Any]) -> str:
+    """Of the GAN; studies of before have no such field."""
+    return config["synthesis"].get("checkpoint", LATEST)
+
+
 def _require_same_split(
     generator: Path, split_hash: str, data: Catalogue, own: FrozenConfigDict
 ) -> None:
@@ -176,6 +181,13 @@ def _require_same_split(
             f"{data.split_hash[:12]}: test images may be among what the GAN learned from; train "
             "one with the study's data settings, or leave synthesis.workdir empty"
         )
+    for each in ancestry.ancestors(generator):
+        if each.may_have_seen_held_out(data.split_hash):
+            raise UserError(
+                f"{generator} began with networks of {each.workdir} (train.init_from), which "
+                f"learned from {each.images} under another split than the study's: test images "
+                "may be among them; use a GAN whose networks learned from the study's split alone"
+            )
     if own.data.split != TRAIN:
         raise UserError(
             f"{generator} learned from the split {own.data.split!r} (data.split): train a GAN on "
@@ -219,13 +231,15 @@ def _draw(
     Returns:
       Class -> what made its images.
     """
-    sampler, told = TrainedSampler(generator), {}
+    checkpoint = _checkpoint(config)
+    sampler, told = TrainedSampler(generator, Drawing(checkpoint=checkpoint)), {}
     for index, name in enumerate(data.classes):
         num = max(of_classes.get(name, 0) for of_classes in wanted.values())
         if not num:
             continue
         label = name if sampler.model.conditional else None
-        own = sampler.with_drawing(Drawing(seed=config.synthesis.seed + index, label=label))
+        seed = config.synthesis.seed + index
+        own = sampler.with_drawing(Drawing(seed=seed, checkpoint=checkpoint, label=label))
         text, done = own.made_by.png_text(), 0
         for images in own.drawn(own.labels(num)):
             done += len(write_pngs(to_uint8(images), pool / name, first=done, text=text))

@@ -72,12 +72,14 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
             clock,
         )
         source = config.train.init_from
+        ancestors = warm_start.lineage(source) if taken else ()
         if taken and first:
-            warm_start.write(workdir, source, taken)
+            warm_start.write(workdir, source, ancestors, taken)
         for note in (
             *cautions(data, config.data),
             provenance.parameter_counts(state.variables),
             *warm_start.notes(source, taken),
+            *warm_start.cautions(ancestors, data.split_hash),
         ):
             progress.note(note)
         loop = Loop(

@@ -5,7 +5,7 @@ always, and so do optimisers, augmentation and the count of images.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax
@@ -15,7 +15,8 @@ import jax.numpy as jnp
 from dermgan_jax import files
 from dermgan_jax.errors import UserError
 from dermgan_jax.models.contract import Model
-from dermgan_jax.runs import restore
+from dermgan_jax.runs import ancestry, restore
+from dermgan_jax.runs.ancestry import Ancestor
 from dermgan_jax.runs.state import TrainState
 from dermgan_jax.runs.workdir import WorkDir
 
@@ -98,9 +99,30 @@ def notes(source: str, taken: Mapping[str, Taken]) -> list[str]:
     return lines
 
 
-def write(workdir: WorkDir, source: str, taken: Mapping[str, Taken]) -> None:
-    """Writes init_from.json: the names of all tensors that were taken, fresh and left."""
-    content = {"init_from": source, **{net: each._asdict() for net, each in taken.items()}}
+def lineage(source: str) -> tuple[Ancestor, ...]:
+    """What the networks of `train.init_from` learned from."""
+    return ancestry.lineage(*_parsed(source))
+
+
+def cautions(ancestors: Sequence[Ancestor], split_hash: str) -> list[str]:
+    """A line for each ancestor that may have seen images which are held out here."""
+    return [
+        f"warning: networks of {each.workdir} learned from {each.images} under another split than "
+        "this run's: images that are held out here may be among them"
+        for each in ancestors
+        if each.may_have_seen_held_out(split_hash)
+    ]
+
+
+def write(
+    workdir: WorkDir, source: str, ancestors: Sequence[Ancestor], taken: Mapping[str, Taken]
+) -> None:
+    """Writes init_from.json: what came before, all tensors that were taken, fresh and left."""
+    content = {
+        "init_from": source,
+        "ancestors": ancestry.to_json(ancestors),
+        **{net: each._asdict() for net, each in taken.items()},
+    }
     files.write_text(workdir.init_from, json.dumps(content, indent=1) + "\n")
 
 

@@ -16,6 +16,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.judge import judge_images
 from dermgan_jax.files import write_arrays
 from dermgan_jax.report.run import build
+from dermgan_jax.runs import ancestry
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies import (
     augmentation,
@@ -327,9 +328,13 @@ def test_sizes_that_do_not_go_together(side, arms, message, cache_dir):
         require_valid(config)
 
 
-def test_generators_that_do_not_fit_are_refused(finished, cache_dir):
+def test_generators_that_do_not_fit_are_refused(finished, cache_dir, tmp_path):
     config = study(cache_dir)
-    generator = finished / "generator"
+    generator, begun = finished / "generator", tmp_path / "begun"
+    shutil.copytree(generator, begun)
+    other = ancestry.Ancestor("other", "0123", "ham10000", "train", ("mel",))
+    told = {"init_from": "other", "ancestors": ancestry.to_json([other])}
+    WorkDir(begun).init_from.write_text(json.dumps(told))
 
     def refused(match, **fields):
         changed = study(cache_dir)
@@ -341,9 +346,12 @@ def test_generators_that_do_not_fit_are_refused(finished, cache_dir):
     assert synthetic_sets.require_fitting(config, catalogue(config.data), generator) > 0
     refused("trained on split .* and the study is on split", split_seed=9)
     refused("makes images of 16x16 pixels in 3 channels, the study's are 8x8", resolution=8)
+    refused("no checkpoint '7'", checkpoint="7")
     config.arms = ("real", "filtered", "reduced")
     with pytest.raises(UserError, match="the study's own size, 16x16: leave reduced out of arms"):
         synthetic_sets.require_fitting(config, catalogue(config.data), generator)
+    with pytest.raises(UserError, match=r"began with networks of other .* test images may be"):
+        synthetic_sets.require_fitting(study(cache_dir), catalogue(config.data), begun)
     changed = study(cache_dir)
     changed.data.classes = ("mel", "nv", "bcc")
     changed.synthesis.classes = ("melanoma",)

@@ -8,6 +8,10 @@ import pytest
 from engine_probe import last_state, tiny
 
 from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation import audit
+from dermgan_jax.evaluation.image_sources import ImageSource
+from dermgan_jax.runs import ancestry
+from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import loop, warm_start
 
 
@@ -50,6 +54,10 @@ def test_a_run_begins_with_the_networks_of_another(source, cache_dir, tmp_path, 
     begun = last_state(config, tmp_path / "run")
     taken = json.loads((tmp_path / "run" / "init_from.json").read_text())
     assert taken["init_from"] == str(source[1])
+    (ancestor,) = ancestry.ancestors(tmp_path / "run")
+    assert ancestor == ancestry.lineage(source[1])[0]
+    assert ancestor.images == "phantom:train (akiec, bcc, bkl, df, mel, nv, vasc)"
+    assert not ancestry.beyond_own_images(tmp_path / "run")
     for net in ("g", "d"):
         assert taken[net]["taken"]
         assert taken[net]["fresh"]
@@ -62,7 +70,31 @@ def test_a_run_begins_with_the_networks_of_another(source, cache_dir, tmp_path, 
         if name.startswith("params/"):
             # One step of averaging has moved it a thousandth of the way to what is trained.
             np.testing.assert_allclose(own[name], average[name], atol=1e-3)
-    assert f"tensors from {source[1]}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"tensors from {source[1]}" in said
+    assert "held out" not in said
+
+
+def test_images_that_networks_saw_before_are_not_forgotten(source, cache_dir, tmp_path, capsys):
+    """Of another split and more classes, through two runs."""
+    other = {"data.split_seed": 9, "data.classes": ("mel", "nv"), "model.conditional": False}
+    first, second = tmp_path / "first", tmp_path / "second"
+    for workdir, begun in ((first, source[1]), (second, first)):
+        config = one_step(cache_dir, **other, **{"train.init_from": str(begun)})
+        assert loop.train(config, workdir) == loop.FINISHED
+        warning = "learned from phantom:train (akiec, bcc, bkl, df, mel, nv, vasc) under another"
+        assert warning in capsys.readouterr().out
+    assert [each.workdir for each in ancestry.ancestors(second)] == [str(first), str(source[1])]
+    assert [each.workdir for each in ancestry.beyond_own_images(second)] == [str(source[1])]
+    drawn = ImageSource("samples", np.zeros((1, 8, 8, 3), np.uint8))
+    (note,) = audit.not_compared(audit.Audit(str(second), "samples"), drawn)
+    assert f"began with networks of {source[1]}, which learned from phantom:train" in note
+    # Runs that began before this was written down.
+    told = json.loads(WorkDir(first).init_from.read_text())
+    del told["ancestors"]
+    WorkDir(first).init_from.write_text(json.dumps(told))
+    (unknown,) = ancestry.beyond_own_images(first)
+    assert (unknown.workdir, unknown.images) == (str(source[1]), "images that are not known")
 
 
 def test_another_family_a_missing_run_and_a_missing_checkpoint(source, cache_dir, tmp_path):
