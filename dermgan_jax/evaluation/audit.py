@@ -158,7 +158,7 @@ def read_real(name: str, opening: Opening) -> Compared:
 
 def not_compared(asked: Audit, drawn: ImageSource) -> list[str]:
     """A note for each run whose images the model's networks saw before, and which are not here."""
-    named = [asked.train, asked.fake, drawn.made_by.workdir if drawn.made_by else ""]
+    named = [asked.train, asked.fake, *([drawn.made_by.workdir] if drawn.made_by else [])]
     workdir = next(filter(is_workdir, named), None)
     if workdir is None:
         return []
