@@ -5,6 +5,7 @@ arm is grey; the others keep their colour and marker from figure to figure.
 """
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib
@@ -120,7 +121,7 @@ def bars(result: AugmentationResult, arms: Sequence[str], names: Iterable[str]) 
         return None
     figure, panels = _panels(len(names), len(arms))
     for axes, name in zip(panels, names, strict=False):
-        factor, decimals, unit = (1, 3, "") if is_area(name) else (100, 1, ", %")
+        factor, decimals, unit = (1, 3, "") if is_area(name) else (100, 1, ",\N{NO-BREAK SPACE}%")
         texts = []
         for row, arm in enumerate(arms):
             value, low, high = _ends(scores[arm].get(name, UNMEASURED), factor)
@@ -128,7 +129,7 @@ def bars(result: AugmentationResult, arms: Sequence[str], names: Iterable[str]) 
             axes.hlines(row, low, high, color=INK, linewidth=1.3)
             texts.append(f"{value:.{decimals}f}" if math.isfinite(value) else "–")
         _rows(axes, [arm_title(arm) for arm in arms], "", texts)
-        axes.set_title(score_title(name) + unit, loc="left", fontsize=10)
+        axes.set_title(_wrapped(score_title(name) + unit), loc="left", fontsize=10)
         axes.set(xlim=(0, factor), xticks=(0, factor / 2, factor))
         axes.xaxis.set_major_formatter("{x:g}")
     return figure
@@ -155,7 +156,7 @@ def differences(
             found = versus[arm].get(name, UNDEFINED)
             _point(axes, row, _ends(found, 100), _colour(result, arm), told_from_zero(found))
         _rows(axes, list(names.values()), "")
-        axes.set_title(arm_title(arm), loc="left", fontsize=10)
+        axes.set_title(_wrapped(arm_title(arm)), loc="left", fontsize=10)
         axes.xaxis.set_major_formatter(_signed)
     figure.supxlabel(f"percentage points more than {arm_title(result.base)}", fontsize=10)
     return figure
@@ -280,7 +281,7 @@ def reliability(result: AugmentationResult, arms: Sequence[str]) -> Figure:
         axes.plot(confidence[shown], right[shown], color=_colour(result, arm), linewidth=1.1)
         area = 5 + 60 * count[shown] / count.max()
         axes.scatter(confidence[shown], right[shown], area, color=_colour(result, arm), alpha=0.7)
-        axes.set_title(arm_title(arm), loc="left", fontsize=10)
+        axes.set_title(_wrapped(arm_title(arm)), loc="left", fontsize=10)
         axes.set(xlim=(0, 1), ylim=(0, 1.03), aspect="equal", xticks=(0, 0.5, 1))
         axes.set_yticks((0, 0.5, 1))
     _hide_rest(panels, len(found))
@@ -321,9 +322,15 @@ def leakage(result: AugmentationResult) -> Figure | None:
     return figure
 
 
+def _wrapped(title: str) -> str:
+    """On lines that a panel has room for."""
+    return textwrap.fill(title, 18)
+
+
 def _colour(result: AugmentationResult, arm: str) -> str:
     others = [name for name in result.arms if name != result.base]
-    return FADE if arm not in others else SERIES[others.index(arm) % len(SERIES)]
+    colours = (*SERIES, INK)
+    return FADE if arm not in others else colours[others.index(arm) % len(colours)]
 
 
 def _marker(result: AugmentationResult, arm: str) -> str:
@@ -406,7 +413,7 @@ def _legend(figure: Figure, axes: Axes) -> None:
         handles,
         labels,
         loc="outside upper left",
-        ncols=2 if len(labels) == 4 else 3,
+        ncols=3 if max(map(len, labels)) < 18 and len(labels) != 4 else 2,
         handlelength=1.6,
         columnspacing=1.2,
         fontsize=9.5,

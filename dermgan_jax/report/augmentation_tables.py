@@ -36,7 +36,7 @@ ARMS = {
     FILTERED: "filtered",
     **{arm: f"filtered by {rule}" for arm, rule in FILTERED_BY.items()},
     UNFILTERED: "unfiltered",
-    REDUCED: "real, reduced and enlarged",
+    REDUCED: "real, reduced",
     ONLY: "synthetic only",  # answers another question than the arms that add images
 }
 SCORES = {

@@ -122,9 +122,18 @@ def parameter_counts(variables: Variables) -> str:
 def parameters(variables: Variables) -> str:
     """A table of all parameters, net by net."""
     return "\n\n".join(
-        f"{net}\n{parameter_overview.get_parameter_overview(nets['params'])}"
+        f"{net}\n{parameter_overview.get_parameter_overview(_without_lists(nets['params']))}"
         for net, nets in variables.items()
     )
+
+
+def _without_lists(params: Any) -> Any:
+    """The same with {"0": …, "1": …} for lists, as the heads of LPIPS are."""
+    if isinstance(params, list | tuple):
+        params = {str(index): value for index, value in enumerate(params)}
+    if not isinstance(params, Mapping):
+        return params
+    return {name: _without_lists(value) for name, value in params.items()}
 
 
 def write(workdir: WorkDir, data: Catalogue, variables: Variables) -> None:

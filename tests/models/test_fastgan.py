@@ -4,14 +4,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from engine_probe import tiny
 from projected_vectors import Case
 
 from dermgan_jax import config as configuration
 from dermgan_jax.data.records import DataSpec
-from dermgan_jax.models import fastgan
+from dermgan_jax.features import lpips_net
+from dermgan_jax.models import fastgan, sampling
 from dermgan_jax.models.contract import Context
 from dermgan_jax.models.fastgan import FastGan
+from dermgan_jax.nets import fastgan_discriminator
 from dermgan_jax.nets.fastgan_discriminator import Judgement, nearest, quarter
+from dermgan_jax.runs.restore import restore
+from dermgan_jax.train import loop
 
 
 def make(resolution=32, num_examples=100, **fields):
@@ -112,3 +117,20 @@ def test_reconstructions_are_part_of_the_discriminators_loss_alone():
         for part in ("decoder_big", "decoder_small", "decoder_part"):
             moved = [bool(jnp.any(leaf)) for leaf in jax.tree.leaves(gradient[part])]
             assert any(moved) == (weight > 0), part
+
+
+def test_a_run_whose_reconstructions_lpips_judges(tmp_path, monkeypatch):
+    """From its first step to samples of its checkpoint; LPIPS has a head, but no network."""
+    monkeypatch.setattr(FastGan, "published_weights", ())
+    monkeypatch.setattr(FastGan, "pretrained", lambda self, variables: variables)
+    monkeypatch.setattr(lpips_net, "zeros", lambda name: {"heads": [jnp.ones(3)]})
+    monkeypatch.setattr(lpips_net, "normalised_activations", lambda name, params, rgb: [rgb])
+    monkeypatch.setattr(fastgan_discriminator, "_DECODER_WIDTHS", (8, 8, 8, 8))
+    fields = {"model.distance": "squeeze", "model.reconstruction": 1.0}
+    config = tiny("fastgan", tmp_path / "prepared", **fields, **{"train.total_kimg": 0.008})
+    assert loop.train(config, tmp_path / "run", devices=jax.devices()[:1]) == loop.FINISHED
+    assert "heads/0" in (tmp_path / "run" / "parameters.txt").read_text()
+    restored = restore(tmp_path / "run")
+    latents, labels = np.zeros((2, 8), np.float32), np.zeros(2, np.int32)
+    images = sampling.sample(restored.model, restored.variables, restored.stage, latents, labels)
+    assert np.isfinite(images).all()
