@@ -19,7 +19,9 @@ Variants, after a colon:
                 see docs/results.md
   128           128×128 on two CPU cores, from a run of cpu (--config.train.init_from=WORKDIR): 37
                 minutes, KID 0.033 at best, FID 87 (46), SWD 35 (16), recall 0.10 (0.82)
-  conditional   cpu on all seven classes, any of which can be sampled; not run yet
+  conditional   cpu on all seven classes, any of which can be sampled; FID's features of all real
+                images take 10 minutes once. After 31 of its 80 thousand images, in 22 minutes: KID
+                0.063 against validation images
   phantom       drawn phantoms at 32×32, features of a small random network: minutes on two CPU
                 cores, nothing to download
 """
