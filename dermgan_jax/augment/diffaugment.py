@@ -130,7 +130,6 @@ def _translated(x: jax.Array, draws: Draws, cutout: float) -> jax.Array:
     down, right = (_share(side, _LONGEST_SHIFT) for side in (height, width))
     padded = jnp.pad(x, ((0, 0), (down, down), (right, right), (0, 0)))
     starts = draws.shift + jnp.array([down, right])
-
     return _cropped(padded, starts, height, width)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -22,8 +23,8 @@ from dermgan_jax.report.augmentation_tables import arm_title
 from dermgan_jax.report.html import environment, picture
 from dermgan_jax.report.style import INK, STYLE, to_svg
 from dermgan_jax.runs.workdir import WorkDir
-from dermgan_jax.studies import augmentation_result
-from dermgan_jax.studies.augmentation_arms import FILTERED
+from dermgan_jax.studies import augmentation_result, synthetic_sets
+from dermgan_jax.studies.augmentation_arms import filtered_arms
 from dermgan_jax.studies.augmentation_result import AugmentationResult
 
 FIGURES = "figures"
@@ -102,7 +103,7 @@ def build(path: Path) -> Path:
             accept_rates=tables.accept_rates(result),
             noun=result.group_noun,
             examples=examples(path, result),
-            sheets=filter_sheets(path),
+            sheets=filter_sheets(path, result.arms),
             figures={
                 name: {"title": titles[name], "svg": svgs[name], "note": caption(result, name)[1]}
                 for name in figures
@@ -172,11 +173,13 @@ def _sheet(path: Path, names: Sequence[str]) -> dict[str, Any] | None:
     return picture(Image.fromarray(grid(np.stack(images), rows, COLUMNS)), WIDTH)
 
 
-def filter_sheets(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Which of the filter's contact sheets are there: ("best" or "worst", picture)."""
+def filter_sheets(path: Path, arms: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Which contact sheets of the first filtered arm are there: ("best" or "worst", picture)."""
     found = []
-    for which in ("best", "worst"):
-        sheet = path / "synthetic" / f"{FILTERED}_{which}.png"
+    for arm, which in itertools.product(filtered_arms(arms)[:1], ("best", "worst")):
+        # Images smaller than the study's were filtered before they were enlarged.
+        made = path / "synthetic" / synthetic_sets.NATIVE
+        sheet = (made if made.is_dir() else made.parent) / f"{arm}_{which}.png"
         if sheet.is_file():
             with sheet.open("rb") as file, Image.open(file) as image:
                 found.append((which, picture(image, WIDTH)))

@@ -28,7 +28,7 @@ from dermgan_jax.report.augmentation_tables import (
 from dermgan_jax.report.style import FADE, HAIRLINE, INK, SERIES, STYLE
 from dermgan_jax.statistics.classifier_scores import Score
 from dermgan_jax.statistics.comparison import UNDEFINED, Difference
-from dermgan_jax.studies.augmentation_arms import FILTERED, ONLY, UNFILTERED, sweep_times
+from dermgan_jax.studies.augmentation_arms import ONLY, UNFILTERED, filtered_arms, sweep_times
 from dermgan_jax.studies.augmentation_result import AugmentationResult
 from dermgan_jax.studies.held_out import LEAD
 
@@ -49,7 +49,8 @@ STEPS = (1, 2, 2.5, 5, 10)  # between ticks, in any power of ten
 def draw(result: AugmentationResult) -> dict[str, Figure]:
     """All figures that the result has the numbers for: file name without suffix -> figure."""
     arms = list(result.scores)
-    compared = [arm for arm in (result.base, UNFILTERED, FILTERED) if arm in arms]
+    kept = filtered_arms(arms)
+    compared = [arm for arm in (result.base, UNFILTERED) if arm in arms] + list(kept)
     others = [arm for arm in result.versus if arm != ONLY]
     recalls = {
         f"recall/{name}": f"{name} ({result.test.groups_per_class[name]:,})"
@@ -67,7 +68,7 @@ def draw(result: AugmentationResult) -> dict[str, Figure]:
             "recall_change": differences(result, others, recalls),
             **{f"confusion_{arm}": confusion(result, arm) for arm in arms},
             "training_curves": training_curves(result),
-            "filter": bars(result, compared, both) if FILTERED in compared else None,
+            "filter": bars(result, compared, both) if kept else None,
             "sweep": sweep(result),
             "reliability": reliability(result, arms),
             "leakage": leakage(result),
@@ -241,9 +242,9 @@ def sweep(result: AugmentationResult) -> Figure | None:
         line = [(0, 0.0), *((x, gain[0]) for (x, _), gain in zip(points, gains, strict=True))]
         axes.plot(*zip(*line, strict=True), color=FADE, linewidth=1, linestyle="--")
         drawn = list(zip(points, gains, strict=True))
-        if FILTERED in versus:
-            found = versus[FILTERED].get(name, UNDEFINED)
-            drawn.append(((made(FILTERED), FILTERED), _ends(found, 100)))
+        for arm in filtered_arms(versus):
+            found = versus[arm].get(name, UNDEFINED)
+            drawn.append(((made(arm), arm), _ends(found, 100)))
         for (x, arm), (value, low, high) in drawn:
             colour = _colour(result, arm)
             axes.vlines(x, low, high, color=colour, linewidth=1.3)
@@ -413,7 +414,7 @@ def _legend(figure: Figure, axes: Axes) -> None:
         handles,
         labels,
         loc="outside upper left",
-        ncols=3 if max(map(len, labels)) < 18 and len(labels) != 4 else 2,
+        ncols=3 if max(map(len, labels), default=0) < 18 and len(labels) != 4 else 2,
         handlelength=1.6,
         columnspacing=1.2,
         fontsize=9.5,

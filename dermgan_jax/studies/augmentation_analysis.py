@@ -194,7 +194,7 @@ def _cas(base: str, found: Mapping[str, Scores]) -> AccuracyScores:
 
 def _filter(part: Part) -> FilterFacts | None:
     """Of the first arm that is filtered."""
-    arm = next(iter(filtered_arms(part.config)), None)
+    arm = next(iter(filtered_arms(part.config.arms)), None)
     if arm is None:
         return None
     told = read_json(part.sets[arm] / "scores.json")

@@ -1,6 +1,6 @@
 """The arms of an augmentation study: what each one's classifiers learn from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dermgan_jax import registry
@@ -43,9 +43,9 @@ def filter_rule(arm: str, config: Mapping[str, Any]) -> str | None:
     return config["synthesis"]["rule"] if arm == FILTERED else FILTERED_BY.get(arm)
 
 
-def filtered_arms(config: Mapping[str, Any]) -> tuple[str, ...]:
+def filtered_arms(arms: Iterable[str]) -> tuple[str, ...]:
     """Those whose synthetic images are filtered."""
-    return tuple(arm for arm in config["arms"] if filter_rule(arm, config))
+    return tuple(arm for arm in arms if arm == FILTERED or arm in FILTERED_BY)
 
 
 def is_synthetic(arm: str) -> bool:

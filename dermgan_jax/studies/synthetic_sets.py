@@ -86,7 +86,7 @@ def make(
     told = _draw(config, data, generator, folder / POOL, wanted)
     for arm, of_classes in wanted.items():
         _deal(folder / POOL, native / arm, of_classes, told)
-    for arm in filtered_arms(config):
+    for arm in filtered_arms(arms):
         rule, synthesis = filter_rule(arm, config), config.synthesis
         features = None if rule == DISCRIMINATOR else synthesis.features
         criterion = Criterion(rule, synthesis.keep, features=features)
@@ -126,7 +126,7 @@ def counts(config: Mapping[str, Any], data: Catalogue) -> dict[str, dict[str, in
     synthesis, arms = config["synthesis"], config["arms"]
     real = dict(zip(data.classes, data.class_counts(TRAIN), strict=True))
     found = {}
-    if UNFILTERED in arms or filtered_arms(config):
+    if UNFILTERED in arms or filtered_arms(arms):
         found[UNFILTERED] = dict.fromkeys(synthesis["classes"], synthesis["candidates"])
     for times in synthesis["sweep"] if SWEEP in arms else ():
         more = {name: max(round(times * real[name]), 1) for name in synthesis["classes"]}
@@ -185,8 +185,8 @@ def _require_same_split(
         if each.may_have_seen_held_out(data.split_hash):
             raise UserError(
                 f"{generator} began with networks of {each.workdir} (train.init_from), which "
-                f"learned from {each.images} under another split than the study's: test images "
-                "may be among them; use a GAN whose networks learned from the study's split alone"
+                f"learned from {each.images}, not from the study's training split alone: test "
+                "images may be among them; use a GAN whose networks learned from nothing else"
             )
     if own.data.split != TRAIN:
         raise UserError(

@@ -107,8 +107,8 @@ def lineage(source: str) -> tuple[Ancestor, ...]:
 def cautions(ancestors: Sequence[Ancestor], split_hash: str) -> list[str]:
     """A line for each ancestor that may have seen images which are held out here."""
     return [
-        f"warning: networks of {each.workdir} learned from {each.images} under another split than "
-        "this run's: images that are held out here may be among them"
+        f"warning: networks of {each.workdir} learned from {each.images}, not from this run's "
+        "training split alone: images that are held out here may be among them"
         for each in ancestors
         if each.may_have_seen_held_out(split_hash)
     ]

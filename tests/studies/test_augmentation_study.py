@@ -15,6 +15,7 @@ from dermgan_jax.data.image_sets import FolderImages
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.judge import judge_images
 from dermgan_jax.files import write_arrays
+from dermgan_jax.report.augmentation import filter_sheets
 from dermgan_jax.report.run import build
 from dermgan_jax.runs import ancestry
 from dermgan_jax.runs.workdir import WorkDir
@@ -301,6 +302,8 @@ def test_a_generator_of_smaller_images(tmp_path, cache_dir):
         for arm in ("filtered", "filtered_by_realism")
     ]
     assert rules == ["discriminator", "realism"]
+    assert [which for which, _ in filter_sheets(tmp_path / "run", arms)] == ["best", "worst"]
+    assert not filter_sheets(tmp_path / "run", ("real", "unfiltered"))
     assert result.counts.made("filtered_by_realism") == result.counts.made("filtered")
     assert result.generator.resolution == 8
     assert "made at 8×8 pixels and enlarged to 16×16" in " ".join(result.limits)

@@ -82,7 +82,7 @@ def test_images_that_networks_saw_before_are_not_forgotten(source, cache_dir, tm
     for workdir, begun in ((first, source[1]), (second, first)):
         config = one_step(cache_dir, **other, **{"train.init_from": str(begun)})
         assert loop.train(config, workdir) == loop.FINISHED
-        warning = "learned from phantom:train (akiec, bcc, bkl, df, mel, nv, vasc) under another"
+        warning = "learned from phantom:train (akiec, bcc, bkl, df, mel, nv, vasc), not from this"
         assert warning in capsys.readouterr().out
     assert [each.workdir for each in ancestry.ancestors(second)] == [str(first), str(source[1])]
     assert [each.workdir for each in ancestry.beyond_own_images(second)] == [str(source[1])]
