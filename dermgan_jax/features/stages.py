@@ -27,10 +27,11 @@ class Staged(nn.Module):
 
     @property
     def num_stages(self) -> int:
-        """Of the whole network."""
+        """Of the whole network. Abstract: each network has its own."""
         raise NotImplementedError
 
     def _stage(self, x: Array, stage: int, train: bool) -> Array:
+        """What one stage gives out. Abstract: each network has its own."""
         raise NotImplementedError
 
     def _pool(self, x: Array) -> Array:
