@@ -12,7 +12,6 @@ from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.features import weights
 from dermgan_jax.metrics.measurement import Measurements, Published, automatic_best
 from dermgan_jax.models.contract import Model, Stage, Variables
-from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.workdir import WorkDir
 
 M = TypeVar("M", bound=Model)
@@ -100,6 +99,6 @@ def _best_faults(model: Model, published: tuple[Published, ...]) -> list[str]:
     if not wanted or not keys or wanted in keys:
         return []
     return [
-        f"checkpoint.best_metric is {wanted!r}, which this run will not measure"
-        f"{did_you_mean(wanted, keys)}; it will measure {', '.join(keys)}"
+        f"checkpoint.best_metric is {wanted!r}, which this run will not measure; "
+        f"it will measure {', '.join(keys)}"
     ]
