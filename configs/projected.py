@@ -15,9 +15,9 @@ Variants, after a colon:
   256           the same with half the width, which the authors doubled after the paper and which
                 users found better on few images; needs images of 256 pixels or more. In bfloat16 on
                 an H200 1,500 images a second: after 300 thousand images in five minutes, of 280
-                melanomas, KID 0.004, precision 0.86, recall 0.63 (real against real 0.000, 0.80,
-                0.81), see docs/results.md
-  cpu           64×64 on two CPU cores, and what we would try first: an hour, KID 0.016 at best
+                melanomas, KID 0.004 (real against real 0.000), SWD 20 (untrained 184), precision
+                0.86, recall 0.63, see docs/results.md
+  cpu           64×64 on two CPU cores: an hour, KID 0.016 at best, 0.022 with another seed
                 (untrained 0.701), FID 57 (real against real 42), SWD 31 (17), recall 0.31 (0.85),
                 see docs/results.md
   128           128×128 on two CPU cores, from a run of cpu (--config.train.init_from=WORKDIR): 37

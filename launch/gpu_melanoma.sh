@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A generator of the melanomas of HAM10000's training split at 256x256, on one GPU, with all that is
-# said about it: training with FID and KID per snapshot, samples, the audit against copies.
+# said about it: training with FID and KID, samples of its best checkpoint, the audit against copies.
 #   launch/gpu_melanoma.sh HAM10000_FOLDER WORKDIR [FAMILY] [--config.train.total_kimg=… and so on]
 # FAMILY is projected (Projected GAN, the default), fastgan or stylegan2 (with ADA).
-# Stopped at any moment, the same line continues. WEIGHTS names the folder of pretrained weights.
+# Stopped at any moment, the same line continues. DERMGAN_WEIGHTS names the folder of weights.
 set -euo pipefail
 [ $# -ge 2 ] || {
     sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
@@ -28,20 +28,27 @@ case $family in
         ;;
 esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export EXTRA=${EXTRA-cuda} DERMGAN_WEIGHTS=${WEIGHTS:-$HOME/.cache/dermgan_jax/weights}
+export EXTRA=${EXTRA-cuda}
+[ -z "${WEIGHTS-}" ] || export DERMGAN_WEIGHTS=$WEIGHTS # its former name
 run() { bash launch/local.sh run "$@"; }
 
-run weights --weights="$DERMGAN_WEIGHTS" --fetch="$needed"
+run weights --fetch="$needed"
 run train --config="$config" --workdir="$workdir" --config.data.dir="$data" \
     --config.precision=bfloat16 --config.train.steps_per_call=1 "$@"
-run generate --workdir="$workdir" --num=1000 --out="$workdir/generated"
-run filter --workdir="$workdir" --input="$workdir/generated" --out="$workdir/best" --keep=0.3
-if [ "$family" = stylegan2 ]; then
-    run interpolate --workdir="$workdir" --space=w --out="$workdir/walk"
-    run mix --workdir="$workdir" --out="$workdir/mixing.png"
+run generate --workdir="$workdir" --checkpoint=best --num=1000 --out="$workdir/generated"
+if [ -e "$workdir/kept/scores.json" ]; then
+    echo "$workdir/kept is there and left as it is"
 else
-    run interpolate --workdir="$workdir" --out="$workdir/walk"
+    rm -rf "$workdir/kept" # what a filter that was stopped has left
+    run filter --workdir="$workdir" --input="$workdir/generated" --out="$workdir/kept" --keep=0.3
 fi
-# Exit code 3 is the audit's own: synthetic images lie too close to training images.
+if [ "$family" = stylegan2 ]; then
+    run interpolate --workdir="$workdir" --checkpoint=best --space=w --out="$workdir/walk"
+    run mix --workdir="$workdir" --checkpoint=best --out="$workdir/mixing.png"
+else
+    run interpolate --workdir="$workdir" --checkpoint=best --out="$workdir/walk"
+fi
+# All that was drawn, of which those kept are a part. Exit code 3 is the audit's own: synthetic images
+# lie too close to training images.
 run audit --train="$workdir" --fake="$workdir/generated" --held_out=ham10000:test:mel \
     --out="$workdir/audit"

@@ -322,6 +322,25 @@ def test_melanoma_script_trains_and_then_judges(family, config, tmp_path):
     assert seed in calls[1]
     assert all(f"--workdir={tmp_path / 'run'}" in call for call in calls[1:-1])
     assert f"--train={tmp_path / 'run'}" in calls[-1]
+    drawn_from = [call for call in calls if "--checkpoint=best" in call]
+    assert [call[1] for call in drawn_from] == ["generate", "interpolate", *styles]
     for command, call in zip(commands, calls, strict=True):
         flags = {word[2:].partition("=")[0].partition(".")[0] for word in call if "--" in word}
         assert flags <= parser.parser_of(command).flags
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_melanoma_script_once_more_filters_only_what_was_not_filtered(whole, tmp_path):
+    """The filter refuses a folder that holds something, which would end a script that continues."""
+    (tmp_path / "launch").mkdir()
+    script = tmp_path / "launch" / "gpu_melanoma.sh"
+    script.write_text((LAUNCH / "gpu_melanoma.sh").read_text())
+    (tmp_path / "launch" / "local.sh").write_text('echo "$*" >> calls\n')
+    kept = tmp_path / "run" / "kept"
+    kept.mkdir(parents=True)
+    (kept / ("scores.json" if whole else "000001.png")).touch()
+    result = run_script([script, tmp_path, tmp_path / "run"], HOME=str(tmp_path))
+    assert result.returncode == 0
+    assert kept.exists() == whole
+    assert ("kept is there and left as it is" in result.stdout) == whole
+    assert ("run filter " in (tmp_path / "calls").read_text()) == (not whole)
