@@ -81,7 +81,8 @@ def plan(config: FrozenConfigDict) -> str:
     """What a training would do: configuration, data, parameters and stages. Writes nothing.
 
     Raises:
-      UserError: if the data or the configuration is at fault; images are not looked into.
+      UserError: if the data, the configuration or the run to begin from is at fault; images are not
+        looked into.
     """
     import jax
 
@@ -90,12 +91,13 @@ def plan(config: FrozenConfigDict) -> str:
     from dermgan_jax.data.check import summary
     from dermgan_jax.runs import provenance
     from dermgan_jax.runs.state import init_state
-    from dermgan_jax.train import schedule
+    from dermgan_jax.train import schedule, warm_start
     from dermgan_jax.train.start import build_model, require_weights
 
     listed = catalogue(config.data)
     model = build_model(config, listed)
     require_weights(model)
+    warm_start.require_source(model)
     variables = jax.eval_shape(lambda: init_state(model).variables)
     stages = [
         f"stage {stage}: {stage.image_size[0]}x{stage.image_size[1]} pixels, batches of "

@@ -316,3 +316,6 @@ def test_dry_run_tells_the_plan_and_writes_nothing(experiment, tmp_path, capsys,
     assert "g has 2,838 parameters" in printed
     assert "stage 8x8" in printed
     assert list(tmp_path.iterdir()) == []
+    missing = tmp_path / "nothing"
+    assert call("train", *arguments, f"--config.train.init_from={missing}") == 2
+    assert f"{missing} is no work directory" in capsys.readouterr().err
