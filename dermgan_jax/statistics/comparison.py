@@ -243,22 +243,26 @@ def verdict(
         seed_half_width=wider * row.seed_half_width,
     )
     change = (
-        f"{score.replace('_', ' ')} changed by {100 * row.difference:+.1f} percentage points "
-        f"(95 % interval {100 * row.low:+.1f} to {100 * row.high:+.1f}, corrected "
+        f"{score.replace('_', ' ')} changed by {_points(row.difference)} percentage points "
+        f"(95 % interval {_points(row.low)} to {_points(row.high)}, corrected "
         f"p = {row.p_corrected:.2g})"
     )
     worse = [name for name in told if gain(name) < 0 and name != arm]
     also = f"; {', '.join(worse)} made it worse" if worse else ""
     groups = f"test {test.group_noun}s"
     if outcome != CANNOT_TELL:
-        sentence = f"On {test.num_groups} {groups}, {arm} {outcome}: {change}{also}."
+        sentence = f"On {test.num_groups:,} {groups}, {arm} {outcome}: {change}{also}."
     else:
         remedy = _remedy(row.difference, needed, groups)
         sentence = (
-            f"With {test.num_groups} {groups} we cannot tell whether {arm} helped or hurt: "
+            f"With {test.num_groups:,} {groups} we cannot tell whether {arm} helped or hurt: "
             f"{change}; {remedy}{also}."
         )
     return Verdict(outcome, arm, sentence, needed)
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def _remedy(difference: float, needed: int | None, groups: str) -> str:

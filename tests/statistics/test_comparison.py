@@ -233,6 +233,7 @@ def test_sentences_are_about_the_groups_of_the_data_set():
     unclear = Difference(0.02, -0.04, 0.08, 0.3, seed_half_width=0.0, p_corrected=0.3)
     sentence = verdict_on(unclear, "accuracy", "patient").sentence
     assert sentence.startswith("With 90 test patients we cannot tell")
+    assert "changed by +2.0 percentage points (95 % interval −4.0 to +8.0" in sentence
     assert "about 810 test patients would be needed" in sentence
     clear = Difference(0.1, 0.08, 0.12, 0.001, seed_half_width=0.0, p_corrected=0.001)
     sentence = verdict_on(clear, "accuracy", "patient").sentence
