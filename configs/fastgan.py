@@ -12,8 +12,8 @@ Cost: a few hours on one RTX 2080 there; not run here yet. Reported there: FID 2
 
 Variants, after a colon:
   cpu           64×64 on two CPU cores, half the widths, reconstructions judged by AlexNet (fetch
-                lpips_alex): over an hour; after 11 of its 40 thousand images KID 0.321 (real
-                against real 0.001), FID 314 (42)
+                lpips_alex): over an hour; after 18 of its 40 thousand images KID 0.340 (real
+                against real 0.001), FID 325 (42)
   phantom       drawn phantoms at 32×32, reconstructions judged by pixels: minutes on two CPU
                 cores, nothing to download
 """

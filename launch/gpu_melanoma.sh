@@ -39,7 +39,8 @@ run generate --workdir="$workdir" --checkpoint=best --num=1000 --out="$workdir/g
 if [ -e "$workdir/kept/scores.json" ]; then
     echo "$workdir/kept is there and left as it is"
 else
-    rm -rf "$workdir/kept" # what a filter that was stopped has left
+    [ ! -e "$workdir/kept" ] || echo "$workdir/kept is of a filter that was stopped: begun anew"
+    rm -rf "$workdir/kept"
     run filter --workdir="$workdir" --input="$workdir/generated" --out="$workdir/kept" --keep=0.3
 fi
 if [ "$family" = stylegan2 ]; then

@@ -343,4 +343,5 @@ def test_melanoma_script_once_more_filters_only_what_was_not_filtered(whole, tmp
     assert result.returncode == 0
     assert kept.exists() == whole
     assert ("kept is there and left as it is" in result.stdout) == whole
+    assert ("kept is of a filter that was stopped" in result.stdout) == (not whole)
     assert ("run filter " in (tmp_path / "calls").read_text()) == (not whole)
