@@ -1,0 +1,157 @@
+"""The folder of a reader study. What readers may see lies apart from what they may not.
+
+STUDY/design.json          what is asked of whom; says nothing about single images
+STUDY/images/ID.png        all that is served, besides the page
+STUDY/pages/READER.html    a page for each reader that works without a server
+STUDY/self_test.html       whether real and synthetic files can be told apart without looking
+STUDY/returned/            answers files that readers of such pages have sent back
+STUDY/private/key.csv      which image is what: read when the study is analysed, and before its
+                           practice block is shown
+STUDY/private/orders.json  which images each reader sees, in order
+STUDY/private/links.csv    each reader's token
+STUDY/private/answers.sqlite
+"""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Sequence
+
+from dermgan_jax import files
+from dermgan_jax.data.csv_table import read_table
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+from dermgan_jax.readers.design import Design
+
+DESIGN = "design.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class KeyRow:
+    """What an image is.
+
+    Attributes:
+      image: its opaque id.
+      truth: REAL or FAKE.
+      of_class: its class, or "".
+      side: the source it is from, as it was named.
+      origin: its file's name, or its position in the source.
+      practice: whether it is shown in practice only.
+    """
+
+    image: str
+    truth: str
+    of_class: str
+    side: str
+    origin: str
+    practice: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """An image as a reader meets it; `block` counts from 0."""
+
+    image: str
+    block: int
+
+
+class StudyFolder:
+    """Names and files of a study's folder."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.images = path / "images"
+        self.pages = path / "pages"
+        self.returned = path / "returned"
+        self.self_test_page = path / "self_test.html"
+        self.private = path / "private"
+        self.key = self.private / "key.csv"
+        self.orders = self.private / "orders.json"
+        self.links = self.private / "links.csv"
+        self.answers = self.private / "answers.sqlite"
+        self.self_test = self.private / "self_test.json"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a study lies here."""
+        return (self.path / DESIGN).is_file()
+
+    def image_file(self, image: str) -> Path:
+        """The file of an image."""
+        return self.images / f"{image}.png"
+
+    def page(self, reader: str) -> Path:
+        """The page of a reader that works without a server."""
+        return self.pages / f"{reader}.html"
+
+    def write_design(self, design: Design) -> None:
+        """Writes the design; the study exists from then on."""
+        files.write_text(self.path / DESIGN, json.dumps(design.to_json(), indent=2) + "\n")
+
+    def read_design(self) -> Design:
+        """The design.
+
+        Raises:
+          UserError: if there is none, or it is damaged.
+        """
+        if not self.exists:
+            raise UserError(
+                f"{self.path} holds no reader study: dermgan readers_design --out={self.path} "
+                "makes one"
+            )
+        try:
+            return Design.from_json((self.path / DESIGN).read_text())
+        except ValueError as error:
+            raise UserError(f"{self.path / DESIGN} is damaged: {error}") from error
+
+    def write_key(self, rows: Sequence[KeyRow]) -> None:
+        """Writes which image is what."""
+        names = [field.name for field in dataclasses.fields(KeyRow)]
+        cells = [[*dataclasses.astuple(row)[:-1], "yes" if row.practice else "no"] for row in rows]
+        _write_table(self.key, names, cells)
+
+    def read_key(self) -> dict[str, KeyRow]:
+        """Which image is what, by its id.
+
+        Raises:
+          UserError: if the table is missing or damaged.
+        """
+        _, rows = read_table(self.key)
+        try:
+            return {
+                row["image"]: KeyRow(**{**row, "practice": row["practice"] == "yes"})
+                for row in rows
+            }
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{self.key} is no key of a reader study: {error}") from error
+
+    def write_orders(self, orders: dict[str, list[Item]]) -> None:
+        """Writes which images each reader sees, in order."""
+        plain = {
+            reader: [dataclasses.astuple(item) for item in items]
+            for reader, items in orders.items()
+        }
+        files.write_text(self.orders, json.dumps(plain) + "\n")
+
+    def read_orders(self) -> dict[str, list[Item]]:
+        """Which images each reader sees, in order, by the reader's name."""
+        plain = json.loads(self.orders.read_text())
+        return {reader: [Item(*item) for item in items] for reader, items in plain.items()}
+
+    def write_links(self, design: Design, tokens: dict[str, str]) -> None:
+        """Writes every reader's token."""
+        rows = [[reader.name, reader.group, tokens[reader.name]] for reader in design.readers]
+        _write_table(self.links, ["reader", "group", "token"], rows)
+
+    def read_tokens(self) -> dict[str, str]:
+        """Every reader's token, by the reader's name."""
+        return {row["reader"]: row["token"] for row in read_table(self.links)[1]}
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(columns)
+    table.writerows(rows)
+    files.write_text(path, buffer.getvalue())
