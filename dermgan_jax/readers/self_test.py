@@ -1,0 +1,165 @@
+"""Before a study is shown: can real and synthetic images be told apart without being looked at?
+
+Two probes. One sees the files: lengths, times, chunks, tables, metadata; if it beats chance the
+study is not released. One sees simple cues of the pixels; if it beats chance that is a warning,
+since the cue may be what the generator does wrong, but readers may then answer by it alone. The
+ids, which are random, may not sort by truth.
+"""
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+from scipy.stats import mannwhitneyu
+
+from dermgan_jax import files
+from dermgan_jax.data.decode import read_image
+from dermgan_jax.errors import GateError, UserError
+from dermgan_jax.readers import content_cues, file_traces
+from dermgan_jax.readers.design import REAL
+from dermgan_jax.readers.folder import KeyRow, StudyFolder
+from dermgan_jax.readers.separability import Separability, separability
+
+NAMES_ALPHA = 0.001  # ids are drawn at random: one study in a thousand is refused by chance
+SHOWN = 5  # images of either kind that the content probe is surest of
+
+
+@dataclasses.dataclass(frozen=True)
+class SelfTest:
+    """What the two probes found.
+
+    Attributes:
+      files, content: of the probes; scores are left out when it is written.
+      names_p: p-value that ids of real and synthetic images sort alike.
+      real, fake: numbers of images.
+      relied_on: ids of the images that the content probe is rightly surest of, by truth.
+      digest: of all files, so that later changes are seen.
+    """
+
+    files: Separability
+    content: Separability
+    names_p: float
+    real: int
+    fake: int
+    relied_on: dict[str, list[str]]
+    digest: str
+
+    @property
+    def released(self) -> bool:
+        """Whether the study may be shown to readers."""
+        return not self.faults()
+
+    def faults(self) -> list[str]:
+        """Why the study may not be shown; empty if it may."""
+        found = []
+        if self.files.beats_chance:
+            traces = ", ".join(f"{name} ({area:.2f})" for name, area in self.files.strongest())
+            found.append(
+                f"files alone tell real from synthetic images: AUC {_interval(self.files)}, by "
+                f"{traces}"
+            )
+        if self.names_p < NAMES_ALPHA:
+            found.append(f"ids sort by truth (p = {self.names_p:.1g}): choose another --seed")
+        return found
+
+    def warnings(self) -> list[str]:
+        """What readers may answer by without knowing any medicine."""
+        found = []
+        if self.content.beats_chance:
+            cues = ", ".join(f"{name} ({area:.2f})" for name, area in self.content.strongest())
+            found.append(
+                f"simple cues tell real from synthetic images: AUC {_interval(self.content)}, by "
+                f"{cues}; readers may answer by these alone"
+            )
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """What `json` can write."""
+        plain = dataclasses.asdict(self)
+        for probe in ("files", "content"):
+            del plain[probe]["scores"]
+        return {**plain, "released": self.released, "faults": self.faults()}
+
+
+def _interval(probe: Separability) -> str:
+    return f"{probe.auc:.2f} ({probe.low:.2f} … {probe.high:.2f})"
+
+
+def self_test(folder: StudyFolder) -> SelfTest:
+    """Probes the files that readers will get.
+
+    Args:
+      folder: with images and key.
+
+    Raises:
+      UserError: if an image of the key is missing, or cannot be read.
+    """
+    key = folder.read_key()
+    ids = sorted(key)
+    paths = [folder.image_file(name) for name in ids]
+    if missing := [path.name for path in paths if not path.is_file()]:
+        raise UserError(f"{folder.images} lacks {', '.join(missing[:3])}: make the study again")
+    real = np.array([key[name].truth == REAL for name in ids])
+    seed = 0
+    names, traces = file_traces.measure(paths)
+    cues = np.stack([content_cues.measure(read_image(path, 3)) for path in paths])
+    content = separability(cues, list(content_cues.CUES), real, seed)
+    order = np.arange(len(ids))
+    return SelfTest(
+        files=separability(traces, names, real, seed),
+        content=content,
+        names_p=float(mannwhitneyu(order[real], order[~real]).pvalue),
+        real=int(real.sum()),
+        fake=int((~real).sum()),
+        relied_on=_relied_on(ids, real, content.scores),
+        digest=digest(folder, key),
+    )
+
+
+def _relied_on(ids: list[str], real: np.ndarray, scores: np.ndarray) -> dict[str, list[str]]:
+    order = np.argsort(scores)
+    surest = {
+        "real": [i for i in order[::-1] if real[i] and scores[i] > 0.5],
+        "fake": [i for i in order if not real[i] and scores[i] < 0.5],
+    }
+    return {truth: [ids[i] for i in found[:SHOWN]] for truth, found in surest.items()}
+
+
+def digest(folder: StudyFolder, key: dict[str, KeyRow]) -> str:
+    """SHA-256 of the images' names and bytes."""
+    found = hashlib.sha256()
+    for name in sorted(key):
+        path = folder.image_file(name)
+        found.update(name.encode())
+        found.update(path.read_bytes() if path.is_file() else b"missing")
+    return found.hexdigest()
+
+
+def write(folder: StudyFolder, found: SelfTest) -> None:
+    """Keeps the result beside the key."""
+    files.write_text(folder.self_test, json.dumps(found.to_json(), indent=2) + "\n")
+
+
+def require_released(folder: StudyFolder) -> None:
+    """Checks that a study passed its self-test and is still the same.
+
+    Raises:
+      GateError: if it did not, was never tested, or its images are others now.
+    """
+    try:
+        plain = json.loads(folder.self_test.read_text())
+        released, faults, stored = plain["released"], plain["faults"], plain["digest"]
+    except (OSError, ValueError, KeyError) as error:
+        raise GateError(
+            f"{folder.path} has no self-test that says whether its files give the truth away: make "
+            "the study again with dermgan readers_design"
+        ) from error
+    if not released:
+        raise GateError(f"{folder.path} may not be shown: {'; '.join(faults)}")
+    if stored != digest(folder, folder.read_key()):
+        raise GateError(
+            f"the images of {folder.path} are not those that passed its self-test: make the study "
+            "again with dermgan readers_design"
+        )
