@@ -1,10 +1,15 @@
-"""Agreement between raters beyond chance: kappa of Fleiss (1971), Randolph (2005), Cohen (1960)."""
+"""Agreement between raters beyond chance.
+
+Kappa of Fleiss (1971), Randolph (2005) and Cohen (1960), and AC1 of Gwet (2008).
+"""
 
 from typing import Literal, NamedTuple
 
 import numpy as np
+from scipy import special
 
 from dermgan_jax.errors import UserError
+from dermgan_jax.statistics.intervals import TAIL
 
 
 class FleissKappa(NamedTuple):
@@ -14,6 +19,15 @@ class FleissKappa(NamedTuple):
     standard_error: float
     per_category: np.ndarray
     per_category_standard_error: float
+
+
+class GwetAc1(NamedTuple):
+    """Gwet's AC1 with its standard error over subjects and 95 % interval, NaN where undefined."""
+
+    ac1: float
+    standard_error: float
+    low: float
+    high: float
 
 
 def count_ratings(ratings: np.ndarray, num_categories: int) -> np.ndarray:
@@ -57,6 +71,42 @@ def randolph_kappa(table: np.ndarray) -> float:
     """
     chance = 1 / table.shape[1]
     return float((_observed(table, _raters(table)) - chance) / (1 - chance))
+
+
+def gwet_ac1(table: np.ndarray) -> GwetAc1:
+    """AC1 of counts (subjects, categories): chance agreement that falls as answers get one-sided.
+
+    Kappa is low, however well raters agree, where nearly all answers are of one category; AC1 is
+    not (Gwet 2008, Brit J Math Stat Psychol 61). Subjects may have different numbers of ratings.
+    The standard error takes subjects as random and raters as given; the interval is Student's, cut
+    off at 1.
+
+    Args:
+      table: two categories at least, those that nobody chose included.
+
+    Raises:
+      UserError: if no subject has two ratings.
+    """
+    raters, num_categories = table.sum(axis=1), table.shape[1]
+    table, raters = table[raters > 0], raters[raters > 0]
+    paired = raters > 1
+    if not paired.any():
+        raise UserError("AC1: no subject has two ratings")
+    shares = table / raters[:, None]
+    p = shares.mean(axis=0)
+    chance = (p * (1 - p)).sum() / (num_categories - 1)
+    pairs = np.maximum(raters * (raters - 1), 1)
+    observed = ((table * (table - 1)).sum(axis=1) / pairs)[paired].mean()
+    value = (observed - chance) / (1 - chance)
+    n = len(table)
+    own = np.where(paired, (table * (table - 1)).sum(axis=1) / pairs - chance, 0.0)
+    own *= n / paired.sum() / (1 - chance)
+    own_chance = (shares * (1 - p)).sum(axis=1) / (num_categories - 1)
+    linear = own - 2 * (1 - value) * (own_chance - chance) / (1 - chance)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = float(np.sqrt(np.square(linear - value).sum() / np.float64(n * (n - 1))))
+    half = -special.stdtrit(max(n - 1, 1), TAIL) * error
+    return GwetAc1(float(value), error, float(value - half), float(min(value + half, 1.0)))
 
 
 def cohen_kappa(

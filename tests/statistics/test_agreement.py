@@ -70,3 +70,25 @@ def test_one_category_only_is_undefined():
 def test_different_numbers_of_raters():
     with pytest.raises(UserError, match="subjects have 2 to 3 ratings"):
         agreement.fleiss_kappa(np.array([[3, 0], [1, 1]]))
+
+
+def test_ac1_of_a_published_example():
+    """Gwet's 12 units and 4 raters, some ratings missing (`cac.raw4raters` of irrCC)."""
+    units = "11.1 2232 3333 3333 2222 1234 4444 1121 2222 .555 ..11 ..3."
+    table = np.array([[unit.count(category) for category in "12345"] for unit in units.split()])
+    found = agreement.gwet_ac1(table)
+    assert found.ac1 == pytest.approx(0.77544, abs=5e-6)
+    assert found.standard_error == pytest.approx(0.14295, abs=5e-6)
+    assert (found.low, found.high) == pytest.approx((0.461, 1.0), abs=5e-4)
+
+
+def test_ac1_stays_high_where_kappa_falls():
+    table = np.array([[4, 0]] * 28 + [[3, 1]] * 2)
+    assert agreement.fleiss_kappa(table).kappa < 0
+    assert agreement.gwet_ac1(table).ac1 > 0.95
+    assert agreement.gwet_ac1(np.array([[4, 0]] * 5)).ac1 == 1.0
+
+
+def test_ac1_needs_two_ratings_of_something():
+    with pytest.raises(UserError, match="no subject has two"):
+        agreement.gwet_ac1(np.eye(2, dtype=int))

@@ -1,0 +1,123 @@
+"""Scores with readers and images both random."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm, t
+
+from dermgan_jax.errors import UserError
+from dermgan_jax.statistics import crossed
+
+
+def simulated(rng, readers, real, fake, of_readers, of_images, level=0.2):
+    """Truth and latent scores for "real" whose sign is right with a known probability.
+
+    Readers differ with variance `of_readers` and images with `of_images`; what is left has 1.
+    """
+    truth = np.arange(real + fake) < real
+    latent = (
+        level
+        + rng.normal(0, np.sqrt(of_readers), readers)
+        + rng.normal(0, np.sqrt(of_images), (len(truth), 1))
+        + rng.normal(size=(len(truth), readers))
+    )
+    return truth, np.where(truth[:, None], latent, -latent)
+
+
+def coverage(repetitions, readers, real, fake, of_readers, of_images, with_auc=False):
+    """How often the intervals of accuracy, TNR and AUC hold the truth."""
+    rng, level = np.random.default_rng(0), 0.2
+    share = norm.cdf(level / np.sqrt(1 + of_readers + of_images))
+    area = norm.cdf(2 * level / np.sqrt(2 + 4 * of_readers + 2 * of_images))
+    held = {"accuracy": 0, "tnr": 0, "auc": 0}
+    for seed in range(repetitions):
+        truth, scores = simulated(rng, readers, real, fake, of_readers, of_images, level)
+        panel = crossed.panel(truth, (scores > 0).astype(float), seed)
+        every = np.ones(len(truth), bool)
+        asked = {
+            "accuracy": (crossed.accuracy(panel), every, share),
+            "tnr": (crossed.rate(panel, False), ~truth, share),
+        }
+        if with_auc:
+            asked["auc"] = (crossed.auc(panel, scores), every, area)
+        for name, (statistic, images, known) in asked.items():
+            found = crossed.estimate(crossed.uncertainty(panel, statistic, images), images)
+            held[name] += found.low <= known <= found.high
+    return {name: count / repetitions for name, count in held.items()}
+
+
+def test_intervals_of_eight_readers_and_eighty_images_cover():
+    found = coverage(200, 8, 50, 30, 0.05, 0.2)
+    assert found["accuracy"] == pytest.approx(0.95, abs=0.04)
+    assert found["tnr"] == pytest.approx(0.95, abs=0.04)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variances", [(0.0, 0.0), (0.02, 0.1), (0.1, 0.3), (0.3, 0.02)])
+@pytest.mark.parametrize("size", [(8, 50, 30), (5, 40, 40), (3, 20, 80)])
+def test_intervals_cover_what_they_promise(size, variances):
+    """95 ± 2 %, whether readers or images differ more."""
+    for share in list(coverage(4000, *size, *variances).values())[:2]:
+        assert share == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(8, 50, 30), (3, 20, 80)])
+def test_intervals_of_areas_cover_what_they_promise(size):
+    found = coverage(1500, *size, 0.1, 0.3, with_auc=True)
+    assert found["auc"] == pytest.approx(0.95, abs=0.02)
+
+
+def test_one_reader_has_the_interval_of_a_share():
+    truth = np.arange(80) < 40
+    called = (np.arange(80) % 5 != 0).astype(float)[:, None]
+    panel = crossed.panel(truth, called)
+    found = crossed.uncertainty(panel, crossed.rate(panel, True), truth)
+    assert (found.value, found.seeds) == (0.8, 0.0)
+    assert found.groups == pytest.approx(0.8 * 0.2 / 39, rel=0.1)
+    half = t.ppf(0.975, 39) * np.sqrt(found.groups)
+    low, high = (getattr(crossed.estimate(found, truth), end) for end in ("low", "high"))
+    assert 0.8 - low > half > high - 0.8  # Wilson's leans to one half
+
+
+def test_missing_answers_count_neither_way():
+    truth = np.array([True, True, True, False, False])
+    called = np.array([[1, 1, np.nan, 0, 0], [1, 0, 0, 0, 1]]).T
+    panel = crossed.panel(truth, called)
+    one = np.ones((1, 5))
+    assert crossed.accuracy(panel)(0, one)[0] == 1.0
+    assert crossed.rate(panel, True)(1, one)[0] == pytest.approx(1 / 3)
+    assert crossed.balanced_accuracy(panel)(1, one)[0] == pytest.approx((1 / 3 + 1 / 2) / 2)
+
+
+def test_readers_with_images_of_their_own():
+    truth = np.array([True, False] * 40)
+    called = np.full((80, 4), np.nan)
+    for reader in range(4):
+        own = slice(reader * 20, reader * 20 + 20)
+        called[own, reader] = truth[own]
+        called[reader * 20, reader] = 0.0
+    panel = crossed.panel(truth, called)
+    found = crossed.uncertainty(panel, crossed.accuracy(panel), np.ones(80, bool))
+    assert found.value == pytest.approx(0.95)
+
+
+def test_who_is_always_right_gets_an_interval():
+    truth = np.arange(20) < 10
+    panel = crossed.panel(truth, np.repeat(truth[:, None], 3, axis=1).astype(float))
+    found = crossed.uncertainty(panel, crossed.accuracy(panel), np.ones(20, bool))
+    share = crossed.estimate(found, 20)
+    assert share.value == share.high == 1.0
+    assert 0.7 < share.low < 0.9
+
+
+def test_a_score_that_nobody_has():
+    truth = np.arange(4) < 2
+    panel = crossed.panel(truth, np.ones((4, 2)))
+    nothing = crossed.share_of(np.full((4, 2), np.nan))
+    assert crossed.uncertainty(panel, nothing, truth) is None
+    assert crossed.estimate(None, 4) is None
+
+
+def test_too_few_images():
+    with pytest.raises(UserError, match="no class has two"):
+        crossed.panel(np.array([True, False]), np.ones((2, 2)))
