@@ -1,0 +1,141 @@
+"""Votes of a study's folder: from the server's answers and from files that readers sent back."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from dermgan_jax import files
+from dermgan_jax.errors import UserError
+from dermgan_jax.readers import design as questions
+from dermgan_jax.readers.design import Design
+from dermgan_jax.readers.entries import Entry, read_answers_file
+from dermgan_jax.readers.folder import StudyFolder
+from dermgan_jax.readers.votes import Image, StudyVotes, Vote, collect
+
+ANSWERS_FILE = ".json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A study with its votes, unblinded."""
+
+    folder: StudyFolder
+    design: Design
+    votes: StudyVotes
+
+
+def read_study(folder: StudyFolder) -> Study:
+    """A study and all its answers; practice does not count.
+
+    An entry that came both ways counts once. The first and the last entry of a reader about an
+    image are the first and the final answer; the time is that of all of them.
+
+    Raises:
+      UserError: if the folder is no study, an answers file is of another study or was edited, or
+        there are no answers.
+    """
+    design = folder.read_design()
+    key = folder.read_key()
+    orders = folder.read_orders()
+    shown = {reader: [item.image for item in items] for reader, items in orders.items()}
+    for image in {image for images in shown.values() for image in images}:
+        if image not in key:
+            raise UserError(f"{folder.key} lacks image {image}: the folder is damaged")
+    entries = merged(folder, design, shown)
+    counted = {
+        reader: [image for image in images if not key[image].practice]
+        for reader, images in shown.items()
+    }
+    votes = [
+        _vote(reader, image, position, own[image])
+        for reader, images in counted.items()
+        for own in [_by_image(entries.get(reader, []))]
+        for position, image in enumerate(images, start=1)
+        if image in own
+    ]
+    used = {image for images in counted.values() for image in images}
+    images = [
+        Image(row.image, row.truth, row.of_class, row.side, row.origin)
+        for row in key.values()
+        if row.image in used
+    ]
+    groups = {reader.name: reader.group for reader in design.readers}
+    return Study(
+        folder, design, collect(design.title or design.study, groups, images, votes, counted)
+    )
+
+
+def merged(
+    folder: StudyFolder, design: Design, shown: dict[str, list[str]]
+) -> dict[str, list[Entry]]:
+    """Each reader's entries, each once, in the order of answering.
+
+    Args:
+      folder: of the study.
+      design: of the study.
+      shown: images of each reader.
+
+    Raises:
+      UserError: naming the file that is wrong.
+    """
+    sources = [("the server's answers", reader, own) for reader, own in _of_server(folder).items()]
+    if folder.returned.is_dir():
+        for path in files.find_files(folder.returned, {ANSWERS_FILE}):
+            try:
+                reader, own = read_answers_file(path.read_text(), design, shown)
+            except (UserError, UnicodeDecodeError) as error:
+                raise UserError(f"{path}: {error}") from error
+            sources.append((str(path), reader, own))
+    found: dict[str, dict[str, Entry]] = {}
+    added: dict[str, int] = {}
+    for name, reader, own in sources:
+        known = found.setdefault(reader, {})
+        new = [entry for entry in own if entry.id not in known]
+        for entry in own:
+            if known.setdefault(entry.id, entry) != entry:
+                raise UserError(
+                    f"{name}: the answer {entry.id} of {reader} differs from one with the same id "
+                    "that came another way: find out which is right and remove the other file"
+                )
+        added[reader] = added.get(reader, 0) + bool(new)
+    # Each source is in order; only between several does the reader's clock have to tell.
+    return {
+        reader: sorted(own.values(), key=lambda entry: entry.at)
+        if added[reader] > 1
+        else list(own.values())
+        for reader, own in found.items()
+    }
+
+
+def _of_server(folder: StudyFolder) -> dict[str, list[Entry]]:
+    if not folder.answers.is_file():
+        return {}
+    from dermgan_jax.readers.answers import Answers
+
+    return Answers(folder.answers).entries()
+
+
+def _by_image(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.image, []).append(entry)
+    return found
+
+
+def _vote(reader: str, image: str, position: int, entries: Sequence[Entry]) -> Vote:
+    last = entries[-1].answers
+
+    def number(name: str) -> float | None:
+        return float(last[name]) if name in last else None
+
+    return Vote(
+        reader,
+        image,
+        answer=last[questions.TRUTH],
+        first_answer=entries[0].answers[questions.TRUTH],
+        confidence=number(questions.CONFIDENCE),
+        class_answer=last.get(questions.CLASS, ""),
+        realism=number(questions.REALISM),
+        seconds=sum(entry.seconds for entry in entries),
+        position=position,
+        comment=last.get(questions.COMMENT, ""),
+    )
