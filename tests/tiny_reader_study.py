@@ -45,15 +45,21 @@ def write_tiny_study(path, design=None):
         for truth in (REAL, FAKE)
     }
     key = []
-    for name, truth in zip(order.new_ids(len(truths), design.seed), truths, strict=True):
+    for name, truth in zip(
+        order.new_ids([t == REAL for t in truths], design.seed), truths, strict=True
+    ):
         of_class = design.classes[len(key) % len(design.classes)] if design.classes else ""
         key.append(KeyRow(name, truth, of_class, truth, str(len(key)), practice[truth] > 0))
         practice[truth] -= 1
     images = np.random.default_rng(0).integers(0, 256, (len(key), *design.size), np.uint8)
     folder = StudyFolder(path)
-    encoding.write_images(folder, {row.image: image for row, image in zip(key, images, strict=True)})
+    encoding.write_images(
+        folder, {row.image: image for row, image in zip(key, images, strict=True)}
+    )
     folder.write_key(key)
     folder.write_orders(order.orders(design, key))
-    folder.write_links(design, {reader.name: f"token-of-{reader.name}" for reader in design.readers})
+    folder.write_links(
+        design, {reader.name: f"token-of-{reader.name}" for reader in design.readers}
+    )
     folder.write_design(design)
     return folder

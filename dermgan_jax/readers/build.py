@@ -196,7 +196,7 @@ def _write(
         REAL: sum(block.num_real for block in practice),
         FAKE: sum(block.num_fake for block in practice),
     }
-    ids = order.new_ids(len(images), design.seed)
+    ids = order.new_ids([True] * len(real) + [False] * len(fake), design.seed)
     key = []
     for name, one, truth in zip(
         ids, (*real, *fake), [REAL] * len(real) + [FAKE] * len(fake), strict=True

@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import mannwhitneyu
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.readers.design import FAKE, REAL, Design, split_evenly
 from dermgan_jax.readers.folder import Item, KeyRow
 
 ID_LENGTH = 16  # hexadecimal digits of an image's id
+SORTED = 0.2  # p-value of ids that sort by truth, up to which they are drawn again
 
 
 def generator(seed: int, *purpose: str) -> np.random.Generator:
@@ -18,10 +20,32 @@ def generator(seed: int, *purpose: str) -> np.random.Generator:
     return np.random.default_rng(np.frombuffer(digest, np.uint32))
 
 
-def new_ids(num: int, seed: int) -> list[str]:
-    """Opaque ids of images: their order says nothing of what they are."""
-    drawn = generator(seed, "ids").bytes(num * ID_LENGTH // 2).hex()
-    return [drawn[i * ID_LENGTH : (i + 1) * ID_LENGTH] for i in range(num)]
+def new_ids(real: Sequence[bool], seed: int) -> list[str]:
+    """Opaque ids of images. They are drawn again where, by chance, they sort by truth.
+
+    Args:
+      real: whether each image is real.
+      seed: of the study.
+    """
+    rng, truth = generator(seed, "ids"), np.asarray(real, bool)
+    while True:
+        digits = rng.bytes(len(truth) * ID_LENGTH // 2).hex()
+        ids = [digits[i * ID_LENGTH : (i + 1) * ID_LENGTH] for i in range(len(truth))]
+        if sorting_p(ids, truth) > SORTED:
+            return ids
+
+
+def sorting_p(ids: Sequence[str], real: np.ndarray) -> float:
+    """p-value of the hypothesis that ids of real and of synthetic images sort alike.
+
+    Args:
+      ids: of N images.
+      real: bool (N,); of one kind only, p is 1.
+    """
+    ranks = np.argsort(np.argsort(ids))
+    if real.all() or not real.any():
+        return 1.0
+    return float(mannwhitneyu(ranks[real], ranks[~real]).pvalue)
 
 
 def needed(design: Design) -> dict[str, int]:

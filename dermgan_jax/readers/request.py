@@ -9,6 +9,7 @@ from dermgan_jax.readers import order
 from dermgan_jax.readers.design import PRESETS, TRUTH, Block, Design, Question, Reader, question
 
 MOST_READERS = 200
+LEAST = 5  # images of either kind, which the self-test can tell something of
 _READER = re.compile(r"\w[\w.-]*")
 
 
@@ -59,7 +60,8 @@ def design_of(asked: Asked) -> Design:
     """The design as far as it does not depend on the images.
 
     Raises:
-      UserError: if there are more sections than images, or a reader has no name of its own.
+      UserError: if there are too few images, more sections than images, or readers' names are not
+        different ones.
     """
     preset = PRESETS[asked.preset]
     num_real, num_fake, parts = (
@@ -70,6 +72,11 @@ def design_of(asked: Asked) -> Design:
             (asked.sections, preset.sections),
         )
     )
+    if min(num_real, num_fake) < LEAST:
+        raise UserError(
+            f"{num_real} real and {num_fake} synthetic images show nothing: ask for {LEAST} of each "
+            "at least"
+        )
     if parts > min(num_real, num_fake):
         raise UserError(
             f"{parts} sections need as many real and synthetic images at least; there are "

@@ -12,17 +12,17 @@ import json
 from typing import Any
 
 import numpy as np
-from scipy.stats import mannwhitneyu
 
 from dermgan_jax import files
 from dermgan_jax.data.decode import read_image
 from dermgan_jax.errors import GateError, UserError
-from dermgan_jax.readers import content_cues, file_traces
+from dermgan_jax.readers import content_cues, file_traces, order
 from dermgan_jax.readers.design import REAL
 from dermgan_jax.readers.folder import KeyRow, StudyFolder
 from dermgan_jax.readers.separability import Separability, separability
 
-NAMES_ALPHA = 0.001  # ids are drawn at random: one study in a thousand is refused by chance
+NAMES_ALPHA = 0.001  # p-value of ids that sort by truth, below which a study is refused
+SEED = 0  # of the probes
 SHOWN = 5  # images of either kind that the content probe is surest of
 
 
@@ -102,15 +102,13 @@ def self_test(folder: StudyFolder) -> SelfTest:
     if missing := [path.name for path in paths if not path.is_file()]:
         raise UserError(f"{folder.images} lacks {', '.join(missing[:3])}: make the study again")
     real = np.array([key[name].truth == REAL for name in ids])
-    seed = 0
     names, traces = file_traces.measure(paths)
     cues = np.stack([content_cues.measure(read_image(path, 3)) for path in paths])
-    content = separability(cues, list(content_cues.CUES), real, seed)
-    order = np.arange(len(ids))
+    content = separability(cues, list(content_cues.CUES), real, SEED)
     return SelfTest(
-        files=separability(traces, names, real, seed),
+        files=separability(traces, names, real, SEED),
         content=content,
-        names_p=float(mannwhitneyu(order[real], order[~real]).pvalue),
+        names_p=order.sorting_p(ids, real),
         real=int(real.sum()),
         fake=int((~real).sum()),
         relied_on=_relied_on(ids, real, content.scores),
@@ -119,12 +117,12 @@ def self_test(folder: StudyFolder) -> SelfTest:
 
 
 def _relied_on(ids: list[str], real: np.ndarray, scores: np.ndarray) -> dict[str, list[str]]:
-    order = np.argsort(scores)
-    surest = {
-        "real": [i for i in order[::-1] if real[i] and scores[i] > 0.5],
-        "fake": [i for i in order if not real[i] and scores[i] < 0.5],
+    surest = np.argsort(scores)
+    found = {
+        "real": [i for i in surest[::-1] if real[i] and scores[i] > 0.5],
+        "fake": [i for i in surest if not real[i] and scores[i] < 0.5],
     }
-    return {truth: [ids[i] for i in found[:SHOWN]] for truth, found in surest.items()}
+    return {truth: [ids[i] for i in rows[:SHOWN]] for truth, rows in found.items()}
 
 
 def digest(folder: StudyFolder, key: dict[str, KeyRow]) -> str:

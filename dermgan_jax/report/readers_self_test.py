@@ -48,18 +48,14 @@ def build(made: Made) -> Path:
 
 
 def _rows(probe: Separability) -> dict[str, Any]:
-    """The probe's AUC and, of each feature, whether it varies and its own AUC."""
+    """The probe's AUC, the AUC of each feature that varies, and the features that do not."""
+    alone = sorted(zip(probe.names, probe.single, strict=True), key=lambda row: -row[1])
     return {
         "auc": f"{probe.auc:.2f}",
         "interval": f"{probe.low:.2f} … {probe.high:.2f}",
         "beats_chance": probe.beats_chance,
-        "features": sorted(
-            (
-                (name, f"{area:.2f}" if name in probe.varying else "the same in all files")
-                for name, area in zip(probe.names, probe.single, strict=True)
-            ),
-            key=lambda row: (row[1][0] == "t", -float(row[1]) if row[1][0] != "t" else 0, row[0]),
-        ),
+        "varying": [(name, f"{area:.2f}") for name, area in alone if name in probe.varying],
+        "constant": [name for name in probe.names if name not in probe.varying],
     }
 
 
