@@ -74,8 +74,8 @@ def design_of(asked: Asked) -> Design:
     )
     if min(num_real, num_fake) < LEAST:
         raise UserError(
-            f"{num_real} real and {num_fake} synthetic images show nothing: ask for {LEAST} of each "
-            "at least"
+            f"{num_real} real and {num_fake} synthetic images show nothing: ask for {LEAST} of "
+            "each at least"
         )
     if parts > min(num_real, num_fake):
         raise UserError(
