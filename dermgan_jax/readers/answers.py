@@ -159,6 +159,12 @@ class Answers:
         """What one reader answered, in the order of arrival."""
         return [entry for _, entry in self._read("where reader = ?", (reader,))]
 
+    def count(self, reader: str) -> int:
+        """How many entries of a reader are stored."""
+        with self._database:
+            query = "select count(*) from answers where reader = ?"
+            return self._connection.execute(query, (reader,)).fetchone()[0]
+
     def _read(self, where: str, values: Sequence[str]) -> list[tuple[str, Entry]]:
         query = f"select id, {COLUMNS} from answers {where} order by rowid"
         with self._database:
