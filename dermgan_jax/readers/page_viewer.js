@@ -1,6 +1,7 @@
 // Shows an image as large as the stage lets it; zoom, pan, and whether enlarged pixels are smoothed.
 
-const LARGEST = 40; // screen pixels per image pixel
+const LARGEST = 40; // screen pixels per image pixel, or LEAST times the whole image
+const LEAST = 8;
 const STEP = 1.25;
 
 class Viewer {
@@ -44,7 +45,7 @@ class Viewer {
 
   // x and y: of the point that stays where it is, from the middle of the stage.
   zoomBy(factor, x = 0, y = 0) {
-    const largest = Math.max(1, LARGEST / this.fit() / devicePixelRatio);
+    const largest = Math.max(LEAST, LARGEST / this.fit() / devicePixelRatio);
     const zoom = Math.min(Math.max(this.zoom * factor, 1), largest);
     const ratio = zoom / this.zoom;
     this.x = x - (x - this.x) * ratio;
