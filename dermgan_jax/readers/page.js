@@ -43,15 +43,20 @@ function numberOf(position) {
 
 // ---- notes
 
+const NOTE_STAYS = 20000; // milliseconds
+let noteTimer;
+
 function note(message, retry = false) {
+  clearTimeout(noteTimer);
+  if (!retry) noteTimer = setTimeout(() => note(""), NOTE_STAYS);
   byId("note").hidden = !message;
   byId("note-text").textContent = message;
   byId("note-retry").hidden = !retry;
 }
 
 function tellConnection(back) {
-  if (back) note(text("note.back_online"));
-  else note(text(saving ? "note.offline" : "note.offline_load"), true);
+  if (!back) note(saving ? text("note.offline") : text("note.offline_load"), true);
+  else note(text("note.back_online"));
 }
 
 function say(message) {
@@ -172,9 +177,10 @@ function showFinish() {
 
 // From the start or a pause to an image, or to the end.
 function proceed() {
-  const position = goal >= 0 && mayVisit(goal) ? goal : firstOpen();
+  const [wanted, open] = [goal, firstOpen()];
   goal = -1;
-  if (position >= 0) visit(position);
+  if (wanted >= 0 && mayVisit(wanted)) visit(wanted);
+  else if (open >= 0) leaveTo(open);
   else if (study.revisable) showReview();
   else showFinish();
 }

@@ -73,6 +73,8 @@ addEventListener("focus", sync);
 document.addEventListener("visibilitychange", sync);
 setInterval(tick, TICK);
 
+addEventListener("pagehide", () => screen === "question" && keepDraft());
+
 addEventListener("beforeunload", (event) => {
   const unsaved = saving || (screen === "question" && !told && changed());
   const homeless = offline && !store.kept.lasting && store.entries.length !== exported;
@@ -81,7 +83,10 @@ addEventListener("beforeunload", (event) => {
 
 async function begin() {
   study = await store.open();
-  form = new Form(study.questions, byId("questions"), known, draw);
+  form = new Form(study.questions, byId("questions"), known, () => {
+    keepDraft();
+    draw();
+  });
   showStart();
   if (offline && !store.kept.lasting) note(text("note.no_storage"));
 }

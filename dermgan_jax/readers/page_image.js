@@ -4,7 +4,6 @@ const TICK = 250; // milliseconds between looks at the time limit
 
 const clock = new Clock();
 const viewer = new Viewer(byId("stage"), byId("image"), drawScale);
-const drafts = new Map(); // position -> {answers, seconds} of what is not stored yet
 let loading = false; // the image is not there yet
 let saving = false; // an answer is on its way
 let told = false; // the truth of a practice image is shown
@@ -15,8 +14,7 @@ async function visit(position) {
   at = position;
   told = false;
   loading = true;
-  const draft = drafts.get(at) ?? { answers: answered(at) ?? {}, seconds: 0 };
-  drafts.delete(at);
+  const draft = store.kept.get(draftName(at)) ?? { answers: answered(at) ?? {}, seconds: 0 };
   clock.reset(draft.seconds);
   form.show(draft.answers);
   byId("feedback").textContent = "";
@@ -38,7 +36,21 @@ async function visit(position) {
 function leaveImage() {
   clock.stop();
   viewer.hide();
-  if (!told) drafts.set(at, { answers: { ...form.answers }, seconds: clock.seconds });
+  keepDraft();
+}
+
+// ---- what is chosen and not stored yet: it outlives a closed window, but is no answer
+
+const draftName = (position) => `draft/${imageOf(position)}`;
+
+function keepDraft() {
+  const { answers } = form;
+  if (told || (answered(at) && !changed())) store.kept.remove(draftName(at));
+  else store.kept.set(draftName(at), { answers, seconds: clock.seconds });
+}
+
+function dropDrafts() {
+  for (const position of study.items.keys()) store.kept.remove(draftName(position));
 }
 
 // ---- the time limit, which holds for all visits together
@@ -106,6 +118,7 @@ async function keep() {
   try {
     const { truth, stale } = await store.save(newEntry(), final(at));
     clock.reset(0);
+    store.kept.remove(draftName(at));
     if (stale) await takeOver();
     if (offline && !store.kept.lasting) note(text("note.no_storage"));
     if (!truth) return true;
@@ -135,7 +148,7 @@ async function tellFailure(error) {
 
 async function takeOver() {
   await store.reload();
-  drafts.clear();
+  dropDrafts();
   note(text("note.other_window"));
 }
 
@@ -143,13 +156,13 @@ async function takeOver() {
 async function sync() {
   if (saving || told || screen === "loading" || document.hidden) return;
   if (!(await store.reload()) || saving) return;
-  drafts.clear();
+  dropDrafts();
   note(text("note.other_window"));
   if (screen === "start") showStart();
   if (screen === "review") showReview();
   if (screen === "question" && answered(at)) {
     clock.stop();
-    screen = "start"; // what is chosen here was overtaken
+    screen = ""; // what is chosen here was overtaken
     goal = toReview ? at : -1;
     proceed();
   }
@@ -181,9 +194,9 @@ function forward() {
   return study.revisable ? showReview() : showFinish();
 }
 
-// There is a pause before a block that is new.
+// There is a pause before each block but the first.
 function leaveTo(position) {
-  const isNew = study.items[position][1] !== study.items[at][1] && !answered(position);
-  if (isNew) showBlock(position);
+  const isFirst = position > 0 && study.items[position][1] !== study.items[position - 1][1];
+  if (isFirst && !answered(position)) showBlock(position);
   else visit(position);
 }

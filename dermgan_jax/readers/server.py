@@ -25,10 +25,10 @@ from dermgan_jax.readers import pages
 from dermgan_jax.readers.answers import Answers
 from dermgan_jax.readers.entries import Entry, entry_from_json
 from dermgan_jax.readers.folder import StudyFolder
+from dermgan_jax.readers.texts import ENGLISH
 
 WRONG_LINKS = "20 per minute"  # of an address
 REQUESTS = "60 per second"  # of a reader
-WRONG_LINK = "this link is not valid (any more): ask whoever gave it to you"
 LARGEST_BODY = 64 * 1024
 THREADS = 16
 HEADERS = {
@@ -54,6 +54,7 @@ class _Study:
         self.practice = {row.image: row.truth for row in folder.read_key().values() if row.practice}
         self.answers = Answers(folder.answers)
         self.page = pages.served_page(self.design)
+        self.wrong_link = {**ENGLISH, **self.design.texts}["note.link"]
 
     def reader_of(self, token: str) -> str | None:
         """Whose token it is. Every token is compared, each in a time that tells nothing."""
@@ -118,7 +119,7 @@ def _guard(app: flask.Flask, study: _Study) -> None:
     @limiter.shared_limit(WRONG_LINKS, "links", exempt_when=is_welcome, deduct_when=is_wrong)
     def require_reader() -> None:
         if flask.g.reader is None:
-            flask.abort(404, WRONG_LINK)
+            flask.abort(404, study.wrong_link)
         welcome.add((flask.g.reader, get_remote_address()))
 
     @limiter.shared_limit(REQUESTS, "requests", key_func=lambda: flask.g.reader)
@@ -178,15 +179,19 @@ def _route(app: flask.Flask, study: _Study) -> None:
 
 
 def _tell_errors(app: flask.Flask) -> None:
-    """Every error as JSON; none with an address, which would hold a token."""
+    """Errors as JSON, to people as text; none with an address, which would hold a token."""
 
     @app.errorhandler(UserError)
     def refused(error: UserError) -> tuple[dict[str, str], int]:
         return {"error": str(error)}, 400
 
     @app.errorhandler(HTTPException)
-    def failed(error: HTTPException) -> tuple[dict[str, str], int]:
-        return {"error": error.description or error.name}, error.code or 500
+    def failed(error: HTTPException) -> tuple[dict[str, str] | flask.Response, int]:
+        said, code = error.description or error.name, error.code or 500
+        kinds = ["application/json", "text/html"]
+        if flask.request.accept_mimetypes.best_match(kinds) == "text/html":
+            return flask.Response(said, mimetype="text/plain"), code
+        return {"error": said}, code
 
     @app.errorhandler(sqlite3.Error)
     def not_stored(error: sqlite3.Error) -> tuple[dict[str, str], int]:

@@ -79,7 +79,7 @@ def served(folder):
     opened = server.open_server(folder, "127.0.0.1", 0)
     threading.Thread(target=opened.run, daemon=True).start()
     yield f"http://127.0.0.1:{opened.effective_port}/r/token-of-"
-    opened.close()
+    opened.trigger.pull_trigger(opened.close)
 
 
 def command(folder, port):
@@ -314,6 +314,8 @@ def test_practice_pauses_and_every_kind_of_question(tmp_path, reader):
         page.keyboard.press("ArrowRight")
         expect(page.locator("#feedback")).to_have_text("This image was real.")
         page.keyboard.press("r")  # too late
+        page.locator("#to-pause").click()
+        expect(page.locator("#pause-heading")).to_have_text("Pause")
         page.keyboard.press("Enter")
         expect(page.locator("#pause-heading")).to_have_text("Part 1 of 2")
         begin_next(page)
@@ -401,6 +403,25 @@ def test_back_and_forth_keeps_first_and_final_answers(tmp_path, reader):
     assert [each.answers["real"] for each in stored(folder)] == ["real", "real", "fake"]
 
 
+def test_what_is_chosen_and_not_stored_outlives_a_closed_window(tmp_path, reader):
+    folder = make_study(tmp_path / "study", revisable=False)
+    with served(folder) as link:
+        page = reader(f"{link}ann")
+        begin(page)
+        at_image(page, 1)
+        page.keyboard.press("s")
+        context = page.context
+        page.close(run_before_unload=False)
+        page = reader(f"{link}ann", context)
+        begin(page)
+        at_image(page, 1)
+        assert stored(folder) == []
+        expect(page.locator("[data-option=fake]")).to_have_attribute("aria-pressed", "true")
+        page.keyboard.press("Enter")
+        at_image(page, 2)
+    assert stored(folder)[0].answers == {"real": "fake"}
+
+
 def test_zoom_pan_and_pixels(tmp_path, reader):
     with served(make_study(tmp_path / "study")) as link:
         page = reader(f"{link}ann")
@@ -416,11 +437,13 @@ def test_zoom_pan_and_pixels(tmp_path, reader):
         page.mouse.move(whole["x"] + 50, whole["y"] + 50)
         page.mouse.wheel(0, -300)
         assert shown()["width"] > whole["width"] * 1.3
-        before = shown()["x"]
+        for _ in range(3):
+            page.keyboard.press("+")
+        before = shown()
         page.mouse.down()
-        page.mouse.move(whole["x"] + 80, whole["y"] + 50)
+        page.mouse.move(whole["x"] + 80, whole["y"] + 70)
         page.mouse.up()
-        assert shown()["x"] != before
+        assert (shown()["x"], shown()["y"]) == pytest.approx((before["x"] + 30, before["y"] + 20))
         page.keyboard.press("Shift+ArrowRight")
         page.keyboard.press("0")
         assert shown() == whole

@@ -256,7 +256,7 @@ def listening(folder):
     thread = threading.Thread(target=opened.run, daemon=True)
     thread.start()
     yield opened.effective_port
-    opened.close()
+    opened.trigger.pull_trigger(opened.close)
 
 
 def test_raw_requests(listening):
