@@ -5,6 +5,9 @@ variances are told apart and the intervals made as `group_bootstrap` does for tr
 groups: readers take the place of trainings and images that of groups, within strata of real and
 fake, so that a reader's score stays that of the study's mix. With one reader, an interval speaks of
 that reader only.
+
+For 2 to 8 readers and 80 to 100 images, intervals cover 94 to 97 % in simulations
+(`tests/statistics/test_crossed.py`), whichever of the two differ more.
 """
 
 from collections.abc import Callable
@@ -21,6 +24,8 @@ from dermgan_jax.statistics.signal_detection import signal_detection
 
 RESAMPLINGS = 2000
 POWER = 0.8  # at which the smallest difference is seen that a study could have seen
+
+LEAST = 0.25  # share of the variance over images, readers fixed, that is left at least
 
 # A reader's score under weights of images: (reader, weights (r, n)) -> (r,), NaN where undefined.
 Statistic = Callable[[int, np.ndarray], np.ndarray]
@@ -70,7 +75,10 @@ def uncertainty(panel: Panel, statistic: Statistic, images: np.ndarray) -> Uncer
     replicates = np.stack([statistic(reader, panel.weights) for reader in scored])
     kinds = len(np.unique(panel.real[images]))
     freedom = max(int(images.sum()) - kinds, 1)
-    return group_bootstrap.of_score(values[scored], replicates, freedom)
+    found = group_bootstrap.of_score(values[scored], replicates, freedom)
+    # Few readers may by chance scatter far less than images alone would have them.
+    least = LEAST * float(np.nan_to_num(np.nanvar(replicates.mean(axis=0))))
+    return found._replace(groups=max(found.groups, least - found.seeds))
 
 
 def estimate(
@@ -134,7 +142,16 @@ def balanced_accuracy(panel: Panel) -> Statistic:
 
 
 def d_prime(panel: Panel) -> Statistic:
-    """A reader's d′, with log-linear rates."""
+    """A reader's d′ for "real", with log-linear rates."""
+    return _detection(panel, "d_prime")
+
+
+def criterion(panel: Panel) -> Statistic:
+    """A reader's criterion; above 0 leans towards "fake"."""
+    return _detection(panel, "criterion")
+
+
+def _detection(panel: Panel, part: str) -> Statistic:
     answered, called = ~np.isnan(panel.called_real), np.nan_to_num(panel.called_real)
     kinds = np.stack([panel.real, ~panel.real], axis=1).astype(float)
 
@@ -142,7 +159,7 @@ def d_prime(panel: Panel) -> Statistic:
         seen = kinds * answered[:, reader, None]
         hits, alarms = (weights @ (seen * called[:, reader, None])).T
         signals, noises = (weights @ seen).T
-        found = signal_detection(hits, signals, alarms, noises).d_prime
+        found = getattr(signal_detection(hits, signals, alarms, noises), part)
         return np.where((signals > 0) & (noises > 0), found, np.nan)
 
     return statistic
