@@ -29,6 +29,7 @@ REGISTRY = {
         "weights": "dermgan_jax.commands.weights:COMMAND",
         "doctor": "dermgan_jax.commands.doctor:COMMAND",
         "agreement": "dermgan_jax.commands.agreement:COMMAND",
+        "readers_analyse": "dermgan_jax.commands.readers_analyse:COMMAND",
         "readers_serve": "dermgan_jax.commands.readers_serve:COMMAND",
         "completion": "dermgan_jax.commands.completion:COMMAND",
     },
