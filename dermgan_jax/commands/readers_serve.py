@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+import socket
 import sys
 
 from dermgan_jax.commands import flags
@@ -28,17 +29,30 @@ def _add_flags(parser: flags.Parser) -> None:
     )
     parser.add_argument(
         "--host",
+        type=_address,
         default=HOST,
         metavar="ADDRESS",
         help=f"address of this machine where it listens; default {HOST}, this machine only",
     )
 
 
-def _is_loopback(host: str) -> bool:
+def _address(text: str) -> str:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return str(ipaddress.ip_address("127.0.0.1" if text == "localhost" else text))
     except ValueError:
-        return host == "localhost"
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no address, such as 127.0.0.1 (this machine only) or 0.0.0.0 (all)"
+        ) from None
+
+
+def _origin(host: str, port: int) -> str:
+    """Where browsers find the server."""
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified:
+        host = socket.gethostname()
+    elif address.version == 6:
+        host = f"[{host}]"
+    return f"http://{host}:{port}"
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -48,7 +62,7 @@ def _run(args: argparse.Namespace) -> None:
     folder = StudyFolder(args.workdir)
     design = folder.read_design()
     self_test.require_released(folder)
-    if not _is_loopback(args.host):
+    if not ipaddress.ip_address(args.host).is_loopback:
         print(
             f"warning: --host={args.host} can be reached from other machines, and links and "
             "answers travel unencrypted: use a network that you trust, a reverse proxy with TLS, "
@@ -56,8 +70,8 @@ def _run(args: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     listening = server.open_server(folder, args.host, args.port)
-    host = f"[{args.host}]" if ":" in args.host else args.host
-    found = server.links(folder.read_tokens(), f"http://{host}:{listening.effective_port}")
+    origin = _origin(args.host, listening.effective_port)
+    found = server.links(folder.read_tokens(), origin)
     width = max(map(len, found))
     print(f"{design.title}: a link for each reader, for nobody else")
     print("\n".join(f"  {reader:{width}s}  {link}" for reader, link in found.items()))

@@ -66,25 +66,30 @@ class Answers:
             raise UserError(f"{self.path} is no database of answers: {error}") from error
 
     def _prepare(self) -> None:
-        with self._transaction() as do:
-            (mark,) = do.execute("pragma application_id").fetchone()
-            (tables,) = do.execute("select count(*) from sqlite_master").fetchone()
-            if mark == 0 and tables == 0:
-                do.execute(TABLE)
-                do.execute(f"pragma application_id = {APPLICATION}")
-                do.execute(f"pragma user_version = {VERSION}")
-                mark = APPLICATION
-            (version,) = do.execute("pragma user_version").fetchone()
-            if mark != APPLICATION or version != VERSION:
-                raise sqlite3.DatabaseError("another program or version wrote it")
+        if self._is_empty():
+            with self._transaction():
+                if self._is_empty():  # no other process was faster
+                    self._connection.execute(TABLE)
+                    self._connection.execute(f"pragma application_id = {APPLICATION}")
+                    self._connection.execute(f"pragma user_version = {VERSION}")
+        if self._value("pragma application_id") != APPLICATION:
+            raise sqlite3.DatabaseError("another program wrote it")
+        if self._value("pragma user_version") != VERSION:
+            raise sqlite3.DatabaseError("another version of this program wrote it")
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = full")
 
+    def _value(self, query: str, values: Sequence[str] = ()) -> int:
+        return self._connection.execute(query, values).fetchone()[0]
+
+    def _is_empty(self) -> bool:
+        return self._value("select count(*) from sqlite_master") == 0
+
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[None]:
         self._connection.execute("begin immediate")
         try:
-            yield self._connection
+            yield
             self._connection.execute("commit")
         except BaseException:
             if self._connection.in_transaction:
@@ -162,8 +167,7 @@ class Answers:
     def count(self, reader: str) -> int:
         """How many entries of a reader are stored."""
         with self._database:
-            query = "select count(*) from answers where reader = ?"
-            return self._connection.execute(query, (reader,)).fetchone()[0]
+            return self._value("select count(*) from answers where reader = ?", (reader,))
 
     def _read(self, where: str, values: Sequence[str]) -> list[tuple[str, Entry]]:
         query = f"select id, {COLUMNS} from answers {where} order by rowid"

@@ -46,17 +46,17 @@ function numberOf(position) {
 const NOTE_STAYS = 20000; // milliseconds
 let noteTimer;
 
-function note(message, retry = false) {
+function note(message, { retry = false, stays = retry } = {}) {
   clearTimeout(noteTimer);
-  if (!retry) noteTimer = setTimeout(() => note(""), NOTE_STAYS);
+  if (!stays) noteTimer = setTimeout(() => note(""), NOTE_STAYS);
   byId("note").hidden = !message;
   byId("note-text").textContent = message;
   byId("note-retry").hidden = !retry;
 }
 
 function tellConnection(back) {
-  if (!back) note(saving ? text("note.offline") : text("note.offline_load"), true);
-  else note(text("note.back_online"));
+  if (back) note(text("note.back_online"));
+  else note(saving ? text("note.offline") : text("note.offline_load"), { retry: true });
 }
 
 function say(message) {

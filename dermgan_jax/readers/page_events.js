@@ -27,7 +27,7 @@ function pressOnImage(event) {
 // Enter presses the button in focus, but for an answer that is chosen already.
 function pressesButton(target) {
   const button = target.closest("button");
-  return Boolean(button) && !(button.dataset.option && button.ariaPressed === "true");
+  return Boolean(button) && !(button.dataset.option && button.getAttribute("aria-pressed") === "true");
 }
 
 function pressOnSheet({ key, target, repeat }) {
@@ -63,10 +63,12 @@ byId("panel").addEventListener("submit", (event) => {
 });
 
 for (const place of offline ? document.querySelectorAll(".of-files") : []) {
+  const atEnd = Boolean(place.closest("#review, #finish"));
   place.append(byId("file-buttons").content.cloneNode(true));
   place.querySelector(".save-file").addEventListener("click", saveFile);
+  place.querySelector(".save-file").classList.toggle("primary", Boolean(place.closest("#finish")));
   place.querySelector(".load-file").addEventListener("change", loadFile);
-  if (place.closest("#finish")) place.querySelector(".save-file").classList.add("primary");
+  place.querySelector("label").hidden = atEnd;
 }
 
 addEventListener("focus", sync);
@@ -88,10 +90,10 @@ async function begin() {
     draw();
   });
   showStart();
-  if (offline && !store.kept.lasting) note(text("note.no_storage"));
+  if (offline && !store.kept.lasting) note(text("note.no_storage"), { stays: true });
 }
 
 begin().catch((error) => {
   if (!(error instanceof NoSuchLink)) throw error;
-  note(text("note.link"));
+  note(text("note.link"), { stays: true });
 });

@@ -120,7 +120,7 @@ async function keep() {
     clock.reset(0);
     store.kept.remove(draftName(at));
     if (stale) await takeOver();
-    if (offline && !store.kept.lasting) note(text("note.no_storage"));
+    if (offline && !store.kept.lasting) note(text("note.no_storage"), { stays: true });
     if (!truth) return true;
     told = true;
     const said = truth === "real" ? text("feedback.real") : text("feedback.fake");
@@ -136,11 +136,12 @@ async function keep() {
 
 // Returns whether the reader may go on nevertheless.
 async function tellFailure(error) {
-  if (error instanceof NoSuchLink) note(text("note.link"));
+  if (error instanceof NoSuchLink) note(text("note.link"), { stays: true });
   else if (error instanceof Refused) {
     await store.reload();
     const elsewhere = final(at) && Boolean(answered(at));
-    note(elsewhere ? text("note.other_window") : text("note.refused", { reason: error.message }));
+    if (elsewhere) note(text("note.other_window"));
+    else note(text("note.refused", { reason: error.message }), { stays: true });
     return elsewhere;
   } else throw error;
   return false;

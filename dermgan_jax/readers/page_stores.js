@@ -1,6 +1,7 @@
 // Where answers go: to the server, or into this browser. Both have open, save, reload, image.
 
 const PATIENCE = 10000; // milliseconds until a request counts as lost
+const IMAGES_KEPT = 8;
 const PAUSES = [500, 1000, 2000, 3000]; // between tries
 
 // Of an answers file; entries.checksum computes the same.
@@ -163,8 +164,16 @@ class ServerStore {
     if (!this.urls.has(id)) {
       const read = async (response) => URL.createObjectURL(await response.blob());
       this.urls.set(id, this.insist(`/images/${id}.png`, read).then(({ body }) => body));
+      this.forget();
     }
     return this.urls.get(id);
+  }
+
+  forget() {
+    for (const [id, url] of [...this.urls].slice(0, -IMAGES_KEPT)) {
+      this.urls.delete(id);
+      url.then(URL.revokeObjectURL, () => {});
+    }
   }
 }
 

@@ -10,6 +10,7 @@ import hmac
 import json
 import logging
 import sqlite3
+import sys
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +41,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
-_log = logging.getLogger("dermgan_jax.readers")
 
 
 class _Study:
@@ -195,13 +195,17 @@ def _tell_errors(app: flask.Flask) -> None:
 
     @app.errorhandler(sqlite3.Error)
     def not_stored(error: sqlite3.Error) -> tuple[dict[str, str], int]:
-        _log.error("an answer could not be stored: %s; the page tries again", error)
+        _tell(f"an answer could not be stored: {error}; the page tries again")
         return {"error": "the answer could not be stored"}, 503
 
     @app.errorhandler(Exception)
     def broken(error: Exception) -> tuple[dict[str, str], int]:
-        _log.error("".join(traceback.format_exception(error)))
+        _tell("".join(traceback.format_exception(error)))
         return {"error": "the server failed"}, 500
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
 def links(tokens: Mapping[str, str], origin: str) -> dict[str, str]:
@@ -219,7 +223,7 @@ def open_server(folder: StudyFolder, host: str, port: int) -> Any:
 
     Args:
       folder: of the study.
-      host: a name or an address of this machine.
+      host: an address of this machine.
       port: 0 for any that is free; `effective_port` of the server has it.
 
     Raises:

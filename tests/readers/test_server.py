@@ -225,19 +225,20 @@ def test_told_or_not(tmp_path):
     assert study["blocks"] == [{"num": 2, "practice": True}, {"num": 5, "practice": False}]
 
 
-def test_logs_tell_neither_tokens_nor_truth(client, monkeypatch, caplog):
+def test_logs_tell_neither_tokens_nor_truth(client, monkeypatch, caplog, capsys):
     image = images(client)[0]
     with caplog.at_level(logging.DEBUG):
         client.post(f"{ANN}/answers", json=entry(image))
         client.get("/r/wrong-token")
         monkeypatch.setattr(Answers, "of", lambda *_: 1 / 0)
         assert client.get(f"{ANN}/study").status_code == 500
-    assert "ZeroDivisionError" in caplog.text
-    assert "token" not in caplog.text
-    assert image not in caplog.text
+    told = caplog.text + "".join(capsys.readouterr())
+    assert "ZeroDivisionError" in told
+    assert "token" not in told
+    assert image not in told
 
 
-def test_an_answer_that_cannot_be_stored_is_asked_for_again(client, folder, monkeypatch):
+def test_an_answer_that_cannot_be_stored_is_asked_for_again(client, monkeypatch, capsys):
     image = images(client)[0]
 
     def full(*_):
@@ -246,6 +247,7 @@ def test_an_answer_that_cannot_be_stored_is_asked_for_again(client, folder, monk
     with monkeypatch.context() as patched:
         patched.setattr(Answers, "_store", full)
         assert client.post(f"{ANN}/answers", json=entry(image)).status_code == 503
+    assert "disk is full" in capsys.readouterr().err
     assert client.post(f"{ANN}/answers", json=entry(image)).json == {"saved": True, "stored": 1}
 
 
@@ -298,7 +300,9 @@ def test_the_server_imports_no_jax():
 def test_command_refuses_what_is_no_study(tmp_path, capsys):
     assert call("readers_serve", f"--workdir={tmp_path}") == 2
     assert "holds no reader study" in capsys.readouterr().err
-    assert call("readers_serve", f"--workdir={tmp_path}", "--port=70000") == 2
+    for wrong in ("--port=70000", "--port=-1", "--host=example", "--host=1.2.3"):
+        assert call("readers_serve", f"--workdir={tmp_path}", wrong) == 2
+        assert wrong.partition("=")[2] in capsys.readouterr().err
 
 
 def test_command_refuses_a_study_that_was_not_released(folder, capsys):
