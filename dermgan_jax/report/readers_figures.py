@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from dermgan_jax.readers.analysis import Analysis
 from dermgan_jax.readers.analysis_judges import Judge
+from dermgan_jax.readers.analysis_scores import ReaderRow
 from dermgan_jax.readers.design import FAKE, REAL
 from dermgan_jax.readers.votes import StudyVotes
 from dermgan_jax.report.style import FADE, HAIRLINE, INK, SERIES, STYLE
@@ -20,6 +21,9 @@ MARKERS = "os^DvPX"
 KINDS = {REAL: (SERIES[0], "o", "real"), FAKE: (SERIES[1], "s", "synthetic")}
 MOST_STEPS = 10  # between none and all readers
 FEWEST_FOR_A_BOX = 3
+MOST_NAMED = 12  # readers
+APART = 10  # percent, of points that have a label each
+LEFT_OF = 60  # percent, beyond which long labels stand left of their point
 
 RocScores = tuple[np.ndarray, np.ndarray]  # truth (n,), and scores for "real" (n, m)
 
@@ -110,9 +114,8 @@ def rates(analysis: Analysis, scores: RocScores | None) -> Figure | None:
             clip_on=False,
             zorder=3,
         )
-        for row in own if len(known) <= 12 else ():
-            place = (100 * (1 - row.tnr), 100 * row.tpr)
-            axes.annotate(row.reader, place, xytext=(5, -3), textcoords="offset points", fontsize=8)
+    if len(known) <= MOST_NAMED:
+        _name_points(axes, known)
     axes.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
     axes.set_xlabel("synthetic images called real (FPR), %")
     axes.set_ylabel("real images called real (TPR), %")
@@ -120,6 +123,20 @@ def rates(analysis: Analysis, scores: RocScores | None) -> Figure | None:
     if len(groups) > 1:
         figure.legend(loc="outside upper left", ncols=2, fontsize=9.5)
     return figure
+
+
+def _name_points(axes: Axes, rows: Sequence[ReaderRow]) -> None:
+    """Names readers beside their points; those of a row of close points share one label."""
+    points = sorted((100 * (1 - row.tnr), 100 * row.tpr, row.reader) for row in rows)
+    labels: list[tuple[float, float, list[str]]] = []
+    for x, y, name in points:
+        near = [i for i, (a, b, _) in enumerate(labels) if x - a < APART and abs(y - b) < APART / 2]
+        names = labels.pop(near[0])[2] if near else []
+        labels.append((x, y, [*names, name]))
+    for x, y, names in labels:
+        side, offset = ("right", -6) if x > LEFT_OF and len(names) > 1 else ("left", 6)
+        place = {"xytext": (offset, -3), "textcoords": "offset points"}
+        axes.annotate(", ".join(names), (x, y), **place, ha=side, fontsize=8)
 
 
 def _roc_curve(axes: Axes, real: np.ndarray, scores: np.ndarray, colour: str) -> None:
