@@ -25,6 +25,7 @@ LAPTOP = {"width": 1366, "height": 768}
 PHONE = {"width": 360, "height": 740}
 OF_MINE = ("http://127.0.0.1:", "data:", "blob:", "file:")
 
+expect.set_options(timeout=15_000)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
 
