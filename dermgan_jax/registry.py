@@ -28,9 +28,10 @@ REGISTRY = {
         "export": "dermgan_jax.commands.export:COMMAND",
         "weights": "dermgan_jax.commands.weights:COMMAND",
         "doctor": "dermgan_jax.commands.doctor:COMMAND",
-        "agreement": "dermgan_jax.commands.agreement:COMMAND",
-        "readers_analyse": "dermgan_jax.commands.readers_analyse:COMMAND",
+        "readers_design": "dermgan_jax.commands.readers_design:COMMAND",
         "readers_serve": "dermgan_jax.commands.readers_serve:COMMAND",
+        "readers_analyse": "dermgan_jax.commands.readers_analyse:COMMAND",
+        "agreement": "dermgan_jax.commands.agreement:COMMAND",
         "completion": "dermgan_jax.commands.completion:COMMAND",
     },
     "model": {

@@ -28,7 +28,7 @@ def installed(tmp_path_factory):
 
 
 def test_every_file_of_the_package_is_in_it(installed):
-    for pattern in ("*.py", "*.jinja"):
+    for pattern in ("*.py", "*.jinja", "*.css", "*.js", "*.toml"):
         for file in (REPOSITORY / "dermgan_jax").rglob(pattern):
             assert (installed / file.relative_to(REPOSITORY)).is_file(), file
 

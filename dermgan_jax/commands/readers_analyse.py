@@ -113,8 +113,7 @@ def _require_unserved(out: Path, folder: "StudyFolder") -> None:
 
 COMMAND = Command(
     "readers_analyse",
-    "tells whether readers can tell real from synthetic images, how sure that is, and on what "
-    "they agree",
+    "says whether readers can tell real from synthetic, and how sure that is",
     "readers_analyse --workdir=studies/turing --out=studies/turing_result",
     _add_flags,
     _run,

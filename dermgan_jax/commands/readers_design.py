@@ -7,6 +7,8 @@ from dermgan_jax.commands.command import Command
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import to_path
 
+LARGE_PAGE = 150.0  # megabytes
+
 
 def _add_flags(parser: flags.Parser) -> None:
     source = "a folder, an .npz, DATASET:SPLIT or DATASET:SPLIT:CLASS"
@@ -142,7 +144,13 @@ def _run(args: argparse.Namespace) -> None:
     print(f"self-test: {readers_self_test.build(made)} (do not show it to readers)")
     build.release(made)
     written = pages.write_offline_pages(made.folder)
-    print(f"pages that need no server: {written[0].parent}, one for each of {len(written)} readers")
+    size = max(page.stat().st_size for page in written) / 1e6
+    print(
+        f"pages that need no server: {written[0].parent}, one for each of {len(written)} readers, "
+        f"{size:.1f} MB each"
+    )
+    if size > LARGE_PAGE:
+        print("warning: browsers may not open pages as large as these: use the server, or --side")
     print(f"next: dermgan readers_serve --workdir={args.out}, or send the pages")
 
 

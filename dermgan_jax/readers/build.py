@@ -84,6 +84,8 @@ def make(asked: Asked, config: FrozenConfigDict | None, out: files.Path) -> Made
     notes += _copies(fake, asked.train, fake_sides, config, side)
     images, channels, told = _one_mode([one.pixels for one in (*real, *fake)], len(real))
     notes += told
+    if any(each.phantom for each in every):
+        notes.append("images called real are drawings of a program; readers and reports are told")
     design = dataclasses.replace(
         plain,
         study=_identity(asked, images),

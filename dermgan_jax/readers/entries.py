@@ -49,6 +49,14 @@ def entry_from_json(plain: Any, design: Design, images: Sequence[str] | set[str]
     Raises:
       UserError: saying what is wrong.
     """
+    try:
+        json.dumps(plain, ensure_ascii=False).encode()  # half of an emoji is no text
+        return _entry(plain, design, images)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise UserError("it is no answer") from error
+
+
+def _entry(plain: Any, design: Design, images: Sequence[str] | set[str]) -> Entry:
     if not isinstance(plain, dict) or set(plain) != {
         field.name for field in dataclasses.fields(Entry)
     }:
@@ -138,7 +146,7 @@ def read_answers_file(
         raise UserError(f"its reader {reader!r} is none of this study")
     try:
         expected = checksum(found["study"], reader, found["entries"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError("its answers are damaged") from error
     if found["check"] != expected:
         raise UserError(
