@@ -180,5 +180,5 @@ def _shown(row: ImageRow, folder: StudyFolder) -> dict[str, Any]:
     return {
         "picture": shown,
         "called": f"{round(row.called_real * row.answers)} of {row.answers}",
-        "of": " · ".join(part for part in (row.side, row.of_class) if part),
+        "of": readers_tables.kind_of(row.side, row.of_class),
     }

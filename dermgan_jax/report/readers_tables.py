@@ -25,6 +25,7 @@ from dermgan_jax.statistics.intervals import Estimate
 
 Cell = tuple[str, str]  # a number, and its interval below
 NOTHING: Cell = ("–", "")
+TAIL = 2  # parts of a path that name a source
 VERDICTS = {AGREES: "follows", CUT_OFF: "cut off, not rounded"}
 
 
@@ -120,11 +121,18 @@ def _kappa(found: Agreement) -> Cell:
     return _signed(found.kappa, 4), f"guessing: ±{found.guessing:.2f}"
 
 
+def kind_of(side: str, of_class: str) -> str:
+    """A source by the end of its path, and a class, as far as they are known."""
+    parts = side.rstrip("/").split("/")
+    short = side if len(parts) <= TAIL else "/".join(("…", *parts[-TAIL:]))
+    return " · ".join(part for part in (short, of_class) if part)
+
+
 def taken_rows(rows: Sequence[TakenForReal]) -> list[dict[str, Any]]:
     """Shares taken for real, whose class was seen, and both."""
     return [
         {
-            "name": " · ".join(part for part in (row.side, row.of_class) if part)
+            "name": kind_of(row.side, row.of_class)
             or ("all synthetic images" if row.truth == questions.FAKE else "all real images"),
             "whole": not (row.side or row.of_class),
             "rate": row.rate,
@@ -166,9 +174,12 @@ def ranking_rows(analysis: Analysis) -> list[dict[str, Any]]:
             {
                 "metric": ranking.metric,
                 "readers": ", ".join(
-                    f"{each.side} {percent(each.called_real.value, 1)} %" for each in by_readers
+                    f"{kind_of(each.side, '')} {percent(each.called_real.value, 1)} %"
+                    for each in by_readers
                 ),
-                "own": ", ".join(f"{each.side} {each.value:.4g}" for each in by_metric),
+                "own": ", ".join(
+                    f"{kind_of(each.side, '')} {each.value:.4g}" for each in by_metric
+                ),
                 "tau": _signed(ranking.tau, 2),
                 "word": _agree(ranking.tau),
             }
