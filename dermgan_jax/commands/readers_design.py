@@ -8,6 +8,11 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.files import to_path
 
 LARGE_PAGE = 150.0  # megabytes
+# Flags that are fields of `readers.request.Asked`.
+AS_GIVEN = (
+    *("real", "preset", "seed", "num_real", "num_fake", "sections", "questions", "readers"),
+    *("practice", "classes", "time_limit", "side", "title", "train", "checkpoint"),
+)
 
 
 def _add_flags(parser: flags.Parser) -> None:
@@ -114,25 +119,11 @@ def _run(args: argparse.Namespace) -> None:
     folders = {flag: name for flag, name in sources.items() if is_folder_of_images(name)}
     paths.require_apart(args.out, **folders)
     asked = Asked(
-        real=args.real,
+        **{name: getattr(args, name) for name in AS_GIVEN},
         fake=fake,
-        preset=args.preset,
-        seed=args.seed,
-        num_real=args.num_real,
-        num_fake=args.num_fake,
-        sections=args.sections,
-        questions=args.questions,
-        readers=args.readers,
-        practice=args.practice,
-        classes=args.classes,
         same_images=args.sets == "same",
         revisable=not args.final_answers,
-        time_limit=args.time_limit,
         told=args.tell_numbers,
-        side=args.side,
-        title=args.title,
-        train=args.train,
-        checkpoint=args.checkpoint,
         texts=texts.read(args.texts) if args.texts else {},
     )
     made = build.make(asked, configuration.validated(args), args.out)
