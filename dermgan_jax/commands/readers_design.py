@@ -1,6 +1,7 @@
 """dermgan readers_design: makes a study in which people tell real from synthetic images."""
 
 import argparse
+import secrets
 
 from dermgan_jax.commands import configuration, flags, paths
 from dermgan_jax.commands.command import Command
@@ -8,9 +9,10 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.files import to_path
 
 LARGE_PAGE = 150.0  # megabytes
+SECRET_BITS = 62
 # Flags that are fields of `readers.request.Asked`.
 AS_GIVEN = (
-    *("real", "preset", "seed", "num_real", "num_fake", "sections", "questions", "readers"),
+    *("real", "preset", "num_real", "num_fake", "sections", "questions", "readers"),
     *("practice", "classes", "time_limit", "side", "title", "train", "checkpoint"),
 )
 
@@ -39,7 +41,13 @@ def _add_flags(parser: flags.Parser) -> None:
         "--train", metavar="SOURCE", help="what the generator learned from, to look for copies"
     )
     parser.add_argument("--side", type=flags.positive, metavar="PIXELS", help="of every image")
-    flags.add_seed(parser, "of choice, order and samples")
+    parser.add_argument(
+        "--seed",
+        type=flags.seed,
+        metavar="N",
+        help="of choice, names, order and samples; default a secret one, as whoever guesses it can "
+        "tell which image is what",
+    )
     flags.add_checkpoint(parser)
 
 
@@ -121,6 +129,7 @@ def _run(args: argparse.Namespace) -> None:
     asked = Asked(
         **{name: getattr(args, name) for name in AS_GIVEN},
         fake=fake,
+        seed=secrets.randbits(SECRET_BITS) if args.seed is None else args.seed,
         same_images=args.sets == "same",
         revisable=not args.final_answers,
         told=args.tell_numbers,

@@ -35,6 +35,7 @@ from dermgan_jax.statistics.group_bootstrap import Uncertainty
 CHANCE = 0.5
 MARGIN = 0.1
 SEED = 0
+KINDS = ("real", "fake")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -266,6 +267,3 @@ def analyse_counts(published: PublishedCounts, margin: float = MARGIN) -> Analys
         asked=sum(row.answered for row in rows),
         notes=tuple(notes),
     )
-
-
-KINDS = ("real", "fake")

@@ -23,6 +23,7 @@ from dermgan_jax.readers.sides import Side
 from dermgan_jax.runs.training_data import TrainingData
 
 LEAST_SIDE = 16
+SEEDS = 2**32  # of samples; a study's own seed may be larger
 GREY = 2  # largest difference of R, G and B in an image that counts as grey
 
 
@@ -63,13 +64,14 @@ def make(asked: Asked, config: FrozenConfigDict | None, out: files.Path) -> Made
     plain = design_of(asked)
     require_checkpoint_means_something(asked.checkpoint, *asked.fake)
     config = sides.configuration(config, (*asked.fake, asked.real))
-    real_side = sides.open_real_side(asked.real, config, asked.seed)
+    seed = asked.seed % SEEDS
+    real_side = sides.open_real_side(asked.real, config, seed)
     needed = order.needed(plain)
     # A few more than needed, as equal samples are passed over.
     drawn = -(-needed[FAKE] // len(asked.fake)) + 8
     fake_sides = [
         sides.open_fake_side(
-            name, drawn, config, asked.seed, asked.checkpoint if is_workdir(name) else None
+            name, drawn, config, seed, asked.checkpoint if is_workdir(name) else None
         )
         for name in asked.fake
     ]

@@ -98,7 +98,7 @@ class Reader:
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """A study as readers meet it; nothing here tells which image is real.
+    """A study as readers meet it; not served, as who knows the seed can tell what images are.
 
     Attributes:
       study: identifies it.

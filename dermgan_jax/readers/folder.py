@@ -1,6 +1,6 @@
 """The folder of a reader study. What readers may see lies apart from what they may not.
 
-STUDY/design.json          what is asked of whom; says nothing about single images
+STUDY/design.json          what is asked of whom, and the seed: not for readers
 STUDY/images/ID.png        all that is served, besides the page
 STUDY/pages/READER.html    a page for each reader that works without a server
 STUDY/self_test.html       whether real and synthetic files can be told apart without looking

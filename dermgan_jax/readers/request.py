@@ -21,7 +21,7 @@ class Asked:
       real: a source of real images.
       fake: sources of synthetic ones, of each of which as many are shown.
       preset: of `PRESETS`.
-      seed: of choice, order and samples.
+      seed: of choice, ids, order and samples. Who knows it can tell which image is what.
       num_real, num_fake, sections, questions: as in `Preset`.
       readers: NAME or NAME:GROUP with commas between them, or their number.
       practice: images of a practice block, half of them real.
@@ -37,7 +37,7 @@ class Asked:
     real: str
     fake: tuple[str, ...]
     preset: str
-    seed: int = 0
+    seed: int
     num_real: int | None = None
     num_fake: int | None = None
     sections: int | None = None

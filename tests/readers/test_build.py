@@ -32,7 +32,7 @@ def sides(tmp_path):
 
 def asked(sides, **others):
     numbers = {"num_real": 6, "num_fake": 6, "readers": "ann,bob"}
-    return Asked(str(sides[0]), (str(sides[1]),), "turing", **{**numbers, **others})
+    return Asked(str(sides[0]), (str(sides[1]),), "turing", 0, **{**numbers, **others})
 
 
 def test_a_study_keeps_its_key_apart(sides, tmp_path):
@@ -152,3 +152,15 @@ def test_what_the_command_refuses(sides, tmp_path, capsys, changes, named):
     words = {"--out": tmp_path / "study", "--real": sides[0], "--fake": sides[1], **changes}
     assert call("readers_design", *(f"{flag}={value}" for flag, value in words.items())) == 2
     assert named in capsys.readouterr().err
+
+
+def test_a_seed_gives_the_same_study_and_none_another_each_time(sides, tmp_path):
+    words = ("readers_design", f"--real={sides[0]}", f"--fake={sides[1]}", "--readers=ann,bob")
+    words = (*words, "--num_real=6", "--num_fake=6")
+    for name, seed in (("a", "--seed=1"), ("b", "--seed=1"), ("c", ""), ("d", "")):
+        assert call(*words, f"--out={tmp_path / name}", *filter(None, [seed])) == 0
+    a, b, c, d = (StudyFolder(tmp_path / name).read_orders() for name in "abcd")
+    assert a == b
+    assert c != d
+    tokens = [StudyFolder(tmp_path / name).read_tokens() for name in "ab"]
+    assert tokens[0] != tokens[1]

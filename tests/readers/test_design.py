@@ -24,10 +24,10 @@ def test_a_design_survives_its_file():
 
 
 def test_the_presets_are_those_of_the_papers():
-    turing = request.design_of(Asked("r", ("f",), "turing"))
+    turing = request.design_of(Asked("r", ("f",), "turing", 0))
     assert (turing.num_real, turing.num_fake, len(turing.readers)) == (50, 30, 8)
     assert [reader.group for reader in turing.readers].count("dermatologists") == 3
-    asked = Asked("r", ("f",), "questionnaire")
+    asked = Asked("r", ("f",), "questionnaire", 0)
     questionnaire = request.design_of(asked)
     assert [(block.num_real, block.num_fake) for block in questionnaire.blocks] == [(5, 20)] * 4
     questions = request.questions_of(asked, ("bacterial", "viral"))
@@ -47,7 +47,7 @@ def test_the_presets_are_those_of_the_papers():
 )
 def test_what_a_design_cannot_be(changes, named):
     with pytest.raises(UserError, match=named):
-        request.design_of(Asked("r", ("f",), "turing", **changes))
+        request.design_of(Asked("r", ("f",), "turing", 0, **changes))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_a_design_cannot_be(changes, named):
 )
 def test_what_questions_cannot_be(questions, named):
     with pytest.raises(UserError, match=named):
-        request.questions_of(Asked("r", ("f",), "turing", questions=questions), ())
+        request.questions_of(Asked("r", ("f",), "turing", 0, questions=questions), ())
 
 
 def test_readers_can_be_a_number_or_names_with_groups():
