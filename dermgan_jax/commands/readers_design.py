@@ -13,7 +13,7 @@ SECRET_BITS = 62
 # Flags that are fields of `readers.request.Asked`.
 AS_GIVEN = (
     *("real", "preset", "num_real", "num_fake", "sections", "questions", "readers"),
-    *("practice", "classes", "time_limit", "side", "title", "train", "checkpoint"),
+    *("practice", "classes", "time_limit", "side", "recompress", "title", "train", "checkpoint"),
 )
 
 
@@ -49,6 +49,12 @@ def _add_flags(parser: flags.Parser) -> None:
         "tell which image is what",
     )
     flags.add_checkpoint(parser)
+    parser.add_argument(
+        "--recompress",
+        type=flags.positive,
+        metavar="QUALITY",
+        help="compress all images alike by JPEG, 1 to 100, where one side was compressed before",
+    )
 
 
 def _add_numbers(parser: flags.Parser) -> None:
@@ -112,7 +118,7 @@ def _add_rules(parser: flags.Parser) -> None:
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax import registry
     from dermgan_jax.evaluation.image_sources import is_folder_of_images
-    from dermgan_jax.readers import build, pages, texts
+    from dermgan_jax.readers import build, texts
     from dermgan_jax.readers.design import PRESETS
     from dermgan_jax.readers.request import Asked
     from dermgan_jax.report import readers_self_test
@@ -122,7 +128,11 @@ def _run(args: argparse.Namespace) -> None:
         raise UserError(f"--preset={args.preset}: there is no such preset{hint}")
     if args.time_limit is not None and not 0 < args.time_limit < 3600:
         raise UserError(f"--time_limit={args.time_limit:g}: more than 0 and less than 3600 seconds")
+    if args.recompress is not None and args.recompress > 100:
+        raise UserError(f"--recompress={args.recompress}: JPEG's quality ends at 100")
     fake = (args.fake,) if to_path(args.fake).exists() else flags.names(args.fake)
+    if len(set(fake)) < len(fake):
+        raise UserError(f"--fake={args.fake} names a source twice")
     sources = {"real": args.real, **{f"fake={name}": name for name in fake}}
     folders = {flag: name for flag, name in sources.items() if is_folder_of_images(name)}
     paths.require_apart(args.out, **folders)
@@ -135,6 +145,11 @@ def _run(args: argparse.Namespace) -> None:
         told=args.tell_numbers,
         texts=texts.read(args.texts) if args.texts else {},
     )
+    if args.seed is not None:
+        print(
+            f"warning: whoever knows --seed={args.seed} can compute which image is what: keep it "
+            "secret, or leave it out"
+        )
     made = build.make(asked, configuration.validated(args), args.out)
     for note in made.notes:
         print(note if note.startswith("warning") else f"note: {note}")
@@ -142,8 +157,7 @@ def _run(args: argparse.Namespace) -> None:
         print(f"warning: {warning}")
     print(made.plan.text())
     print(f"self-test: {readers_self_test.build(made)} (do not show it to readers)")
-    build.release(made)
-    written = pages.write_offline_pages(made.folder)
+    written = build.release(made)
     size = max(page.stat().st_size for page in written) / 1e6
     print(
         f"pages that need no server: {written[0].parent}, one for each of {len(written)} readers, "

@@ -1,7 +1,6 @@
 """Makes the folder of a reader study: chooses images, makes their files alike, tests them."""
 
 import dataclasses
-import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +11,7 @@ from PIL import Image
 from dermgan_jax import files
 from dermgan_jax.errors import GateError, UserError
 from dermgan_jax.evaluation.image_sources import is_workdir, require_checkpoint_means_something
-from dermgan_jax.readers import encoding, order, planning, selection, self_test, sides
+from dermgan_jax.readers import encoding, order, pages, planning, selection, self_test, sides
 from dermgan_jax.readers.design import CLASS, FAKE, REAL, Design
 from dermgan_jax.readers.folder import KeyRow, StudyFolder
 from dermgan_jax.readers.planning import Plan
@@ -22,6 +21,7 @@ from dermgan_jax.readers.self_test import SelfTest
 from dermgan_jax.readers.sides import Side
 from dermgan_jax.runs.training_data import TrainingData
 
+JPEG = "JPEG"
 LEAST_SIDE = 16
 SEEDS = 2**32  # of samples; a study's own seed may be larger
 GREY = 2  # largest difference of R, G and B in an image that counts as grey
@@ -59,9 +59,8 @@ def make(asked: Asked, config: FrozenConfigDict | None, out: files.Path) -> Made
         the folder holds a study.
     """
     folder = StudyFolder(files.require_local(out, "readers' answers lie in a database"))
-    if folder.exists:
-        raise UserError(f"{out} holds a reader study: name another --out, no answer is overwritten")
     plain = design_of(asked)
+    folder.require_free()
     require_checkpoint_means_something(asked.checkpoint, *asked.fake)
     config = sides.configuration(config, (*asked.fake, asked.real))
     seed = asked.seed % SEEDS
@@ -83,14 +82,20 @@ def make(asked: Asked, config: FrozenConfigDict | None, out: files.Path) -> Made
     real = selection.choose([real_side], needed[REAL], side, asked.seed, classes, "real")
     fake = selection.choose(fake_sides, needed[FAKE], side, asked.seed, classes, "synthetic")
     selection.require_different(real, fake)
-    notes += _copies(fake, asked.train, fake_sides, config, side)
-    images, channels, told = _one_mode([one.pixels for one in (*real, *fake)], len(real))
+    notes += [*_copies(fake, asked.train, fake_sides, config, side), *_near(real, fake)]
+    pixels = [one.pixels for one in (*real, *fake)]
+    if asked.recompress is not None:
+        pixels = [encoding.recompress(image, asked.recompress) for image in pixels]
+        notes.append(f"all images went through JPEG of quality {asked.recompress}")
+    else:
+        notes += _formats(real_side, fake_sides)
+    images, channels, told = _one_mode(pixels, len(real))
     notes += told
     if any(each.phantom for each in every):
         notes.append("images called real are drawings of a program; readers and reports are told")
     design = dataclasses.replace(
         plain,
-        study=_identity(asked, images),
+        study=secrets.token_hex(8),
         questions=questions_of(asked, classes),
         classes=tuple(classes),
         size=(side, side, channels),
@@ -101,15 +106,20 @@ def make(asked: Asked, config: FrozenConfigDict | None, out: files.Path) -> Made
     return Made(folder, design, planning.plan(design), tested, tuple(notes))
 
 
-def release(made: Made) -> None:
-    """Makes a study one that can be served.
+def release(made: Made) -> list[files.Path]:
+    """Writes the pages and the design, with which the study exists and can be served.
+
+    Returns:
+      The pages.
 
     Raises:
       GateError: if its files tell the truth.
     """
     if not made.tested.released:
         raise GateError(f"{made.folder.path} may not be shown: {'; '.join(made.tested.faults())}")
+    written = pages.write_offline_pages(made.folder, made.design)
     made.folder.write_design(made.design)
+    return written
 
 
 def _square(asked: int | None, every: Sequence[Side]) -> tuple[int, list[str]]:
@@ -180,11 +190,27 @@ def _copies(
     return notes
 
 
-def _identity(asked: Asked, images: Sequence[np.ndarray]) -> str:
-    found = hashlib.sha256(repr((asked.seed, asked.preset, asked.readers, asked.title)).encode())
-    for image in images:
-        found.update(np.ascontiguousarray(image).tobytes())
-    return found.hexdigest()[:16]
+def _formats(real: Side, fake: Sequence[Side]) -> list[str]:
+    """A warning if one side was compressed by JPEG and the other was not."""
+    compressed = [side.name for side in (real, *fake) if JPEG in side.formats]
+    if not compressed or all(side.formats == {JPEG} for side in (real, *fake)):
+        return []
+    return [
+        f"warning: files of {', '.join(compressed)} are JPEG and others are not, which leaves a "
+        "grid in the pixels that gives them away: --recompress=90 compresses all alike"
+    ]
+
+
+def _near(real: Sequence[Chosen], fake: Sequence[Chosen]) -> list[str]:
+    """A warning of images that stand on both sides but for their compression."""
+    pairs = selection.near([one.pixels for one in real], [one.pixels for one in fake])
+    if not pairs:
+        return []
+    first = f"{real[pairs[0][0]].origin} and {fake[pairs[0][1]].origin}"
+    return [
+        f"warning: {len(pairs)} pairs of a real and a synthetic image are nearly the same, such as "
+        f"{first}: copies, perhaps compressed again; dermgan audit looks closer"
+    ]
 
 
 def _write(
@@ -209,12 +235,12 @@ def _write(
             KeyRow(name, truth, one.of_class, one.side.name, one.origin, practice=left[truth] > 0)
         )
         left[truth] -= 1
+    folder.begin()
     encoding.write_images(folder, dict(zip(ids, images, strict=True)))
     folder.write_key(sorted(key, key=lambda row: row.image))
     folder.write_orders(order.orders(design, key))
     tokens = {reader.name: secrets.token_urlsafe(24) for reader in design.readers}
     folder.write_links(design, tokens)
-    files.make_folder(folder.returned)
     tested = self_test.self_test(folder)
     self_test.write(folder, tested)
     return tested

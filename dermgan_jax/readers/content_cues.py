@@ -1,7 +1,8 @@
 """Simple cues in the pixels that may give synthetic images away without their content.
 
-Each is a number per image: dark corners of a dermatoscope, sharpness, noise, colours, and traces of
-having been resampled, which leave a period in the second difference of rows (Gallagher 2005).
+Each is a number per image: dark corners of a dermatoscope, sharpness, noise, colours, the grid of
+JPEG, and traces of having been resampled, which leave a period in the second difference of rows
+(Gallagher 2005).
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 CORNER = 1 / 8  # of the side
 DARK = 40  # of 255
 TINY = 1e-9
+JPEG_BLOCK = 8  # pixels
 
 
 def corners(image: np.ndarray) -> float:
@@ -66,6 +68,28 @@ def fine_detail(image: np.ndarray) -> float:
     return float(np.log((power[high].sum() + TINY) / (power.sum() + TINY)))
 
 
+def jpeg_grid(image: np.ndarray) -> float:
+    """Logarithm of how much larger steps between neighbours are where JPEG's squares meet.
+
+    JPEG compresses squares of 8 pixels apart, from the upper left corner on.
+    """
+    return float(np.log(_steps_by_place(image)[-1]))
+
+
+def moved_jpeg_grid(image: np.ndarray) -> float:
+    """The same at whichever other place of every eight it is largest, as after cropping."""
+    return float(np.log(_steps_by_place(image)[:-1].max()))
+
+
+def _steps_by_place(image: np.ndarray) -> np.ndarray:
+    """Mean step at each place of every eight over their median, mean of both axes: (8,)."""
+    grey, found = _grey(image), []
+    for steps in (np.abs(np.diff(grey, axis=1)).mean(0), np.abs(np.diff(grey, axis=0)).mean(1)):
+        places = np.array([steps[place::JPEG_BLOCK].mean() for place in range(JPEG_BLOCK)])
+        found.append((places + TINY) / (np.median(places) + TINY))
+    return np.mean(found, axis=0)
+
+
 CUES: dict[str, Callable[[np.ndarray], float]] = {
     "dark corners": corners,
     "sharpness": sharpness,
@@ -75,6 +99,8 @@ CUES: dict[str, Callable[[np.ndarray], float]] = {
     "saturation": saturation,
     "resampling": resampling,
     "fine detail": fine_detail,
+    "JPEG grid": jpeg_grid,
+    "moved JPEG grid": moved_jpeg_grid,
 }
 
 

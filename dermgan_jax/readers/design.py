@@ -53,6 +53,11 @@ def question(name: str, classes: Sequence[str] = ()) -> Question:
         raise UserError(
             "the question 'class' needs classes: sides with a folder for each class, or --classes"
         )
+    if name == CLASS and NO_CLASS in classes:
+        raise UserError(
+            f"a class is called {NO_CLASS!r}, which is the answer to 'class' where none is seen: "
+            "give it another name"
+        )
     known = {
         TRUTH: Question(TRUTH, CHOICE, (REAL, FAKE)),
         CONFIDENCE: Question(CONFIDENCE, SCALE, _steps(CONFIDENCE_STEPS)),

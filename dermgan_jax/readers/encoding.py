@@ -5,12 +5,14 @@ chunk; no metadata; one time stamp. A detector of generated images learns from s
 ("Fake or JPEG?", Grommelt et al. 2024).
 """
 
+import io
 import os
 import struct
 import zlib
 from collections.abc import Mapping
 
 import numpy as np
+from PIL import Image
 
 from dermgan_jax import files
 from dermgan_jax.files import Path
@@ -34,6 +36,14 @@ def encode(image: np.ndarray) -> bytes:
             _chunk(b"IEND", b""),
         ]
     )
+
+
+def recompress(image: np.ndarray, quality: int) -> np.ndarray:
+    """An image as JPEG leaves it: uint8 (H, W, 3), quality from 1 to 100, colours in full."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=0)
+    with Image.open(buffer) as compressed:
+        return np.asarray(compressed)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

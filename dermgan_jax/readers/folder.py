@@ -1,14 +1,14 @@
 """The folder of a reader study. What readers may see lies apart from what they may not.
 
-STUDY/design.json          what is asked of whom, and the seed: not for readers
-STUDY/images/ID.png        all that is served, besides the page
-STUDY/pages/READER.html    a page for each reader that works without a server
-STUDY/self_test.html       whether real and synthetic files can be told apart without looking
-STUDY/returned/            answers files that readers of such pages have sent back
-STUDY/private/key.csv      which image is what: read when the study is analysed, and before its
-                           practice block is shown
-STUDY/private/orders.json  which images each reader sees, in order
-STUDY/private/links.csv    each reader's token
+STUDY/images/ID.png            all that is served, besides the page
+STUDY/pages/READER.html        a page for each reader that works without a server
+STUDY/returned/                answers files that readers of such pages have sent back
+STUDY/private/design.json      what is asked of whom, and the seed
+STUDY/private/key.csv          which image is what: read when the study is analysed, and before
+                               its practice block is shown
+STUDY/private/orders.json      which images each reader sees, in order
+STUDY/private/links.csv        each reader's token
+STUDY/private/self_test.html   whether real and synthetic files can be told apart without looking
 STUDY/private/answers.sqlite
 """
 
@@ -24,7 +24,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.readers.design import Design
 
-DESIGN = "design.json"
+OWNER_ONLY = 0o700
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +64,10 @@ class StudyFolder:
         self.images = path / "images"
         self.pages = path / "pages"
         self.returned = path / "returned"
-        self.self_test_page = path / "self_test.html"
         self.private = path / "private"
+        self.design = self.private / "design.json"
+        self.unfinished = self.private / "unfinished"
+        self.self_test_page = self.private / "self_test.html"
         self.key = self.private / "key.csv"
         self.orders = self.private / "orders.json"
         self.links = self.private / "links.csv"
@@ -75,7 +77,36 @@ class StudyFolder:
     @property
     def exists(self) -> bool:
         """Whether a study lies here."""
-        return (self.path / DESIGN).is_file()
+        return self.design.is_file()
+
+    def require_free(self) -> None:
+        """Checks that a study may be made here.
+
+        Raises:
+          UserError: if the folder holds one, or anything else but one that was never finished.
+        """
+        if self.exists:
+            raise UserError(
+                f"{self.path} holds a reader study: name another --out, no answer is overwritten"
+            )
+        if not self.unfinished.is_file() and any(
+            files.is_visible(each.name) for each in self._content()
+        ):
+            raise UserError(f"{self.path} is not empty: name a new folder for the study")
+
+    def begin(self) -> None:
+        """Makes the folder, or empties it of a study that was never finished."""
+        self.require_free()
+        if self.unfinished.is_file():
+            print(f"note: {self.path} holds a study that was never finished; it is made anew")
+            for folder in (self.images, self.pages, self.private):
+                files.remove_folder(folder)
+        files.make_folder(self.private).chmod(OWNER_ONLY)
+        files.write_text(self.unfinished, "")
+        files.make_folder(self.returned)
+
+    def _content(self) -> list[Path]:
+        return list(self.path.iterdir()) if self.path.is_dir() else []
 
     def image_file(self, image: str) -> Path:
         """The file of an image."""
@@ -86,8 +117,9 @@ class StudyFolder:
         return self.pages / f"{reader}.html"
 
     def write_design(self, design: Design) -> None:
-        """Writes the design; the study exists from then on."""
-        files.write_text(self.path / DESIGN, json.dumps(design.to_json(), indent=2) + "\n")
+        """Writes the design; the study exists from then on, and is finished."""
+        files.write_text(self.design, json.dumps(design.to_json(), indent=2) + "\n")
+        self.unfinished.unlink(missing_ok=True)
 
     def read_design(self) -> Design:
         """The design.
@@ -101,9 +133,9 @@ class StudyFolder:
                 "makes one"
             )
         try:
-            return Design.from_json((self.path / DESIGN).read_text())
+            return Design.from_json(self.design.read_text())
         except ValueError as error:
-            raise UserError(f"{self.path / DESIGN} is damaged: {error}") from error
+            raise UserError(f"{self.design} is damaged: {error}") from error
 
     def write_key(self, rows: Sequence[KeyRow]) -> None:
         """Writes which image is what."""
@@ -117,6 +149,8 @@ class StudyFolder:
         Raises:
           UserError: if the table is missing or damaged.
         """
+        if not self.key.is_file():
+            raise UserError(f"{self.key} is missing: without it nobody knows what images are")
         _, rows = read_table(self.key)
         try:
             return {
@@ -135,9 +169,18 @@ class StudyFolder:
         files.write_text(self.orders, json.dumps(plain) + "\n")
 
     def read_orders(self) -> dict[str, list[Item]]:
-        """Which images each reader sees, in order, by the reader's name."""
-        plain = json.loads(self.orders.read_text())
-        return {reader: [Item(*item) for item in items] for reader, items in plain.items()}
+        """Which images each reader sees, in order, by the reader's name.
+
+        Raises:
+          UserError: if the file is missing or damaged.
+        """
+        try:
+            plain = json.loads(self.orders.read_text())
+            return {reader: [Item(*item) for item in items] for reader, items in plain.items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{self.orders}, which says who sees which images, is missing or damaged: {error}"
+            ) from error
 
     def write_links(self, design: Design, tokens: dict[str, str]) -> None:
         """Writes every reader's token."""

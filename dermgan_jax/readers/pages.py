@@ -93,13 +93,17 @@ def served_page(design: Design) -> str:
     return _page(design, None, "")
 
 
-def write_offline_pages(folder: StudyFolder) -> list[Path]:
+def write_offline_pages(folder: StudyFolder, design: Design | None = None) -> list[Path]:
     """Writes a page for each reader that works without a server; returns their paths.
+
+    Args:
+      folder: with images, key and orders.
+      design: of the study; None: as the folder has it.
 
     Raises:
       UserError: if the study, its key or its orders are missing or damaged.
     """
-    design, key = folder.read_design(), folder.read_key()
+    design, key = design or folder.read_design(), folder.read_key()
     written = []
     for reader, items in folder.read_orders().items():
         study = {

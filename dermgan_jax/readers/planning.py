@@ -1,9 +1,9 @@
 """What a design can show, before anybody has answered.
 
-Near one half, with readers and images both drawn at random, a mean accuracy varies by what readers
-differ in, by what images differ in, and by the rest. How much, is taken from the visual Turing test
-of P1: accuracies of its eight readers have a standard deviation of 0.087, of which 0.056 is
-guessing at 80 images; Fleiss' kappa is 0.058.
+Near one half, with readers and images both drawn at random, the balanced accuracy, which the
+analysis tests, varies by what readers differ in, by what images differ in, and by the rest. How
+much, is taken from the visual Turing test of P1: those of its eight readers have a standard
+deviation of 0.087, of which 0.058 is guessing at 50 and 30 images; Fleiss' kappa is 0.058.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from dermgan_jax.statistics import group_bootstrap
 from dermgan_jax.statistics.group_bootstrap import Uncertainty
 
 CHANCE = 0.5
-READERS_DEVIATION = 0.067
+READERS_DEVIATION = 0.065
 ALIKE = 0.058  # share of an answer's variance that readers have in common on an image
 POWER = 0.8
 
@@ -27,7 +27,7 @@ class Plan:
 
     Attributes:
       readers, real, fake: numbers; of images those that each reader sees.
-      half_width: of the 95 % interval of the mean accuracy, if it is near one half.
+      half_width: of the 95 % interval of the mean balanced accuracy, if it is near one half.
       smallest_difference: from one half that is found with a power of 80 %.
       one_reader: half-width of a single reader's interval.
     """
@@ -42,13 +42,20 @@ class Plan:
     def text(self) -> str:
         """Two sentences."""
         images = self.real + self.fake
-        lines = [
-            f"{self.readers} readers × {images} images ({self.real} real, {self.fake} synthetic): "
-            f"the mean accuracy will be known to ±{_points(self.half_width)}; a difference from "
-            f"chance is seen with a power of 80 % from {_points(self.smallest_difference)} on, "
-            "where readers and images vary as in the visual Turing test of P1.",
-            f"A single reader's accuracy will be known to ±{_points(self.one_reader)}.",
-        ]
+        readers = "1 reader" if self.readers == 1 else f"{self.readers} readers"
+        start = f"{readers} × {images} images ({self.real} real, {self.fake} synthetic): "
+        if self.smallest_difference >= CHANCE:
+            lines = [f"{start}too few to tell anything from chance."]
+        else:
+            lines = [
+                f"{start}the mean balanced accuracy will be known to ±{_points(self.half_width)}; "
+                "a difference from chance is found in 8 of 10 such studies from "
+                f"{_points(self.smallest_difference)} on, where readers and images vary as in the "
+                "visual Turing test of P1."
+            ]
+        lines.append(
+            f"A single reader's balanced accuracy will be known to ±{_points(self.one_reader)}."
+        )
         if self.readers == 1:
             lines.append("With one reader nothing is said of other readers.")
         return "\n".join(lines)
@@ -59,16 +66,15 @@ def _points(share: float) -> str:
 
 
 def plan(design: Design) -> Plan:
-    """What a design can show; accuracy is over all images of a reader."""
+    """What a design can show."""
     return plan_of(len(design.readers), design.num_real, design.num_fake, design.same_images)
 
 
 def plan_of(readers: int, real: int, fake: int, same_images: bool = True) -> Plan:
     """What so many readers and images can show."""
-    images = real + fake
-    variance = CHANCE * (1 - CHANCE)
-    shared = ALIKE * variance / images if same_images else 0.0
-    own = ((1 - ALIKE) if same_images else 1.0) * variance / images
+    variance = CHANCE * (1 - CHANCE) * (1 / real + 1 / fake) / 4
+    shared = ALIKE * variance if same_images else 0.0
+    own = ((1 - ALIKE) if same_images else 1.0) * variance
     between = READERS_DEVIATION**2
     if readers > 1:
         uncertainty = Uncertainty(
@@ -91,5 +97,5 @@ def plan_of(readers: int, real: int, fake: int, same_images: bool = True) -> Pla
         fake,
         half,
         float(half + ndtri(POWER) * error),
-        float(ndtri(0.975) * np.sqrt(variance / images)),
+        float(ndtri(0.975) * np.sqrt(variance)),
     )

@@ -10,7 +10,8 @@ from dermgan_jax.readers.design import PRESETS, TRUTH, Block, Design, Question, 
 
 MOST_READERS = 200
 LEAST = 5  # images of either kind, which the self-test can tell something of
-_READER = re.compile(r"\w[\w.-]*")
+ALL = "all"  # readers, in tables of groups
+_READER = re.compile(r"\w[\w.-]{0,63}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Asked:
       classes: to show, as many images of each.
       same_images, revisable, time_limit, told: as in `Design`.
       side: of the images, in pixels; None: as large as the smallest one allows.
+      recompress: JPEG quality that all images go through, or None.
       title: of the study.
       train: a source of what the generator learned from.
       checkpoint: of work directories that are sampled.
@@ -50,6 +52,7 @@ class Asked:
     time_limit: float | None = None
     told: bool = False
     side: int | None = None
+    recompress: int | None = None
     title: str = "Real or synthetic?"
     train: str | None = None
     checkpoint: str | None = None
@@ -124,7 +127,7 @@ def readers(text: str) -> tuple[Reader, ...]:
     Raises:
       UserError: if a name is not one of letters, digits, ".", "-" and "_", or comes twice.
     """
-    if text.isdigit():
+    if re.fullmatch("[0-9]+", text):
         if not 1 <= int(text) <= MOST_READERS:
             raise UserError(f"--readers={text}: from 1 to {MOST_READERS}")
         width = len(text)
@@ -134,10 +137,12 @@ def readers(text: str) -> tuple[Reader, ...]:
         name, _, group = (piece.strip() for piece in part.partition(":"))
         if not _READER.fullmatch(name):
             raise UserError(
-                f"--readers: {name!r} is no name of letters, digits, '.', '-' and '_'; a group "
-                "follows a colon"
+                f"--readers: {name!r} is no name of up to 64 letters, digits, '.', '-' and '_'; a "
+                "group follows a colon"
             )
         found.append(Reader(name, group))
+        if group == ALL:
+            raise UserError(f"--readers: a group cannot be called {ALL!r}, which stands for all")
     names = [reader.name.casefold() for reader in found]
     if len(set(names)) < len(names):
         raise UserError("--readers names a reader twice")

@@ -5,12 +5,16 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from PIL import Image
 
 from dermgan_jax.data.decode import to_square
 from dermgan_jax.errors import UserError
 from dermgan_jax.readers import order
 from dermgan_jax.readers.design import split_evenly
 from dermgan_jax.readers.sides import Side
+
+TINY = 16  # pixels, side of the pictures in which images are nearly the same
+NEAR, NEAR_SHARE = 2.0, 0.1  # grey values; share of their standard deviation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +129,27 @@ def require_different(real: Sequence[Chosen], fake: Sequence[Chosen]) -> None:
             + "\n".join(lines)
             + "\nRemove them from one side"
         )
+
+
+def near(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> list[tuple[int, int]]:
+    """Pairs of images that are nearly the same, as after another compression.
+
+    Args:
+      one, other: uint8 (H, W, C).
+
+    Returns:
+      Positions in both: those whose small pictures differ by less than two grey values on average
+      and by far less than they vary.
+    """
+    a, b = (np.stack([_small(image) for image in images]) for images in (one, other))
+    distance = np.stack([np.abs(b - each).mean(axis=1) for each in a])
+    limit = np.minimum(NEAR, NEAR_SHARE * a.std(axis=1))[:, None]
+    return [(int(i), int(j)) for i, j in np.argwhere(distance < limit)]
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+    grey = Image.fromarray(np.ascontiguousarray(image[..., 0] if image.shape[-1] == 1 else image))
+    return np.asarray(grey.convert("L").resize((TINY, TINY), Image.Resampling.BOX), float).ravel()
 
 
 def copies(fake: Sequence[Chosen], training: Iterable[np.ndarray], side: int) -> list[Chosen]:

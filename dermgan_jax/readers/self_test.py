@@ -18,7 +18,7 @@ from dermgan_jax.data.decode import read_image
 from dermgan_jax.errors import GateError, UserError
 from dermgan_jax.readers import content_cues, file_traces, order
 from dermgan_jax.readers.design import REAL
-from dermgan_jax.readers.folder import KeyRow, StudyFolder
+from dermgan_jax.readers.folder import StudyFolder
 from dermgan_jax.readers.separability import Separability, separability
 
 NAMES_ALPHA = 0.001  # p-value of ids that sort by truth, below which a study is refused
@@ -112,7 +112,7 @@ def self_test(folder: StudyFolder) -> SelfTest:
         real=int(real.sum()),
         fake=int((~real).sum()),
         relied_on=_relied_on(ids, real, content.scores),
-        digest=digest(folder, key),
+        digest=digest(folder),
     )
 
 
@@ -125,12 +125,12 @@ def _relied_on(ids: list[str], real: np.ndarray, scores: np.ndarray) -> dict[str
     return {truth: [ids[i] for i in rows[:SHOWN]] for truth, rows in found.items()}
 
 
-def digest(folder: StudyFolder, key: dict[str, KeyRow]) -> str:
-    """SHA-256 of the images' names and bytes."""
+def digest(folder: StudyFolder) -> str:
+    """SHA-256 of the images, the key and the orders."""
     found = hashlib.sha256()
-    for name in sorted(key):
-        path = folder.image_file(name)
-        found.update(name.encode())
+    images = [folder.image_file(name) for name in sorted(folder.read_key())]
+    for path in (*images, folder.key, folder.orders):
+        found.update(path.name.encode())
         found.update(path.read_bytes() if path.is_file() else b"missing")
     return found.hexdigest()
 
@@ -144,7 +144,7 @@ def require_released(folder: StudyFolder) -> None:
     """Checks that a study passed its self-test and is still the same.
 
     Raises:
-      GateError: if it did not, was never tested, or its images are others now.
+      GateError: if it did not, was never tested, or its images, key or orders are others now.
     """
     try:
         plain = json.loads(folder.self_test.read_text())
@@ -156,8 +156,8 @@ def require_released(folder: StudyFolder) -> None:
         ) from error
     if not released:
         raise GateError(f"{folder.path} may not be shown: {'; '.join(faults)}")
-    if stored != digest(folder, folder.read_key()):
+    if stored != digest(folder):
         raise GateError(
-            f"the images of {folder.path} are not those that passed its self-test: make the study "
-            "again with dermgan readers_design"
+            f"the images, the key or the orders of {folder.path} are not those that passed its "
+            "self-test: somebody or something changed them; restore them from a copy"
         )

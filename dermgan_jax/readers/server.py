@@ -106,20 +106,15 @@ def _guard(app: flask.Flask, study: _Study) -> None:
     limiter = Limiter(
         get_remote_address, app=app, storage_uri="memory://", strategy="moving-window"
     )
-    welcome: set[tuple[str, str]] = set()  # readers and the addresses that they came from
 
-    def is_welcome() -> bool:
-        return (flask.g.reader, get_remote_address()) in welcome
+    def is_right() -> bool:
+        return flask.g.reader is not None
 
-    def is_wrong(reply: flask.Response) -> bool:
-        return flask.g.reader is None
-
-    # Guessing is limited for an address, right guesses included; who was there before may go on.
-    @limiter.shared_limit(WRONG_LINKS, "links", exempt_when=is_welcome, deduct_when=is_wrong)
+    # A right link is never limited: it has 192 bits, and readers may share an address.
+    @limiter.shared_limit(WRONG_LINKS, "links", exempt_when=is_right)
     def require_reader() -> None:
         if flask.g.reader is None:
             flask.abort(404, study.wrong_link)
-        welcome.add((flask.g.reader, get_remote_address()))
 
     @limiter.shared_limit(REQUESTS, "requests", key_func=lambda: flask.g.reader)
     def require_patience() -> None:

@@ -30,6 +30,7 @@ from dermgan_jax.synthesis import made_by
 from dermgan_jax.synthesis.drawing import Drawing
 
 EVERY_IMAGE = 10**9
+FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Side:
       classes: N names of classes; "" where not known.
       sizes: int (N, 2), height and width before they are fitted.
       read: position -> uint8 (H, W, 3).
+      formats: of their files, such as "JPEG"; empty where they are arrays or were prepared.
       workdir: the run that made the images, if they say so.
       phantom: they are drawn by a program.
     """
@@ -51,6 +53,7 @@ class Side:
     classes: Sequence[str]
     sizes: np.ndarray
     read: Callable[[int], np.ndarray]
+    formats: frozenset[str] = frozenset()
     workdir: str = ""
     phantom: bool = False
 
@@ -113,6 +116,7 @@ def _folder(name: str) -> Side:
         [each.parent.name if several else "" for each in paths],
         np.array([header_size(each) for each in paths]),
         lambda position: read_image(paths[position], 3),
+        frozenset(FORMATS.get(each.suffix.lower(), each.suffix[1:].upper()) for each in paths),
         *((told.workdir, _learned_phantoms(told.workdir)) if told else ("", False)),
     )
 
@@ -131,8 +135,8 @@ def _of_source(source: ImageSource) -> Side:
         names,
         np.tile(images.shape[1:3], (len(images), 1)),
         lambda position: _three_channels(np.asarray(images[np.array([position])])[0]),
-        workdir,
-        source.phantom or _learned_phantoms(workdir),
+        workdir=workdir,
+        phantom=source.phantom or _learned_phantoms(workdir),
     )
 
 

@@ -18,7 +18,7 @@ WIDTH = 900  # pixels of a sheet, at most
 
 
 def build(made: Made) -> Path:
-    """Writes STUDY/self_test.html, released or not; returns its path."""
+    """Writes STUDY/private/self_test.html, released or not; returns its path."""
     tested = made.tested
     html = (
         environment()

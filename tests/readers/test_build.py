@@ -43,8 +43,10 @@ def test_a_study_keeps_its_key_apart(sides, tmp_path):
     assert {row.origin[-4:] for row in key.values()} == {".png"}
     served = [path.name for path in made.folder.images.iterdir()]
     assert sorted(served) == sorted(f"{name}.png" for name in key)
-    public = (made.folder.path / "design.json").read_text()
-    assert not any(name in public for name in key)
+    assert {path.name for path in made.folder.path.iterdir()} == {
+        *("images", "pages", "private", "returned")
+    }
+    assert made.folder.private.stat().st_mode & 0o077 == 0
     assert made.design.size == (20, 20, 3)
     tokens = made.folder.read_tokens()
     assert set(tokens) == {"ann", "bob"}
@@ -130,10 +132,10 @@ def test_the_command_makes_a_study_and_never_overwrites_one(sides, tmp_path, cap
     )
     assert call(*words) == 0
     said = capsys.readouterr().out
-    assert "a difference from chance is seen with a power of 80 %" in said
+    assert "2 readers × 12 images (6 real, 6 synthetic): too few to tell anything" in said
     design = StudyFolder(out).read_design()
     assert [block.practice for block in design.blocks] == [True, False]
-    assert (out / "self_test.html").is_file()
+    assert (out / "private" / "self_test.html").is_file()
     assert sorted(path.name for path in (out / "pages").iterdir()) == ["ann.html", "bob.html"]
     assert json.loads((out / "private" / "self_test.json").read_text())["released"]
     assert call(*words) == 2
@@ -164,3 +166,53 @@ def test_a_seed_gives_the_same_study_and_none_another_each_time(sides, tmp_path)
     assert c != d
     tokens = [StudyFolder(tmp_path / name).read_tokens() for name in "ab"]
     assert tokens[0] != tokens[1]
+
+
+def test_an_unfinished_study_is_made_anew_and_nothing_else_is_touched(sides, tmp_path, capsys):
+    build.make(asked(sides), None, tmp_path / "study")  # never released
+    made = build.make(asked(sides, num_real=5), None, tmp_path / "study")
+    assert "never finished; it is made anew" in capsys.readouterr().out
+    build.release(made)
+    assert len(list(made.folder.images.iterdir())) == 11
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="is not empty"):
+        build.make(asked(sides), None, other)
+    assert (other / "thesis.txt").read_text() == "mine"
+
+
+def _smooth(folder, num, seed, suffix):
+    """Pictures as smooth as photographs, in a format."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir()
+    for i in range(num):
+        small = rng.integers(40, 200, (5, 5, 3), np.uint8)
+        image = Image.fromarray(small).resize((64, 64), Image.Resampling.BICUBIC)
+        image.save(folder / f"{i:03d}{suffix}", quality=85)
+    return folder
+
+
+def test_one_sides_jpeg_is_seen_by_its_files_and_in_its_pixels(tmp_path):
+    real = _smooth(tmp_path / "real", 30, 0, ".jpg")
+    fake = _smooth(tmp_path / "fake", 30, 1, ".png")
+    numbers = {"num_real": 30, "num_fake": 30}
+    made = build.make(asked((real, fake), **numbers), None, tmp_path / "study")
+    assert any("are JPEG and others are not" in note for note in made.notes)
+    assert made.tested.content.low > 0.9
+    alone = dict(zip(made.tested.content.names, made.tested.content.single, strict=True))
+    assert alone["JPEG grid"] > 0.95
+    alike = build.make(asked((real, fake), **numbers, recompress=85), None, tmp_path / "alike")
+    alone = dict(zip(alike.tested.content.names, alike.tested.content.single, strict=True))
+    assert alone["JPEG grid"] < 0.8
+    assert "all images went through JPEG of quality 85" in alike.notes
+
+
+def test_nearly_equal_images_are_a_warning(tmp_path):
+    real = _smooth(tmp_path / "real", 10, 0, ".png")
+    fake = _smooth(tmp_path / "fake", 10, 0, ".jpg")
+    made = build.make(asked((real, fake), num_real=10, num_fake=10), None, tmp_path / "study")
+    assert any("10 pairs of a real and a synthetic image" in note for note in made.notes)
+    other = _smooth(tmp_path / "other", 10, 1, ".jpg")
+    made = build.make(asked((real, other)), None, tmp_path / "apart")
+    assert not any("nearly the same" in note for note in made.notes)

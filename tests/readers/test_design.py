@@ -41,8 +41,9 @@ def test_the_presets_are_those_of_the_papers():
         ({"num_real": 3}, "ask for 5 of each"),
         ({"num_fake": 8, "sections": 9}, "9 sections need as many"),
         ({"readers": "a,A"}, "names a reader twice"),
-        ({"readers": "../a"}, "no name of letters"),
+        ({"readers": "../a"}, "no name of up to 64 letters"),
         ({"readers": "0"}, "from 1 to 200"),
+        ({"readers": "a:all"}, "cannot be called 'all'"),
     ],
 )
 def test_what_a_design_cannot_be(changes, named):
@@ -138,4 +139,12 @@ def test_a_plan_is_surer_with_more_readers_and_images():
     assert planning.plan_of(30, 200, 200).half_width < many.half_width
     # A reader's own half-width is the binomial one: 9.8 points at 100 images.
     assert planning.plan_of(1, 50, 50).one_reader == pytest.approx(0.098, abs=5e-4)
+    # The rarer kind decides how well balanced accuracy is known.
+    assert planning.plan_of(8, 10, 90).half_width > planning.plan_of(8, 50, 50).half_width
+    assert "too few to tell anything" in planning.plan_of(2, 6, 6).text()
     assert dataclasses.replace(many, readers=1).text().endswith("nothing is said of other readers.")
+
+
+def test_a_class_cannot_have_the_name_of_no_class():
+    with pytest.raises(UserError, match="a class is called 'none'"):
+        question("class", ("mel", "none"))

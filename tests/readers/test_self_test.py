@@ -112,3 +112,11 @@ def test_images_that_changed_after_the_test_are_refused(folder):
 def test_an_untested_study_is_refused(folder):
     with pytest.raises(GateError, match="no self-test"):
         self_test.require_released(folder)
+
+
+def test_a_key_that_changed_is_refused(folder):
+    self_test.write(folder, self_test.self_test(folder))
+    text = folder.key.read_text()
+    folder.key.write_text(text.replace(",real,", ",x,", 1).replace(",fake,", ",real,", 1))
+    with pytest.raises(GateError, match="the key or the orders"):
+        self_test.require_released(folder)
