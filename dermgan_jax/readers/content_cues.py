@@ -76,8 +76,11 @@ def jpeg_grid(image: np.ndarray) -> float:
     return float(np.log(_steps_by_place(image)[-1]))
 
 
-def moved_jpeg_grid(image: np.ndarray) -> float:
-    """The same at whichever other place of every eight it is largest, as after cropping."""
+def other_grid(image: np.ndarray) -> float:
+    """The same at whichever other place of every eight it is largest.
+
+    So it is after cropping, and where a generator's up-sampling leaves a grid of its own.
+    """
     return float(np.log(_steps_by_place(image)[:-1].max()))
 
 
@@ -100,7 +103,7 @@ CUES: dict[str, Callable[[np.ndarray], float]] = {
     "resampling": resampling,
     "fine detail": fine_detail,
     "JPEG grid": jpeg_grid,
-    "moved JPEG grid": moved_jpeg_grid,
+    "other grid of 8 pixels": other_grid,
 }
 
 
