@@ -20,12 +20,16 @@ def simulated_votes(readers=6, real=20, fake=20, seed=0, skill=0.6):
     lines = [COLUMNS]
     for reader in range(readers):
         for position, image in enumerate(rng.permutation(real + fake)):
+            truth = "real" if image < real else "fake"
+            side = "clinic" if image < real else f"gan{'ab'[(image - real) * 2 // fake]}"
             if reader == readers - 1 and position < 2:
+                lines.append(
+                    f"r{reader},{GROUPS[reader % 2]},i{image:03d},{truth},,,"
+                    f"{('mel', 'nv')[image % 2]},,,{position + 1},,,{side},"
+                )
                 continue
             latent = level[image] + rng.normal()
             answer = "real" if latent > 0 else "fake"
-            truth = "real" if image < real else "fake"
-            side = "clinic" if image < real else f"gan{'ab'[(image - real) * 2 // fake]}"
             first = answer if position % 10 else truth
             lines.append(
                 f"r{reader},{GROUPS[reader % 2]},i{image:03d},{truth},{answer},"

@@ -25,6 +25,16 @@ def _margin(text: str) -> float:
     return value
 
 
+def _least(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1")
+    return value
+
+
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser, "a study of readers_design, with its answers", required=False)
     flags.add_path(
@@ -48,6 +58,14 @@ def _add_flags(parser: flags.Parser) -> None:
         default=0.1,
         metavar="SHARE",
         help="of balanced accuracy around 0.5 that would not matter; default 0.1",
+    )
+    parser.add_argument(
+        "--least_answered",
+        type=_least,
+        default=0.5,
+        metavar="SHARE",
+        help="of a reader's images that are answered, or the reader counts as not finished and is "
+        "left out; default 0.5",
     )
     flags.add_path(
         parser,
@@ -97,7 +115,9 @@ def _run(args: argparse.Namespace) -> None:
             _require_unserved(args.out, folder)
             study = read_study(folder)
         votes = read_votes(args.votes) if study is None else study.votes
-        found = analysis.analyse(votes, args.margin, args.scores, args.measured)
+        found = analysis.analyse(
+            votes, args.margin, args.scores, args.measured, args.least_answered
+        )
     print(analysis_words.text(found))
     written = analysis_files.write(found, votes, args.out)
     written.append(report.build(found, args.out, votes, study))

@@ -16,25 +16,28 @@ from dermgan_jax.readers.analysis_judges import Judge, Ranking, read_measured, r
 from dermgan_jax.readers.analysis_scores import (
     GroupScores,
     ReaderRow,
-    balanced,
+    balanced_accuracy,
+    balanced_of_counts,
     confidence_scores,
     group_scores,
     means_of_counts,
     of_members,
-    of_readers,
     row_of,
     rows_of,
 )
 from dermgan_jax.readers.counts import PrintedValue, PublishedCounts
 from dermgan_jax.readers.votes import Comment, StudyVotes
 from dermgan_jax.statistics import crossed, equivalence
-from dermgan_jax.statistics.crossed import Panel
 from dermgan_jax.statistics.equivalence import Equivalence
 from dermgan_jax.statistics.group_bootstrap import Uncertainty
 
 CHANCE = 0.5
 MARGIN = 0.1
+LEAST_ANSWERED = 0.5  # share of a reader's images
 SEED = 0
+# Why "equivalent" is not concluded, whatever tests say.
+ONE_READER, SAME_ANSWERS = "one reader", "the same answers"
+SAME = 0.95  # share of a reader's answers, mean over readers
 KINDS = ("real", "fake")
 
 
@@ -45,10 +48,11 @@ class Analysis:
     Attributes:
       title: of the study, or the file's name.
       images, real, fake: numbers of images.
-      readers: a row each.
+      readers: a row each, of those who have not finished, too: all else leaves them out.
       groups, overall: mean scores of each group, and of all readers.
       equivalence: whether balanced accuracy is one half within the margin.
-      smallest_difference: of the balanced accuracy from chance that this study could have seen.
+      smallest_difference: of the balanced accuracy from chance that four of five such studies
+        would see; None if nothing of it can be told.
       agreement: group or ALL -> "real", "fake", ALL images -> agreement.
       halves, revised, time: the course.
       likert: ratings of realism.
@@ -58,6 +62,7 @@ class Analysis:
       comments: that readers wrote.
       printed: figures printed beside published counts.
       asked, missing: answers that were asked for, and those that are missing.
+      silent: readers who were asked and gave no answer at all; they have no row.
       notes: what has to be known beside.
     """
 
@@ -83,7 +88,18 @@ class Analysis:
     printed: tuple[PrintedValue, ...] = ()
     asked: int = 0
     missing: int = 0
+    silent: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> tuple[ReaderRow, ...]:
+        """The readers on whom all figures rest."""
+        return tuple(row for row in self.readers if row.finished)
+
+    @property
+    def unfinished(self) -> int:
+        """How many have not finished, or not begun."""
+        return len(self.readers) - len(self.finished) + len(self.silent)
 
     @property
     def of_counts(self) -> bool:
@@ -97,8 +113,13 @@ class Analysis:
             for field in dataclasses.fields(self)
             if field.name not in ("agreement", "image_rows", "images", "comments")
         }
-        plain["numbers"] = {"images": self.images, "real": plain.pop("real")}
-        plain["numbers"]["fake"] = plain.pop("fake")
+        plain["numbers"] = {
+            "images": self.images,
+            "real": plain.pop("real"),
+            "fake": plain.pop("fake"),
+            "readers": len(self.finished),
+            "unfinished": self.unfinished,
+        }
         plain["images"] = self.image_rows
         plain["comments"] = [each._asdict() for each in self.comments]
         for name, attribute in {
@@ -106,6 +127,7 @@ class Analysis:
             "kappa_guessing": "guessing",
             "ac1": "ac1",
             "agreement_images": "images",
+            "agreement_pairs": "pairs",
         }.items():
             plain[name] = {
                 group: {kind: getattr(each, attribute) for kind, each in kinds.items()}
@@ -132,6 +154,7 @@ def analyse(
     margin: float = MARGIN,
     scores: Path | None = None,
     measured: Path | None = None,
+    least_answered: float = LEAST_ANSWERED,
 ) -> Analysis:
     """What votes show.
 
@@ -140,11 +163,15 @@ def analyse(
       margin: of the balanced accuracy around one half, within which it would not matter.
       scores: a table for `analysis_judges.read_scores`.
       measured: a table for `analysis_judges.read_measured`.
+      least_answered: share of the expected images that a reader who counts has answered.
 
     Raises:
-      UserError: if there are fewer than two real and two fake images, a group is called "all", or a
-        table is wrong.
+      UserError: if nobody has answered enough, there are fewer than two real and two fake images, a
+        group is called "all", or a table is wrong.
     """
+    every, finished = votes, votes.finished(least_answered)
+    _require_finished(every, finished, least_answered)
+    votes = every.of_readers(finished)
     _require_enough(votes)
     panel = crossed.panel(votes.real, votes.called_real, SEED)
     confidence = confidence_scores(votes)
@@ -152,7 +179,6 @@ def analyse(
         name: [j for j, group in enumerate(votes.groups) if group == name]
         for name in votes.group_names
     }
-    found = crossed.uncertainty(panel, crossed.balanced_accuracy(panel), votes.answered.any(axis=1))
     images = analysis_images.image_rows(votes)
     taken = analysis_images.taken_for_real(votes, panel)
     return Analysis(
@@ -160,13 +186,13 @@ def analyse(
         images=len(votes.images),
         real=int(votes.real.sum()),
         fake=int((~votes.real).sum()),
-        readers=rows_of(votes),
+        readers=rows_of(every, finished),
         groups={
             name: group_scores(of_members(panel, own), confidence[:, own])
             for name, own in members.items()
         },
         overall=group_scores(panel, confidence),
-        **_against_chance(found, margin),
+        **_against_chance(balanced_accuracy(panel), margin, np.nanmean(panel.called_real, axis=0)),
         agreement=analysis_agreement.agreements(votes),
         halves=analysis_course.halves(votes, panel),
         revised=analysis_course.revised(votes, panel),
@@ -176,11 +202,32 @@ def analyse(
         image_rows=images,
         judges=() if scores is None else read_scores(scores, images, SEED),
         rankings=() if measured is None else read_measured(measured, taken),
-        comments=votes.comments,
+        comments=every.comments,
         asked=int(votes.asked.sum()),
         missing=int(votes.missing.sum()),
-        notes=(*votes.notes, *_notes(votes, panel)),
+        silent=every.silent,
+        notes=(*every.notes, *_not_finished(every, finished), *_notes(votes)),
     )
+
+
+def _require_finished(votes: StudyVotes, finished: np.ndarray, least: float) -> None:
+    if not finished.any():
+        furthest = int(np.argmax(votes.answered.sum(axis=0) / votes.expected))
+        raise UserError(
+            f"{votes.title}: no reader has answered {100 * least:g} % of the images; furthest is "
+            f"{_progress(votes, furthest)}. Wait for more answers, or ask for less by "
+            "--least_answered=SHARE"
+        )
+
+
+def _progress(votes: StudyVotes, reader: int) -> str:
+    answered = int(votes.answered[:, reader].sum())
+    return f"{votes.readers[reader]} with {answered} of {votes.expected[reader]}"
+
+
+def _not_finished(votes: StudyVotes, finished: np.ndarray) -> list[str]:
+    named = ", ".join(_progress(votes, int(j)) for j in np.flatnonzero(~finished))
+    return [f"Not finished, and in no number but their own row: {named}."] if named else []
 
 
 def _require_enough(votes: StudyVotes) -> None:
@@ -196,11 +243,11 @@ def _require_enough(votes: StudyVotes) -> None:
         raise UserError(f"{votes.title}: a group is called {ALL!r}, which stands for all readers")
 
 
-def _notes(votes: StudyVotes, panel: Panel) -> list[str]:
+def _notes(votes: StudyVotes) -> list[str]:
     notes = []
     if len(votes.readers) == 1:
         notes.append(
-            "Only one reader answered: intervals are of this reader, and nothing is said of others."
+            "Only one reader counts: intervals are of this reader, and nothing is said of others."
         )
     missing = votes.missing.sum(axis=0)
     if missing.any():
@@ -222,12 +269,19 @@ def _notes(votes: StudyVotes, panel: Panel) -> list[str]:
     return notes
 
 
-def _against_chance(found: Uncertainty | None, margin: float) -> dict[str, Any]:
+def _against_chance(
+    found: Uncertainty | None, margin: float, called_real: np.ndarray
+) -> dict[str, Any]:
+    """Fields of `Analysis`; `called_real` (m,) is the share of each reader's answers."""
     if found is None:
         return {"equivalence": None, "smallest_difference": None}
+    barred = ONE_READER if len(called_real) == 1 else ""
+    smallest = crossed.smallest_difference(found)
+    if np.maximum(called_real, 1 - called_real).mean() >= SAME:
+        barred, smallest = SAME_ANSWERS, None
     return {
-        "equivalence": equivalence.two_one_sided_tests(found, CHANCE, margin),
-        "smallest_difference": crossed.smallest_difference(found),
+        "equivalence": equivalence.two_one_sided_tests(found, CHANCE, margin, barred),
+        "smallest_difference": smallest,
     }
 
 
@@ -241,7 +295,7 @@ def analyse_counts(published: PublishedCounts, margin: float = MARGIN) -> Analys
     names = list(dict.fromkeys(row.group for row in rows))
     if ALL in names and len(names) > 1:
         raise UserError(f"{published.title}: a group is called {ALL!r}, which stands for all")
-    values = np.array([value for value in balanced(rows) if value is not None])
+    called_real = np.array([(row.tp + row.fp) / row.answered for row in rows])
     real, fake = (max(getattr(each, name) for each in published.readers) for name in KINDS)
     different = {(each.real, each.fake) for each in published.readers}
     notes = [
@@ -262,7 +316,7 @@ def analyse_counts(published: PublishedCounts, margin: float = MARGIN) -> Analys
             name: means_of_counts([row for row in rows if row.group == name]) for name in names
         },
         overall=means_of_counts(rows),
-        **_against_chance(of_readers(values, real + fake), margin),
+        **_against_chance(balanced_of_counts(rows), margin, called_real),
         printed=published.printed,
         asked=sum(row.answered for row in rows),
         notes=tuple(notes),

@@ -15,21 +15,27 @@ ALL = "all"  # readers, and images
 KINDS = ("real", "fake", ALL)
 
 
+MOST_ANSWERED_BY_ALL = 2 / 3  # of the images; with fewer, pairs of readers are looked at
+
+
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """Of a group of readers on images of one kind, of those that all of them answered.
+    """Of a group of readers on images of one kind.
 
     Attributes:
-      images: how many.
+      images: how many, that all of the group answered.
       kappa: of Fleiss; None where it is undefined, as with one reader or one answer only.
       guessing: half-width of the 95 % interval in which kappa would lie if readers guessed.
       ac1: of Gwet, with its 95 % interval over images.
+      pairs: whether too few images were answered by all, so that `images` are those that two or
+        more answered, and all pairs of readers count who answered the same one.
     """
 
     images: int
     kappa: float | None
     guessing: float | None
     ac1: Estimate | None
+    pairs: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,29 +69,35 @@ def agreements(votes: StudyVotes) -> dict[str, dict[str, Agreement]]:
     }
     members[ALL] = list(range(len(votes.readers)))
     kinds = {"real": votes.real, "fake": ~votes.real, ALL: np.ones_like(votes.real)}
-    return {
-        name: {
-            kind: of_answers(votes.called_real[images][:, readers])
-            for kind, images in kinds.items()
+    found = {}
+    for name, readers in members.items():
+        answers = votes.called_real[:, readers]
+        answered = ~np.isnan(answers)
+        seen = votes.asked[:, readers].any(axis=1).sum()
+        pairs = len(readers) > 2 and answered.all(axis=1).sum() < MOST_ANSWERED_BY_ALL * seen
+        found[name] = {
+            kind: of_answers(answers[images], pairs=bool(pairs)) for kind, images in kinds.items()
         }
-        for name, readers in members.items()
-    }
+    return found
 
 
-def of_answers(called_real: np.ndarray) -> Agreement:
-    """Agreement on answers (n, m), 1 or 0, NaN where there is none."""
-    answers = called_real[~np.isnan(called_real).any(axis=1)].astype(int)
-    n, readers = answers.shape
-    if n == 0 or readers < 2:
-        return Agreement(n, None, None, None)
-    table = agreement.count_ratings(answers, 2)
-    fleiss = agreement.fleiss_kappa(table)
+def of_answers(called_real: np.ndarray, *, pairs: bool = False) -> Agreement:
+    """Agreement on answers (n, m), 1 or 0, NaN where there is none; `pairs` as of `Agreement`."""
+    real, fake = (called_real == 1).sum(axis=1), (called_real == 0).sum(axis=1)
+    table = np.stack([fake, real], axis=1)
+    readers = called_real.shape[1]
+    kept = table[real + fake >= (2 if pairs else readers)]
+    if len(kept) == 0 or readers < 2:
+        return Agreement(len(kept), None, None, None, pairs)
+    kappa = agreement.fleiss_kappa_of_some if pairs else agreement.fleiss_kappa
+    fleiss = kappa(table if pairs else kept)
     defined = np.isfinite(fleiss.kappa)
     return Agreement(
-        images=n,
+        images=len(kept),
         kappa=fleiss.kappa if defined else None,
         guessing=float(intervals.Z * fleiss.standard_error) if defined else None,
-        ac1=_interval(agreement.gwet_ac1(table)),
+        ac1=_interval(agreement.gwet_ac1(table if pairs else kept)),
+        pairs=pairs,
     )
 
 

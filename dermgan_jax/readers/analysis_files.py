@@ -26,6 +26,8 @@ MODALITY = "study"
 def write(analysis: Analysis, votes: StudyVotes | None, out: Path) -> list[Path]:
     """Writes the result and, where votes are known, their tables; returns the files.
 
+    votes.csv has all readers, the other tables those who have finished.
+
     imrmc.csv has iMRMC's columns readerID, caseID, modalityID and score. Signal-present (1) is
     fake; a score is higher the surer a reader is that an image is fake.
     """
@@ -41,11 +43,12 @@ def write(analysis: Analysis, votes: StudyVotes | None, out: Path) -> list[Path]
     )
     written = [out / RESULT]
     if votes is not None:
+        counted = votes.of_readers(np.array([row.finished for row in analysis.readers]))
         names = [field.name for field in dataclasses.fields(ImageRow)]
         cells = [[_cell(getattr(row, name)) for name in names] for row in analysis.image_rows]
         for name, columns, rows in (
             (VOTES, *table_rows(votes)),
-            (IMRMC, *imrmc_rows(votes)),
+            (IMRMC, *imrmc_rows(counted)),
             (IMAGES, names, cells),
         ):
             files.write_text(out / name, _table(columns, rows))

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class ReaderRow:
       answered, missing: images; those that the reader was shown and said nothing about.
       seconds: median for an image.
       auc: area under the ROC curve from confidence.
+      finished: whether enough was answered for the reader to count in means and verdicts.
     """
 
     reader: str
@@ -49,6 +51,7 @@ class ReaderRow:
     missing: int
     seconds: float | None
     auc: float | None
+    finished: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,10 +94,8 @@ def counts_of(votes: StudyVotes) -> list[Counts]:
     ]
 
 
-def row_of(
-    counts: Counts, missing: int = 0, seconds: float | None = None, auc: float | None = None
-) -> ReaderRow:
-    """The row of a reader's counts."""
+def row_of(counts: Counts, **others: Any) -> ReaderRow:
+    """The row of a reader's counts; `others` are further attributes of it."""
     right = counts.tp + counts.tn
     answered = counts.real + counts.fake
     acc, acc_interval = _share(right, answered)
@@ -114,9 +115,7 @@ def row_of(
         d_prime=None if found is None else float(found.d_prime),
         criterion=None if found is None else float(found.criterion),
         answered=answered,
-        missing=missing,
-        seconds=seconds,
-        auc=auc,
+        **{"missing": 0, "seconds": None, "auc": None, **others},
     )
 
 
@@ -124,8 +123,8 @@ def _share(count: int, n: int) -> tuple[float | None, Interval | None]:
     return (count / n, intervals.wilson(count, n)) if n else (None, None)
 
 
-def rows_of(votes: StudyVotes) -> tuple[ReaderRow, ...]:
-    """A row for each reader."""
+def rows_of(votes: StudyVotes, finished: np.ndarray) -> tuple[ReaderRow, ...]:
+    """A row for each reader; `finished` bool (m,), who counts."""
     scores = confidence_scores(votes)
     rows = []
     for j, counts in enumerate(counts_of(votes)):
@@ -139,6 +138,7 @@ def rows_of(votes: StudyVotes) -> tuple[ReaderRow, ...]:
                 missing=int(votes.missing[:, j].sum()),
                 seconds=float(np.median(seconds)) if len(seconds) else None,
                 auc=classification.auc(votes.real[known], scores[known, j]) if both else None,
+                finished=bool(finished[j]),
             )
         )
     return tuple(rows)
@@ -171,8 +171,8 @@ def group_scores(panel: Panel, confidence: np.ndarray) -> GroupScores:
         readers=panel.called_real.shape[1],
         images=int(seen.sum()),
         images_random=True,
-        accuracy=of(crossed.accuracy(panel), seen),
-        balanced_accuracy=of(crossed.balanced_accuracy(panel), seen),
+        accuracy=_accuracy(panel, seen),
+        balanced_accuracy=crossed.share_estimate(balanced_accuracy(panel)),
         tpr=of(crossed.rate(panel, True), real),
         tnr=of(crossed.rate(panel, False), fake),
         d_prime=of(crossed.d_prime(panel), seen, share=False),
@@ -181,42 +181,92 @@ def group_scores(panel: Panel, confidence: np.ndarray) -> GroupScores:
     )
 
 
+def balanced_accuracy(panel: Panel) -> Uncertainty | None:
+    """How sure the mean balanced accuracy is; None if nobody saw both kinds."""
+    return crossed.of_both(panel, crossed.balanced_accuracy(panel), 0.5)
+
+
+def _accuracy(panel: Panel, seen: np.ndarray) -> Estimate | None:
+    """The mean accuracy; what its rates hide widens it to the interval of a share at most."""
+    statistic = crossed.accuracy(panel)
+    plain = crossed.uncertainty(panel, statistic, seen)
+    found = crossed.of_both(panel, statistic, float(panel.real[seen].mean()))
+    if plain is None or found is None:
+        return None
+    most = max(found.value * (1 - found.value) / seen.sum() - plain.seeds, plain.groups)
+    return crossed.estimate(found._replace(groups=min(found.groups, most)), seen)
+
+
 def means_of_counts(rows: Sequence[ReaderRow]) -> GroupScores:
     """Means over readers of whom only counts are known: intervals are over readers only."""
 
-    def of(values: Sequence[float | None], share: bool = True) -> Estimate | None:
-        known = np.array([value for value in values if value is not None])
-        return crossed.estimate(of_readers(known, images), images, share=share)
+    def of(values: Sequence[float | None], numbers: Sequence[int]) -> Estimate | None:
+        shares = np.array(values, float)
+        own = shares * (1 - shares) / np.array(numbers)
+        return crossed.estimate(of_readers(shares, own, max(numbers)), max(numbers))
+
+    def scattered(values: Sequence[float | None]) -> Estimate | None:
+        if len(values) < 2:
+            return None
+        found = of_readers(np.array(values, float), np.zeros(len(values)), images)
+        return crossed.estimate(found, images, share=False)
 
     images = max(row.answered for row in rows)
+    answered, real, fake = ([number(row) for row in rows] for number in (_answered, _real, _fake))
     return GroupScores(
         readers=len(rows),
         images=images,
         images_random=False,
-        accuracy=of([row.acc for row in rows]),
-        balanced_accuracy=of(balanced(rows)),
-        tpr=of([row.tpr for row in rows]),
-        tnr=of([row.tnr for row in rows]),
-        d_prime=of([row.d_prime for row in rows], share=False) if len(rows) > 1 else None,
-        criterion=of([row.criterion for row in rows], share=False) if len(rows) > 1 else None,
+        accuracy=of([row.acc for row in rows], answered),
+        balanced_accuracy=crossed.share_estimate(balanced_of_counts(rows)),
+        tpr=of([row.tpr for row in rows], real),
+        tnr=of([row.tnr for row in rows], fake),
+        d_prime=scattered([row.d_prime for row in rows]),
+        criterion=scattered([row.criterion for row in rows]),
         auc=None,
     )
 
 
-def balanced(rows: Sequence[ReaderRow]) -> list[float | None]:
-    """Each reader's balanced accuracy."""
-    return [None if row.tpr is None or row.tnr is None else (row.tpr + row.tnr) / 2 for row in rows]
+def _answered(row: ReaderRow) -> int:
+    return row.answered
 
 
-def of_readers(values: np.ndarray, images: int) -> Uncertainty | None:
-    """How sure a mean of readers' shares is, by their scatter; of one reader, a binomial's."""
-    if not len(values):
-        return None
-    value, freedom = float(values.mean()), float(max(images - 2, 1))
+def _real(row: ReaderRow) -> int:
+    return row.tp + row.fn
+
+
+def _fake(row: ReaderRow) -> int:
+    return row.fp + row.tn
+
+
+def balanced_of_counts(rows: Sequence[ReaderRow]) -> Uncertainty:
+    """How sure the mean balanced accuracy is, of readers who saw both kinds."""
+    own, hidden = np.zeros(len(rows)), np.zeros(len(rows))
+    for name, number in (("tpr", _real), ("tnr", _fake)):
+        shares = np.array([getattr(row, name) for row in rows])
+        images = np.array([number(row) for row in rows])
+        own += shares * (1 - shares) / images / 4
+        hidden += crossed.hidden_variance(shares, images) / 4
+    values = np.array([(row.tpr + row.tnr) / 2 for row in rows])
+    found = of_readers(values, own, max(row.answered for row in rows))
+    return found._replace(groups=found.groups + float(hidden.mean()))
+
+
+def of_readers(values: np.ndarray, own: np.ndarray, images: int) -> Uncertainty:
+    """How sure a mean over readers is, by their scatter; of one reader, by the reader's answers.
+
+    Args:
+      values: of readers (m,).
+      own: variances (m,) that the values have by single answers alone. Few readers may by chance
+        scatter less than that.
+      images: that a value rests on.
+    """
+    value, freedom, least = float(values.mean()), float(max(images - 2, 1)), own.mean() / len(own)
     if len(values) == 1:
-        return Uncertainty(value, value * (1 - value) / images, 0.0, 0.0, freedom, 0)
+        return Uncertainty(value, float(least), 0.0, 0.0, freedom, 0)
     between = float(values.var(ddof=1)) / len(values)
-    return Uncertainty(value, 0.0, between, between, freedom, len(values) - 1)
+    rest = max(float(least) - between, 0.0)
+    return Uncertainty(value, rest, between, between, freedom, len(values) - 1)
 
 
 def difference(

@@ -2,11 +2,22 @@
 
 import decimal
 
-from dermgan_jax.readers.analysis import CHANCE, Analysis
+from dermgan_jax.readers.analysis import CHANCE, ONE_READER, SAME_ANSWERS, Analysis
 from dermgan_jax.readers.counts import AGREES, CUT_OFF, MEAN, PrintedValue
-from dermgan_jax.statistics.equivalence import CANNOT_TELL, DIFFERENT, EQUIVALENT, SMALL
+from dermgan_jax.statistics.crossed import LARGEST
+from dermgan_jax.statistics.equivalence import (
+    CANNOT_TELL,
+    DIFFERENT,
+    EQUIVALENT,
+    SMALL,
+    Equivalence,
+)
 from dermgan_jax.statistics.intervals import Estimate
 
+SAME_TEXT = (
+    "nearly all answers are the same, which tells nothing about whether the images can be told "
+    "apart"
+)
 THIRD = decimal.Decimal("0.001")
 NAMES = {
     "acc": "accuracy",
@@ -33,26 +44,70 @@ def plural(number: int, noun: str) -> str:
 
 
 def sentence(analysis: Analysis) -> str:
-    """How often readers were right, and what the study could not have seen."""
-    found = analysis.overall.accuracy
-    who = plural(len(analysis.readers), "reader")
-    verb = "was" if len(analysis.readers) == 1 else "were"
-    text = f"{who} {verb} right in {percent(found.value)} % ({interval(found)}) of "
-    each = max(row.answered for row in analysis.readers)
-    text += f"the images ({_mix(analysis, each)})"
-    if analysis.smallest_difference is None:
+    """How often readers were right, whether they tell the kinds apart, what would be missed."""
+    rows = analysis.finished
+    found, balanced = analysis.overall.accuracy, analysis.overall.balanced_accuracy
+    who = plural(len(rows), "reader")
+    if analysis.unfinished:
+        verb = "has" if analysis.unfinished == 1 else "have"
+        who += f" ({analysis.unfinished} more {verb} not finished)"
+    verb = "was" if len(rows) == 1 else "were"
+    text = (
+        f"{who} {verb} right in {percent(found.value)} % ({interval(found)}) of the images "
+        f"({_mix(analysis)})"
+    )
+    if balanced is None or analysis.equivalence is None:
         return f"{text}."
+    told = analysis.equivalence.outcome in (DIFFERENT, SMALL)
+    # A rounded end must not look as if the interval reached what it leaves out.
+    close = int(told and percent(CHANCE) in (percent(balanced.low), percent(balanced.high)))
+    unequal = "" if analysis.real == analysis.fake else " for the unequal numbers"
+    text += (
+        f"; balanced{unequal} {percent(balanced.value, close)} % ({interval(balanced, close)}), "
+        f"where guessing gives 50 %: {_verdict(analysis.equivalence, len(rows))}."
+    )
+    if analysis.equivalence.outcome != CANNOT_TELL:
+        return text
+    return f"{text} {_missed(analysis)}"
+
+
+def _verdict(found: Equivalence, readers: int) -> str:
+    they = "this reader" if readers == 1 else "they"
+    verbs = ("sees", "tells", "takes") if readers == 1 else ("see", "tell", "take")
+    margin = percent(found.margin, 1).removesuffix(".0")
+    if found.outcome == CANNOT_TELL:
+        return f"it cannot be told whether {they} {verbs[0]} a difference"
+    if found.outcome == EQUIVALENT:
+        return f"a difference of {margin} points or more is ruled out"
+    text = f"{they} can tell the kinds apart"
+    if found.difference.value < 0:
+        text = f"{they} {verbs[1]} the kinds apart, but {verbs[2]} one for the other"
+    return f"{text}, by less than {margin} points" if found.outcome == SMALL else text
+
+
+def _missed(analysis: Analysis) -> str:
+    if analysis.equivalence and analysis.equivalence.barred == SAME_ANSWERS:
+        return SAME_TEXT[0].upper() + SAME_TEXT[1:] + "."
+    if analysis.smallest_difference is None:
+        return ""
+    if analysis.smallest_difference >= LARGEST:
+        return (
+            "So few readers and images can show nothing: even complete separation would have been "
+            "missed in more than one of five such studies."
+        )
     return (
-        f"{text}; this study could not have seen a difference from chance below "
-        f"{percent(analysis.smallest_difference, 1)} points."
+        f"A difference from chance below {percent(analysis.smallest_difference, 1)} points would "
+        "have been missed in more than one of five such studies."
     )
 
 
-def _mix(analysis: Analysis, each: int) -> str:
+def _mix(analysis: Analysis) -> str:
     mix = f"{analysis.real:,} real, {analysis.fake:,} synthetic"
-    if each < analysis.images and not analysis.missing:
-        return f"{mix}, {each:,} of them for each reader"
-    return mix
+    asked = {row.answered + row.missing for row in analysis.finished}
+    if max(asked) == analysis.images:
+        return mix
+    up_to = "up to " if len(asked) > 1 else ""
+    return f"{mix}, {up_to}{max(asked):,} of them for each reader"
 
 
 def against_chance(analysis: Analysis) -> tuple[str, str]:
@@ -83,6 +138,14 @@ def against_chance(analysis: Analysis) -> tuple[str, str]:
             "more ruled out. Not seeing a difference is not being indistinguishable",
         ),
     }
+    if found.barred == SAME_ANSWERS:
+        words[CANNOT_TELL] = ("cannot tell", f"{start}, but {SAME_TEXT}")
+    elif found.barred == ONE_READER:
+        words[CANNOT_TELL] = (
+            "cannot tell",
+            f"{start}: no difference from chance is seen, and one reader cannot show that there is "
+            "none",
+        )
     if found.outcome == DIFFERENT and found.difference.value < 0:
         words[DIFFERENT] = (
             "different from chance",
@@ -136,10 +199,13 @@ def text(analysis: Analysis) -> str:
     """The result for a terminal."""
     lines = [sentence(analysis), against_chance(analysis)[1]]
     for row in analysis.readers:
+        unfinished = "" if row.finished else "  not finished"
         lines.append(
             f"  {row.reader} ({row.group}): TP {row.tp} FP {row.fp} FN {row.fn} TN {row.tn}  "
             f"ACC {three_decimals(row.acc)} TPR {three_decimals(row.tpr)} "
-            f"TNR {three_decimals(row.tnr)}" + (f"  missing {row.missing}" if row.missing else "")
+            f"TNR {three_decimals(row.tnr)}"
+            + (f"  missing {row.missing}" if row.missing else "")
+            + unfinished
         )
     for group, kinds in analysis.agreement.items():
         shown = ", ".join(

@@ -98,6 +98,8 @@ class StudyVotes:
       confidence, realism, seconds, position: (n, m), NaN where there is none.
       class_answers: str (n, m), "" where there is none.
       comments: in the order of votes.
+      expected: (m,), how many images each reader has answered in the end.
+      silent: readers who were asked and gave no answer at all; in no array.
       notes: what readers of the result have to know, such as readers without answers.
     """
 
@@ -115,7 +117,26 @@ class StudyVotes:
     position: np.ndarray
     class_answers: np.ndarray
     comments: tuple[Comment, ...]
+    expected: np.ndarray
+    silent: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def finished(self, least: float) -> np.ndarray:
+        """Bool (m,), whether a reader has answered this share of the expected images."""
+        return self.answered.sum(axis=0) >= least * self.expected
+
+    def of_readers(self, which: np.ndarray) -> "StudyVotes":
+        """The votes of some of the readers, bool (m,), on the same images."""
+        arrays = {
+            name: value[..., which]
+            for name, value in vars(self).items()
+            if isinstance(value, np.ndarray) and value.shape[-1:] == which.shape and name != "real"
+        }
+        names = {
+            name: tuple(np.array(getattr(self, name), object)[which])
+            for name in ("readers", "groups")
+        }
+        return dataclasses.replace(self, **arrays, **names)
 
     @property
     def answered(self) -> np.ndarray:
@@ -157,8 +178,9 @@ def collect(
       groups: of each reader, "" for none.
       images: that were asked about.
       votes: one of a reader about an image at most.
-      asked: names of the images that each reader was shown; None if only votes tell: then every
-        reader was shown all images, unless no two readers have one in common.
+      asked: names of the images that each reader was shown; None if only votes tell: then a
+        reader was shown the images of the reader's votes, an empty answer included, and is expected
+        to answer as many as the reader who was shown most.
       notes: what readers of the result have to know.
 
     Raises:
@@ -191,13 +213,17 @@ def collect(
         class_answers[at] = vote.class_answer
         if vote.comment:
             comments.append(Comment(vote.reader, vote.image, vote.comment))
+    shown = voted if asked is None else _asked(asked, images, readers)
+    expected = shown.sum(axis=0)
     return StudyVotes(
         title=title,
         readers=readers,
         groups=tuple(groups[name] or ALL_READERS for name in readers),
         images=tuple(images),
         real=np.array([image.truth == REAL for image in images]),
-        asked=_asked(voted, asked, images, readers),
+        asked=shown,
+        expected=np.full_like(expected, expected.max()) if asked is None else expected,
+        silent=tuple(silent),
         called_real=numbers.pop("called"),
         first_called_real=numbers.pop("first"),
         class_answers=class_answers,
@@ -212,17 +238,10 @@ def _called_real(answer: str) -> float:
 
 
 def _asked(
-    voted: np.ndarray,
-    asked: Mapping[str, Sequence[str]] | None,
-    images: Sequence[Image],
-    readers: Sequence[str],
+    asked: Mapping[str, Sequence[str]], images: Sequence[Image], readers: Sequence[str]
 ) -> np.ndarray:
-    if asked is not None:
-        shown = {name: set(asked[name]) for name in readers}
-        return np.array([[image.name in shown[name] for name in readers] for image in images])
-    if (voted.sum(axis=1) <= 1).all():
-        return voted
-    return np.ones_like(voted)
+    shown = {name: set(asked[name]) for name in readers}
+    return np.array([[image.name in shown[name] for name in readers] for image in images])
 
 
 def read_votes(path: Path) -> StudyVotes:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from PIL import Image
@@ -9,7 +10,7 @@ from PIL import Image
 from dermgan_jax import files
 from dermgan_jax.files import Path
 from dermgan_jax.readers import analysis_words as words
-from dermgan_jax.readers.analysis import Analysis
+from dermgan_jax.readers.analysis import SAME, Analysis
 from dermgan_jax.readers.analysis_images import ImageRow
 from dermgan_jax.readers.analysis_scores import confidence_scores
 from dermgan_jax.readers.design import FAKE, REAL, Design
@@ -19,6 +20,7 @@ from dermgan_jax.readers.votes import StudyVotes
 from dermgan_jax.report import readers_figures, readers_tables
 from dermgan_jax.report.html import environment, picture
 from dermgan_jax.report.style import to_svg
+from dermgan_jax.statistics.crossed import LARGEST
 from dermgan_jax.statistics.equivalence import CANNOT_TELL, EQUIVALENT
 
 REPORT = "report.html"
@@ -89,7 +91,9 @@ def build(
             checklist=readers_tables.checklist(analysis, design),
             figures=_figures(analysis, votes),
             comments=analysis.comments,
-            smallest=words.percent(analysis.smallest_difference, 1),
+            reader_groups=list(dict.fromkeys(row.group for row in analysis.readers)),
+            smallest=_smallest(analysis),
+            same=words.percent(SAME),
             margin=words.percent(analysis.equivalence.margin, 1).removesuffix(".0")
             if analysis.equivalence
             else "",
@@ -97,6 +101,12 @@ def build(
     )
     files.write_text(out / REPORT, html)
     return out / REPORT
+
+
+def _smallest(analysis: Analysis) -> str:
+    """In percent, or "" if nothing of it can be told."""
+    smallest = analysis.smallest_difference
+    return "" if smallest is None or smallest >= LARGEST else words.percent(smallest, 1)
 
 
 def real_noun(design: Design | None) -> str:
@@ -107,7 +117,8 @@ def real_noun(design: Design | None) -> str:
 def _figures(analysis: Analysis, votes: StudyVotes | None) -> dict[str, dict[str, Any]]:
     scores = None
     if votes is not None:
-        scores = readers_figures.roc_scores(votes, confidence_scores(votes))
+        counted = votes.of_readers(np.array([row.finished for row in analysis.readers]))
+        scores = readers_figures.roc_scores(counted, confidence_scores(counted))
     drawn: dict[str, Figure] = readers_figures.draw(analysis, scores)
     found = {}
     for name, figure in drawn.items():

@@ -59,7 +59,7 @@ def accuracy(analysis: Analysis) -> Figure:
     figure, axes = _new(height=1.0 + 0.75 * len(groups))
     axes.axvline(50, color=INK, linewidth=0.8, linestyle=":")
     for row, name in enumerate(groups):
-        values = [100 * each.acc for each in analysis.readers if each.group == name]
+        values = [100 * each.acc for each in analysis.finished if each.group == name]
         colour = _colour(row)
         if len(values) >= FEWEST_FOR_A_BOX:
             line = {"color": colour, "linewidth": 1.2}
@@ -80,7 +80,7 @@ def accuracy(analysis: Analysis) -> Figure:
         )
     axes.set_yticks(range(len(groups)), groups)
     axes.set_ylim(len(groups) - 0.5, -0.5)
-    axes.set_xlim(*_limits([100 * each.acc for each in analysis.readers]))
+    axes.set_xlim(*_limits([100 * each.acc for each in analysis.finished]))
     axes.set_xlabel("images about which a reader is right, %")
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
@@ -94,14 +94,14 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
 
 def rates(analysis: Analysis, scores: RocScores | None) -> Figure | None:
     """Each reader's TPR against FPR, and ROC curves where confidence was asked."""
-    known = [row for row in analysis.readers if row.tpr is not None and row.tnr is not None]
+    known = [row for row in analysis.finished if row.tpr is not None and row.tnr is not None]
     if not known:
         return None
     figure, axes = _new(height=4.3)
     axes.plot((0, 100), (0, 100), color=FADE, linewidth=0.9, linestyle=":")
     groups = list(analysis.groups)
     if scores is not None:
-        for j, row in enumerate(analysis.readers):
+        for j, row in enumerate(analysis.finished):
             _roc_curve(axes, scores[0], scores[1][:, j], _colour(groups.index(row.group)))
     for position, name in enumerate(groups):
         own = [row for row in known if row.group == name]
@@ -181,7 +181,7 @@ def halves(analysis: Analysis) -> Figure | None:
     axes.axhline(50, color=INK, linewidth=0.8, linestyle=":")
     groups, own = list(analysis.groups), analysis.halves
     drawn = set()
-    for row in analysis.readers:
+    for row in analysis.finished:
         position = groups.index(row.group)
         label = row.group if len(groups) > 1 and row.group not in drawn else None
         drawn.add(row.group)

@@ -65,6 +65,7 @@ def reader_rows(rows: Sequence[ReaderRow]) -> list[dict[str, Any]]:
             "auc": _signed(row.auc, 3),
             "seconds": _signed(row.seconds, 1),
             "missing": row.missing,
+            "finished": row.finished,
         }
         for row in rows
     ]
@@ -215,7 +216,7 @@ def checklist(analysis: Analysis, design: Design | None) -> list[tuple[str, str]
     )
     mix = f"{analysis.real:,} real, {analysis.fake:,} synthetic"
     unknown = "not known from what was given"
-    items = [("Readers and their expertise", f"{len(analysis.readers)}: {groups}")]
+    items = [("Readers and their expertise", f"{len(analysis.finished)}: {groups}")]
     if design is None:
         items += [
             ("Blinding", unknown),
@@ -255,7 +256,7 @@ def design_items(design: Design, mix: str) -> list[tuple[str, str]]:
         ),
         (
             "Order, revision, time limit",
-            f"at random for each reader (seed {design.seed}), "
+            "at random for each reader, from a seed kept with the study, "
             f"{plural(len(design.counted), 'block')}; "
             f"{'answers could be changed' if design.revisable else 'answers were final'}; "
             f"time limit: {limit}",
@@ -272,4 +273,7 @@ def design_items(design: Design, mix: str) -> list[tuple[str, str]]:
 def _exclusions(analysis: Analysis) -> str:
     if analysis.of_counts:
         return "not known from what was given"
-    return f"{analysis.missing:,} of {analysis.asked:,} answers are missing; nothing was excluded"
+    text = f"{analysis.missing:,} of {analysis.asked:,} answers are missing; "
+    if not analysis.unfinished:
+        return f"{text}nothing was excluded"
+    return f"{text}{plural(analysis.unfinished, 'reader')} who had not finished left out"

@@ -63,6 +63,37 @@ def fleiss_kappa(table: np.ndarray) -> FleissKappa:
     return FleissKappa(float(kappa), float(error), per_category, float(np.sqrt(2 / ratings)))
 
 
+def fleiss_kappa_of_some(table: np.ndarray) -> FleissKappa:
+    """Fleiss' kappa of counts (subjects, categories) with different numbers of ratings.
+
+    As Gwet (2014, Handbook of Inter-Rater Reliability, 4th ed., section 2.4) has it: agreement is
+    the mean over subjects with two or more ratings of the share of pairs of raters that agree;
+    chance agreement is from the mean shares of the categories over all subjects with a rating. With
+    the same number of ratings each it is `fleiss_kappa`. The standard error is that of guessing,
+    for numbers of pairs that differ.
+
+    Raises:
+      UserError: if no subject has two ratings.
+    """
+    rated = table[table.sum(axis=1) > 0]
+    table = table[table.sum(axis=1) > 1]
+    if not len(table):
+        raise UserError("kappa: no subject has two ratings")
+    raters = table.sum(axis=1)
+    pairs = raters * (raters - 1)
+    p = (rated / rated.sum(axis=1, keepdims=True)).mean(axis=0)
+    variance = p * (1 - p)
+    total, ratings = variance.sum(), len(table) ** 2 / (1 / pairs).sum()
+    apart = (table * (raters[:, None] - table) / pairs[:, None]).mean(axis=0)
+    spread = np.square(total) - (variance * (1 - 2 * p)).sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        per_category = 1 - apart / variance
+        kappa = 1 - apart.sum() / total
+        error = np.sqrt(2 * spread / ratings) / total
+    per_category[variance == 0] = np.nan
+    return FleissKappa(float(kappa), float(error), per_category, float(np.sqrt(2 / ratings)))
+
+
 def randolph_kappa(table: np.ndarray) -> float:
     """Kappa with chance agreement 1 / categories, empty categories included (free marginals).
 

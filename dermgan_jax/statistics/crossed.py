@@ -8,6 +8,9 @@ that reader only.
 
 For 2 to 8 readers and 80 to 100 images, intervals cover 94 to 97 % in simulations
 (`tests/statistics/test_crossed.py`), whichever of the two differ more.
+
+A rate near 0 or 1 hides how uncertain it is: who calls all of 20 images real may call one in ten
+fake. Scores made of both rates get the variance that is hidden so, see `of_both`.
 """
 
 from collections.abc import Callable
@@ -23,8 +26,8 @@ from dermgan_jax.statistics.intervals import Estimate
 from dermgan_jax.statistics.signal_detection import signal_detection
 
 RESAMPLINGS = 2000
-POWER = 0.8  # at which the smallest difference is seen that a study could have seen
-
+POWER = 0.8  # at which the smallest difference is seen that a study would not miss
+LARGEST = 0.5  # difference from chance
 LEAST = 0.25  # share of the variance over images, readers fixed, that is left at least
 
 # A reader's score under weights of images: (reader, weights (r, n)) -> (r,), NaN where undefined.
@@ -81,6 +84,40 @@ def uncertainty(panel: Panel, statistic: Statistic, images: np.ndarray) -> Uncer
     return found._replace(groups=max(found.groups, least - found.seeds))
 
 
+def of_both(panel: Panel, statistic: Statistic, of_real: float) -> Uncertainty | None:
+    """As `uncertainty`, of a score that is made of both rates and may hide how sure they are.
+
+    Args:
+      panel: of all readers.
+      statistic: of_real × TPR + (1 − of_real) × TNR, nearly so if answers are missing.
+      of_real: weight of TPR.
+    """
+    answered = ~np.isnan(panel.called_real)
+    found = uncertainty(panel, statistic, answered.any(axis=1))
+    if found is None:
+        return None
+    hidden = 0.0
+    for real, part in ((True, of_real), (False, 1 - of_real)):
+        own = (answered & (panel.real == real)[:, None]).sum(axis=0)
+        seen = (answered.any(axis=1) & (panel.real == real)).sum()
+        of_reader, plain = rate(panel, real), np.ones((1, len(panel.real)))
+        readers = np.flatnonzero(own)
+        shares = np.array([of_reader(reader, plain)[0] for reader in readers])
+        # Readers of the same images may all hide the same, those of different images do not.
+        variances = hidden_variance(shares, own[readers]) * own[readers] / max(seen, 1)
+        hidden += part**2 * float(variances.sum()) / max(len(readers), 1)
+    return found._replace(groups=found.groups + hidden)
+
+
+def hidden_variance(shares: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """What a share near 0 or 1 of n images lacks of its variance.
+
+    By how much the variance of Agresti and Coull (1998) exceeds the plain one; 0 for other shares.
+    """
+    adjusted = (shares * n + 2) / (n + 4)
+    return np.maximum(adjusted * (1 - adjusted) / (n + 4) - shares * (1 - shares) / n, 0.0)
+
+
 def estimate(
     found: Uncertainty | None, images: int | np.ndarray, *, share: bool = True
 ) -> Estimate | None:
@@ -99,13 +136,22 @@ def estimate(
     return Estimate(found.value, found.value - half, found.value + half)
 
 
-def smallest_difference(found: Uncertainty) -> float:
-    """The difference that a study with these variances sees with a power of 80 %.
+def share_estimate(found: Uncertainty | None) -> Estimate | None:
+    """A share of `of_both` with its symmetric 95 % interval, cut off at 0 and 1.
 
-    At the level of 5 %, two-sided.
+    It leaves out one half if, and only if, a test at the level of 5 % does.
+    """
+    shown = estimate(found, 0, share=False)
+    return shown and Estimate(shown.value, max(shown.low, 0.0), min(shown.high, 1.0))
+
+
+def smallest_difference(found: Uncertainty) -> float:
+    """The difference from one half that studies with these variances see with a power of 80 %.
+
+    At the level of 5 %, two-sided; one half, the largest there is, if they do not see even that.
     """
     error = np.sqrt(found.groups + found.seeds)
-    return float(group_bootstrap.half_width(found) + ndtri(POWER) * error)
+    return min(float(group_bootstrap.half_width(found) + ndtri(POWER) * error), LARGEST)
 
 
 def share_of(values: np.ndarray) -> Statistic:

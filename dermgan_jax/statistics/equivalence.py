@@ -26,6 +26,7 @@ class Equivalence:
       margin: of the difference.
       p_equivalent: of the two one-sided tests.
       p_different: two-sided.
+      barred: why equivalence is never concluded here, whatever the p-values; "" if it may be.
     """
 
     outcome: str
@@ -33,15 +34,19 @@ class Equivalence:
     margin: float
     p_equivalent: float
     p_different: float
+    barred: str = ""
 
 
-def two_one_sided_tests(found: Uncertainty, reference: float, margin: float) -> Equivalence:
+def two_one_sided_tests(
+    found: Uncertainty, reference: float, margin: float, barred: str = ""
+) -> Equivalence:
     """Both tests at the level of 5 %, and that of a difference.
 
     Args:
       found: the score.
       reference: that it is compared with.
       margin: the largest difference that would not matter.
+      barred: why equivalence must not be concluded; "" if it may be.
 
     Raises:
       UserError: if the margin is not above 0.
@@ -58,10 +63,10 @@ def two_one_sided_tests(found: Uncertainty, reference: float, margin: float) -> 
         (False, True): DIFFERENT,
         (True, True): SMALL,
         (False, False): CANNOT_TELL,
-    }[p_equivalent < LEVEL, p_different < LEVEL]
+    }[p_equivalent < LEVEL and not barred, p_different < LEVEL]
     ends = difference.value - half, difference.value + half
     return Equivalence(
-        outcome, Estimate(difference.value, *ends), margin, p_equivalent, p_different
+        outcome, Estimate(difference.value, *ends), margin, p_equivalent, p_different, barred
     )
 
 

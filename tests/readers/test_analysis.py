@@ -107,7 +107,7 @@ def test_kappa_without_a_choice_is_null(table):
 
 def test_one_reader_is_said_to_be_one(table):
     found = analyse(read_votes(table(matrix({"a": "rrrfrfff"}, "rrrrffff"))))
-    assert "Only one reader" in found.notes[0]
+    assert "Only one reader counts" in found.notes[0]
     assert found.to_json()["kappa"]["all"]["all"] is None
     assert analysis_words.sentence(found).startswith("1 reader was right in 75 %")
 
@@ -199,6 +199,99 @@ def test_chance_is_told_apart_in_words(table, answers, margin, word):
     assert analysis_words.against_chance(found)[0] == word
 
 
+@pytest.mark.parametrize(
+    ("answers", "word", "said"),
+    [
+        ({f"r{i}": "r" * 80 for i in range(4)}, "cannot tell", "nearly all answers are the same"),
+        ({"a": "f" * 79 + "r"}, "cannot tell", "nearly all answers are the same"),
+        ({"b": "f" * 80, "c": "r" * 80}, "cannot tell", "nearly all answers are the same"),
+        ({"a": ("r" * 9 + "f") * 8}, "cannot tell", "one reader cannot show that there is none"),
+        ({f"r{i}": "rrrrffff" * 10 for i in range(8)}, "different from chance", "more than chance"),
+        (
+            {f"r{i}": "ffffrrrr" * 10 for i in range(8)},
+            "different from chance",
+            "one for the other",
+        ),
+        ({f"r{i}": "rrff" for i in range(3)}, "cannot tell", "neither is a difference"),
+    ],
+    ids=["all real", "one says fake", "opposite", "one leans", "perfect", "wrong", "four images"],
+)
+def test_answers_that_hardly_vary_show_little(table, answers, word, said):
+    size = len(next(iter(answers.values())))
+    truth = "rrrrffff" * (size // 8) or "rrff"
+    found = analyse(read_votes(table(matrix(answers, truth))))
+    assert analysis_words.against_chance(found)[0] == word
+    assert said in analysis_words.against_chance(found)[1]
+    assert found.smallest_difference is None or found.smallest_difference > 0.01
+
+
+def test_the_sentence_says_what_was_found(table):
+    def said(answers, margin=0.1):
+        truth = "rrrrffff" * (len(answers["a"]) // 8) or "rrff"
+        return analysis_words.sentence(analyse(read_votes(table(matrix(answers, truth))), margin))
+
+    three = said({"a": "rrrfrfff" * 5, "b": "rrrrfffr" * 5, "c": "rrfrfffr" * 5})
+    assert "; balanced 79 % (" in three
+    assert three.endswith("they can tell the kinds apart.")
+    assert said(dict.fromkeys("abcdef", "rfrfrfrf" * 20)).endswith(
+        "a difference of 10 points or more is ruled out."
+    )
+    assert "it cannot be told whether this reader sees a difference. A difference" in said(
+        {"a": "rfrfrrff" * 2}
+    )
+    assert "even complete separation" in said({"a": "rrfr"})
+    assert "takes one for the other" in said({"a": "ffffrrrr" * 8})
+
+
+def test_who_stopped_early_does_not_count(table):
+    answers = dict.fromkeys("abc", "rrrfrfff" * 5)
+    quitter = {"q": "rf" + " " * 38}
+    truth = "rrrrffff" * 5
+    found = analyse(read_votes(table(matrix({**answers, **quitter}, truth))))
+    alone = analyse(read_votes(table(matrix(answers, truth), "alone.csv")))
+    for name in ("overall", "equivalence", "agreement", "taken_for_real", "image_rows", "missing"):
+        assert getattr(found, name) == getattr(alone, name)
+    assert [row.finished for row in found.readers] == [True, True, True, False]
+    assert analysis_words.sentence(found).startswith("3 readers (1 more has not finished) were")
+    assert "Not finished, and in no number but their own row: q with 2 of 40." in found.notes
+    assert "q (readers): TP 1" in analysis_words.text(found)
+    assert found.to_json()["numbers"]["unfinished"] == 1
+    every = analyse(read_votes(table(matrix({**answers, **quitter}, truth))), least_answered=0.0)
+    assert len(every.finished) == 4
+
+
+def test_rows_that_a_table_leaves_out_are_not_taken_for_finished(table):
+    lines = matrix({"a": "rrrfrfff", "b": "rrrfrffr", "q": "rf      "}, "rrrrffff").splitlines()
+    text = "\n".join(line for line in lines if not line.endswith(",")) + "\n"
+    found = analyse(read_votes(table(text)))
+    assert [row.finished for row in found.readers] == [True, True, False]
+
+
+def test_nobody_who_has_finished_is_one_message(table):
+    with pytest.raises(UserError, match=r"no reader has answered 50 % .* a with 1 of 4"):
+        analyse(read_votes(table(matrix({"a": "r   ", "b": "  r "}, "rrff"))))
+
+
+def test_readers_of_different_images_agree_in_pairs(table):
+    rng = np.random.default_rng(0)
+    truth = "rf" * 40
+    answers = {
+        f"r{j}": "".join(rng.choice(["r", "f"]) if rng.random() < 0.5 else "-" for _ in truth)
+        for j in range(5)
+    }
+    lines = matrix({n: own.replace("-", " ") for n, own in answers.items()}, truth).splitlines()
+    text = "\n".join(line for line in lines if not line.endswith(",")) + "\n"
+    found = analyse(read_votes(table(text)))
+    both = found.agreement["all"]["all"]
+    assert found.missing == 0
+    assert both.pairs
+    assert both.images == sum(
+        sum(own[i] != "-" for own in answers.values()) > 1 for i in range(len(truth))
+    )
+    assert abs(both.kappa) < 2 * both.guessing
+    assert both.ac1.low < both.ac1.value < both.ac1.high
+
+
 def test_other_judges(table):
     votes = read_votes(table(simulated_votes()))
     images = analyse(votes).image_rows
@@ -244,7 +337,7 @@ def test_what_is_wrong_with_other_judges_is_named(table, kind, text, named):
         (
             "reader,group,image,truth,answer\n"
             + "".join(f"a,all,i{i},{t},real\n" for i, t in enumerate(["real", "fake"] * 2))
-            + "b,x,i0,real,real\n",
+            + "".join(f"b,x,i{i},{t},real\n" for i, t in enumerate(["real", "fake"] * 2)),
             "a group is called 'all'",
         ),
     ],

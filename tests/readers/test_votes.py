@@ -41,7 +41,8 @@ def test_a_table_becomes_arrays(read):
     np.testing.assert_array_equal(found.called_real, [[1, 0], [np.nan, np.nan]])
     np.testing.assert_array_equal(found.first_called_real, [[0, 0], [np.nan, np.nan]])
     np.testing.assert_array_equal(found.confidence, [[4, 1], [np.nan, np.nan]])
-    assert found.missing.sum() == 2
+    assert (found.asked.sum(), found.missing.sum()) == (3, 1)
+    assert list(found.expected) == [2, 2]
     assert found.side_names == {"clinic": True, "gan": False}
     assert found.comments == (votes.Comment("a", "i", "a hair"),)
 
@@ -61,6 +62,15 @@ def test_readers_with_images_of_their_own_miss_nothing(read):
     found = read(f"{HEADER}\na,x,i,real,real\nb,x,j,fake,fake\n")
     assert found.asked.sum() == 2
     assert not found.missing.any()
+
+
+def test_readers_are_chosen_with_all_they_said(read):
+    found = read(f"{HEADER},confidence\na,x,i,real,real,1\nb,y,i,real,fake,2\nb,y,j,fake,fake,3\n")
+    assert list(found.finished(0.6)) == [False, True]
+    second = found.of_readers(found.finished(0.6))
+    assert (second.readers, second.groups, len(second.images)) == (("b",), ("y",), 2)
+    np.testing.assert_array_equal(second.confidence, [[2], [3]])
+    np.testing.assert_array_equal(second.real, found.real)
 
 
 def test_readers_without_answers_are_named(read):

@@ -92,3 +92,24 @@ def test_ac1_stays_high_where_kappa_falls():
 def test_ac1_needs_two_ratings_of_something():
     with pytest.raises(UserError, match="no subject has two"):
         agreement.gwet_ac1(np.eye(2, dtype=int))
+
+
+def test_kappa_of_some_is_fleiss_where_all_rated():
+    table = np.array([[3, 1], [0, 4], [2, 2], [4, 0], [1, 3]])
+    full, some = agreement.fleiss_kappa(table), agreement.fleiss_kappa_of_some(table)
+    assert some.kappa == pytest.approx(full.kappa)
+    assert some.standard_error == pytest.approx(full.standard_error)
+    np.testing.assert_allclose(some.per_category, full.per_category)
+
+
+def test_kappa_of_some_by_hand():
+    """Agreement 1, 0 and 1/3 on three subjects; a subject with one rating tells of shares only."""
+    found = agreement.fleiss_kappa_of_some(np.array([[2, 0], [1, 1], [1, 2], [0, 1], [0, 0]]))
+    p = (1 + 1 / 2 + 1 / 3 + 0) / 4
+    chance = p**2 + (1 - p) ** 2
+    assert found.kappa == pytest.approx((4 / 9 - chance) / (1 - chance))
+
+
+def test_kappa_of_some_without_pairs():
+    with pytest.raises(UserError, match="no subject has two ratings"):
+        agreement.fleiss_kappa_of_some(np.array([[1, 0], [0, 1]]))

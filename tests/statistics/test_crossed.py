@@ -6,6 +6,7 @@ from scipy.stats import norm, t
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.statistics import crossed
+from dermgan_jax.statistics.equivalence import two_one_sided_tests
 
 
 def simulated(rng, readers, real, fake, of_readers, of_images, level=0.2):
@@ -132,3 +133,51 @@ def test_a_score_that_nobody_has():
 def test_too_few_images():
     with pytest.raises(UserError, match="no class has two"):
         crossed.panel(np.array([True, False]), np.ones((2, 2)))
+
+
+def test_rates_near_none_and_all_hide_variance():
+    """Agresti and Coull's for 0 of 20; nothing where a share is well inside."""
+    share, adjusted = np.array([0.0, 1.0, 0.5]), 2 / 24
+    expected = [adjusted * (1 - adjusted) / 24] * 2 + [0.0]
+    np.testing.assert_allclose(crossed.hidden_variance(share, np.full(3, 20)), expected)
+
+
+def test_who_always_says_the_same_is_not_certain():
+    truth = np.arange(40) < 20
+    panel = crossed.panel(truth, np.ones((40, 3)))
+    found = crossed.of_both(panel, crossed.balanced_accuracy(panel), 0.5)
+    assert found.value == 0.5
+    adjusted = 2 / 24
+    assert found.groups == pytest.approx(2 * adjusted * (1 - adjusted) / 24 / 4)
+    assert 0.05 < crossed.share_estimate(found).high - 0.5 < 0.12
+
+
+def test_readers_of_different_images_do_not_hide_the_same():
+    truth = np.arange(80) % 2 == 0
+    called = np.full((80, 4), np.nan)
+    for reader in range(4):
+        called[reader * 20 : reader * 20 + 20, reader] = 1.0
+    same = crossed.panel(truth[:20], np.ones((20, 4)))
+    apart = crossed.panel(truth, called)
+    hidden = [crossed.of_both(p, crossed.balanced_accuracy(p), 0.5).groups for p in (same, apart)]
+    assert hidden[1] == pytest.approx(hidden[0] / 4)
+
+
+def verdicts(repetitions, readers, real, fake, tpr, tnr):
+    """How often readers with these rates are called equivalent to chance within 0.1."""
+    rng, equivalent = np.random.default_rng(0), 0
+    truth = np.arange(real + fake) < real
+    for seed in range(repetitions):
+        right = rng.random((len(truth), readers)) < np.where(truth, tpr, tnr)[:, None]
+        panel = crossed.panel(truth, np.where(truth[:, None], right, ~right).astype(float), seed)
+        found = crossed.of_both(panel, crossed.balanced_accuracy(panel), 0.5)
+        equivalent += two_one_sided_tests(found, 0.5, 0.1).p_equivalent < 0.05
+    return equivalent / repetitions
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rates", [(0.6, 0.6), (0.9, 0.3), (0.98, 0.22), (1.0, 0.2)])
+@pytest.mark.parametrize("size", [(2, 10, 10), (3, 20, 20), (2, 30, 10)])
+def test_readers_at_the_margin_are_rarely_called_equivalent(size, rates):
+    """5 % and what 1500 repetitions scatter, however strongly readers lean to one answer."""
+    assert verdicts(1500, *size, *rates) < 0.065

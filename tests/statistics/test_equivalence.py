@@ -55,3 +55,8 @@ def test_p_value_and_interval_say_the_same():
 def test_margin_of_nothing():
     with pytest.raises(UserError, match="above 0"):
         two_one_sided_tests(score(0.5, 0.1), 0.5, 0.0)
+
+
+def test_equivalence_that_is_barred_is_never_told():
+    assert two_one_sided_tests(score(0.5, 0.02), 0.5, 0.1, "one reader").outcome == CANNOT_TELL
+    assert two_one_sided_tests(score(0.55, 0.02), 0.5, 0.1, "one reader").outcome == DIFFERENT
