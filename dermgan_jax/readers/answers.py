@@ -16,6 +16,10 @@ from dermgan_jax.readers.entries import Entry
 APPLICATION = 0x64726D61  # marks the file as ours
 VERSION = 1
 COLUMNS = "reader, image, answers, seconds, at"
+RESCUE = (
+    "part of it is damaged. What can be read is rescued by: sqlite3 {path} .recover | sqlite3 "
+    "rescued.sqlite. Keep the damaged file, and put rescued.sqlite in its place"
+)
 TABLE = """
 create table answers (
   id text primary key, reader text not null, image text not null, answers text not null,
@@ -154,9 +158,19 @@ class Answers:
         each.is_new = True
 
     def entries(self) -> dict[str, list[Entry]]:
-        """What readers answered, by their names, each in the order of arrival."""
+        """What readers answered, by their names, each in the order of arrival.
+
+        Raises:
+          UserError: if the database cannot be read, or is damaged.
+        """
         found: dict[str, list[Entry]] = {}
-        for reader, entry in self._read("", ()):
+        try:
+            rows = self._read("", ())
+        except sqlite3.OperationalError as error:  # busy, or the disk: no damage
+            raise UserError(f"{self.path} cannot be read: {error}") from error
+        except (sqlite3.DatabaseError, ValueError) as error:
+            raise UserError(f"{self.path}: {RESCUE.format(path=self.path)} ({error})") from error
+        for reader, entry in rows:
             found.setdefault(reader, []).append(entry)
         return found
 

@@ -5,6 +5,7 @@ the last count as first and final answer.
 """
 
 import dataclasses
+import datetime
 import json
 import math
 import re
@@ -16,6 +17,7 @@ from dermgan_jax.readers.design import CHOICE, SCALE, Design
 
 FORMAT = "dermgan_jax reader answers"
 LONGEST_TEXT = 2000
+LONGEST_TIME = 7 * 24 * 3600.0  # seconds
 _ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
@@ -69,12 +71,19 @@ def _entry(plain: Any, design: Design, images: Sequence[str] | set[str]) -> Entr
     if (
         not isinstance(seconds, (int, float))
         or isinstance(seconds, bool)
-        or not (math.isfinite(seconds) and seconds >= 0)
+        or not (math.isfinite(seconds) and 0 <= seconds <= LONGEST_TIME)
     ):
-        raise UserError(f"image {image}: its seconds are no number from 0 on")
-    if not isinstance(at, str) or len(at) > 40:
+        raise UserError(f"image {image}: its seconds are no number from 0 to those of a week")
+    if not _is_time(at):
         raise UserError(f"image {image}: its time is none")
     return Entry(entry_id, image, _answers(plain["answers"], image, design), float(seconds), at)
+
+
+def _is_time(at: Any) -> bool:
+    try:
+        return isinstance(at, str) and len(at) <= 40 and bool(datetime.datetime.fromisoformat(at))
+    except ValueError:
+        return False
 
 
 def _answers(plain: Any, image: str, design: Design) -> dict[str, str]:
@@ -135,18 +144,25 @@ def read_answers_file(
     try:
         plain = json.loads(text)
         found = {key: plain[key] for key in ("format", "study", "reader", "entries", "check")}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError("it is no answers file of a reader study") from error
     if found["format"] != FORMAT:
         raise UserError("it is no answers file of a reader study")
     if found["study"] != design.study:
         raise UserError(f"it is of another study ({found['study']}), not {design.study}")
     reader = found["reader"]
-    if reader not in images:
+    if not isinstance(reader, str) or reader not in images:
         raise UserError(f"its reader {reader!r} is none of this study")
     try:
         expected = checksum(found["study"], reader, found["entries"])
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise UserError("its answers are damaged") from error
     if found["check"] != expected:
         raise UserError(

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 
 from dermgan_jax import files
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.readers import design as questions
 from dermgan_jax.readers.design import Design
-from dermgan_jax.readers.entries import Entry, read_answers_file
+from dermgan_jax.readers.entries import FORMAT, Entry, read_answers_file
 from dermgan_jax.readers.folder import StudyFolder
 from dermgan_jax.readers.votes import Image, StudyVotes, Vote, collect
 
 ANSWERS_FILE = ".json"
+# Mail programs and phones add an ending.
+PERHAPS_ANSWERS = ".txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +43,7 @@ def read_study(folder: StudyFolder) -> Study:
     for image in {image for images in shown.values() for image in images}:
         if image not in key:
             raise UserError(f"{folder.key} lacks image {image}: the folder is damaged")
-    entries = merged(folder, design, shown)
+    entries, notes = merged(folder, design, shown)
     counted = {
         reader: [image for image in images if not key[image].practice]
         for reader, images in shown.items()
@@ -59,15 +62,14 @@ def read_study(folder: StudyFolder) -> Study:
         if row.image in used
     ]
     groups = {reader.name: reader.group for reader in design.readers}
-    return Study(
-        folder, design, collect(design.title or design.study, groups, images, votes, counted)
-    )
+    title = design.title or design.study
+    return Study(folder, design, collect(title, groups, images, votes, counted, notes))
 
 
 def merged(
     folder: StudyFolder, design: Design, shown: dict[str, list[str]]
-) -> dict[str, list[Entry]]:
-    """Each reader's entries, each once, in the order of answering.
+) -> tuple[dict[str, list[Entry]], list[str]]:
+    """Each reader's entries, each once, in the order of answering; and which files were not read.
 
     Args:
       folder: of the study.
@@ -78,13 +80,13 @@ def merged(
       UserError: naming the file that is wrong.
     """
     sources = [("the server's answers", reader, own) for reader, own in _of_server(folder).items()]
-    if folder.returned.is_dir():
-        for path in files.find_files(folder.returned, {ANSWERS_FILE}):
-            try:
-                reader, own = read_answers_file(path.read_text(), design, shown)
-            except (UserError, UnicodeDecodeError) as error:
-                raise UserError(f"{path}: {error}") from error
-            sources.append((str(path), reader, own))
+    returned, left_out = _returned(folder, design, shown)
+    sources += returned
+    notes = []
+    if left_out:
+        notes.append(
+            f"Not read, as they are no answers files: {', '.join(left_out)} (in {folder.returned})."
+        )
     found: dict[str, dict[str, Entry]] = {}
     added: dict[str, int] = {}
     for name, reader, own in sources:
@@ -98,12 +100,42 @@ def merged(
                 )
         added[reader] = added.get(reader, 0) + bool(new)
     # Each source is in order; only between several does the reader's clock have to tell.
-    return {
+    in_order = {
         reader: sorted(own.values(), key=lambda entry: entry.at)
         if added[reader] > 1
         else list(own.values())
         for reader, own in found.items()
     }
+    return in_order, notes
+
+
+def _returned(
+    folder: StudyFolder, design: Design, shown: dict[str, list[str]]
+) -> tuple[list[tuple[str, str, list[Entry]]], list[str]]:
+    """(file, reader, entries) of every answers file, and the names of other files."""
+    found, left_out = [], []
+    for path in _files(folder.returned):
+        own = str(path)[len(str(folder.returned)) :].lstrip("/")
+        if path.suffix.lower() not in (ANSWERS_FILE, PERHAPS_ANSWERS):
+            left_out.append(own)
+            continue
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+            if path.suffix.lower() == PERHAPS_ANSWERS and FORMAT not in text:
+                left_out.append(own)
+                continue
+            found.append((str(path), *read_answers_file(text, design, shown)))
+        except (UserError, UnicodeDecodeError, OSError) as error:
+            raise UserError(f"{path}: {error}") from error
+    return found, left_out
+
+
+def _files(folder: Path) -> list[Path]:
+    """Visible files anywhere below a folder, if there is one."""
+    if not folder.is_dir():
+        return []
+    folders, found = files.listing(folder)
+    return sorted([*found, *(path for each in folders for path in _files(each))])
 
 
 def _of_server(folder: StudyFolder) -> dict[str, list[Entry]]:

@@ -209,6 +209,72 @@ def test_wrong_files_are_named(tmp_path):
         read_study(type(folder)(tmp_path / "elsewhere"))
 
 
+def test_files_that_came_back_under_other_names(tmp_path):
+    folder = write_tiny_study(tmp_path)
+    image = folder.read_orders()["ann"][0].image
+    path = write_returned(folder, "ann", "ann", [entry(1, image, "real")])
+    path.rename(path.with_name("ann.json.txt"))
+    (folder.returned / "mail").mkdir()
+    for name in ("notes.txt", "ann.zip", ".DS_Store", "._ann.json", "mail/bob.html"):
+        (folder.returned / name).write_text("something else")
+    found = read_study(folder).votes
+    assert found.readers == ("ann",)
+    assert (
+        "Not read, as they are no answers files: ann.zip, mail/bob.html, notes.txt"
+        in (found.notes[0])
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100000, '"a"', "[]", '{"format": "dermgan_jax reader answers"}', "nothing", ""],
+    ids=["deep", "text", "list", "bare", "no JSON", "empty"],
+)
+def test_what_is_no_answers_file_is_named(tmp_path, text):
+    folder = write_tiny_study(tmp_path)
+    folder.returned.mkdir()
+    (folder.returned / "x.json").write_text(text)
+    with pytest.raises(UserError, match=r"x.json: it is no answers file of a reader study"):
+        read_study(folder)
+
+
+def test_readers_and_answers_of_the_wrong_kind_are_named(tmp_path):
+    folder = write_tiny_study(tmp_path)
+    image = folder.read_orders()["ann"][0].image
+    path = write_returned(folder, "x", "ann", [entry(1, image, "real")])
+    plain = json.loads(path.read_text())
+    for change, named in (
+        ({"reader": ["ann"]}, r"x.json: its reader \['ann'\] is none of this study"),
+        ({"reader": {}}, r"x.json: its reader \{\} is none of this study"),
+        ({"entries": [[]]}, r"x.json: its answers are damaged"),
+        ({"entries": 1}, r"x.json: its answers are damaged"),
+    ):
+        path.write_text(json.dumps({**plain, **change}))
+        with pytest.raises(UserError, match=named):
+            read_study(folder)
+    for others, named in (
+        ({"seconds": 1e9}, "seconds are no number from 0 to those of a week"),
+        ({"at": 31}, "its time is none"),
+    ):
+        write_returned(folder, "x", "ann", [entry(1, image, "real", **others)])
+        with pytest.raises(UserError, match=named):
+            read_study(folder)
+
+
+def test_a_damaged_database_says_how_to_rescue_it(tmp_path):
+    folder = write_tiny_study(tmp_path)
+    shown = [item.image for item in folder.read_orders()["ann"]]
+    store = Answers(folder.answers)
+    for number in range(400):
+        store.add("ann", entry(number, shown[0], "real"))
+    store.close()
+    damaged = bytearray(folder.answers.read_bytes())
+    damaged[8192:-4096] = bytes(len(damaged) - 12288)
+    folder.answers.write_bytes(damaged)
+    with pytest.raises(UserError, match=r"answers\.sqlite \.recover \| sqlite3 rescued\.sqlite"):
+        read_study(folder)
+
+
 @pytest.mark.parametrize(
     ("printed", "value", "verdict"),
     [
