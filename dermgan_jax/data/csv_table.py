@@ -6,11 +6,20 @@ import io
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
+TAB, SEMICOLON, COMMA = "\t", ";", ","
+
 
 def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """The columns and rows of a comma- or tab-separated file with a header line, in UTF-8.
+    """The columns and rows of a table, see `read_delimited`."""
+    columns, rows, _ = read_delimited(path)
+    return columns, rows
 
-    Blank lines are skipped.
+
+def read_delimited(path: Path) -> tuple[list[str], list[dict[str, str]], str]:
+    """The columns and rows of a file with a header line, in UTF-8, and what separates its cells.
+
+    That is a tab if the header has one; a semicolon, as Excel writes where numbers have a decimal
+    comma, if the header has one and no comma; else a comma. Blank lines are skipped.
 
     Raises:
       UserError: if it is no such file; if two columns have one name, or a name begins or ends with
@@ -19,7 +28,7 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+        delimiter = _delimiter(text.partition("\n")[0])
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         lines = [(reader.line_num, cells) for cells in reader if cells]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -42,4 +51,10 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
                 f"{path}, line {number} has {len(cells)} cells, the header {len(header)}"
             )
         rows.append(dict(zip(header, cells, strict=True)))
-    return header, rows
+    return header, rows, delimiter
+
+
+def _delimiter(header: str) -> str:
+    if TAB in header:
+        return TAB
+    return SEMICOLON if SEMICOLON in header and COMMA not in header else COMMA

@@ -3,6 +3,7 @@
 import decimal
 
 from dermgan_jax.readers.analysis import CHANCE, ONE_READER, SAME_ANSWERS, Analysis
+from dermgan_jax.readers.analysis_agreement import ALL
 from dermgan_jax.readers.counts import AGREES, CUT_OFF, MEAN, PrintedValue
 from dermgan_jax.statistics.crossed import LARGEST
 from dermgan_jax.statistics.equivalence import (
@@ -138,9 +139,10 @@ def against_chance(analysis: Analysis) -> tuple[str, str]:
             "more ruled out. Not seeing a difference is not being indistinguishable",
         ),
     }
-    if found.barred == SAME_ANSWERS:
-        words[CANNOT_TELL] = ("cannot tell", f"{start}, but {SAME_TEXT}")
-    elif found.barred == ONE_READER:
+    if found.barred == SAME_ANSWERS and found.outcome == CANNOT_TELL:
+        return "cannot tell", f"{start}, but {SAME_TEXT}."
+    if found.barred == ONE_READER:
+        tests = "two one-sided tests are not made"
         words[CANNOT_TELL] = (
             "cannot tell",
             f"{start}: no difference from chance is seen, and one reader cannot show that there is "
@@ -212,7 +214,8 @@ def text(analysis: Analysis) -> str:
             f"{kind} {'–' if each.kappa is None else f'{each.kappa:.4f}'}".replace("-", "−")
             for kind, each in kinds.items()
         )
-        lines.append(f"Fleiss' kappa, {group}: {shown}")
+        pairs = " (pairs of readers who answered the same image)" if kinds[ALL].pairs else ""
+        lines.append(f"Fleiss' kappa, {group}: {shown}{pairs}")
     return "\n".join([*lines, *printed_sentences(analysis), *analysis.notes])
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
-from dermgan_jax.data.csv_table import read_table
+from dermgan_jax.data.csv_table import SEMICOLON, read_delimited
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.readers.votes import ALL_READERS
@@ -83,7 +83,9 @@ def read_counts(path: Path) -> PublishedCounts:
       UserError: if it cannot be read, lacks a column or has another; if a count is no whole number,
         a reader is named twice or saw no real or no fake image, or a printed figure is no number.
     """
-    columns, rows = read_table(path)
+    columns, rows, delimiter = read_delimited(path)
+    if delimiter == SEMICOLON:  # numbers may have a decimal comma
+        rows = [{n: c.replace(",", ".", n in PRINTED) for n, c in row.items()} for row in rows]
     for name in columns:
         if name not in COLUMNS:
             raise UserError(f"{path} has a column {name!r}{did_you_mean(name.lower(), COLUMNS)}")

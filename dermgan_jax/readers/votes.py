@@ -6,16 +6,16 @@ Votes of a study's folder are read by `study_votes.py`.
 
 import dataclasses
 import difflib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from dermgan_jax.data.csv_table import read_table
+from dermgan_jax.data.csv_table import SEMICOLON, read_delimited
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.readers.design import FAKE, REAL
+from dermgan_jax.readers.vote_words import Words
 from dermgan_jax.registry import did_you_mean
 
 NEEDED = ("reader", "image", "truth", "answer")
@@ -245,14 +245,15 @@ def _asked(
 
 
 def read_votes(path: Path) -> StudyVotes:
-    """The votes of a table.
+    """The votes of a table; what else than real and fake was read as such is in its notes.
 
     Raises:
       UserError: if it cannot be read, lacks a column or has one of nearly its name; if an answer or
         a truth is neither real nor fake, a number is none, a reader answers an image twice or is in
         two groups, an image has two truths, sides or classes, or there is no answer.
     """
-    columns, rows = read_table(path)
+    columns, rows, delimiter = read_delimited(path)
+    words = Words(decimal_comma=delimiter == SEMICOLON)
     _require_columns(path, columns, rows)
     groups: dict[str, str] = {}
     images: dict[str, Image] = {}
@@ -260,7 +261,7 @@ def read_votes(path: Path) -> StudyVotes:
     positions: dict[tuple[str, float], str] = {}
     for line, row in enumerate(rows, start=2):
         where = f"{path}, line {line}"
-        vote, image = _vote(where, row), _image(where, row)
+        vote, image = _vote(where, row, words), _image(where, row, words)
         if (vote.reader, vote.image) in votes:
             raise UserError(f"{where}: {vote.reader} answers {vote.image} again: keep one of them")
         known = images.setdefault(image.name, image)
@@ -282,7 +283,9 @@ def read_votes(path: Path) -> StudyVotes:
                     f"{where}: {vote.reader} has two images at position {vote.position:g}"
                 )
         votes[vote.reader, vote.image] = vote
-    return collect(path.name, groups, list(images.values()), list(votes.values()), None)
+    return collect(
+        path.name, groups, list(images.values()), list(votes.values()), None, words.notes()
+    )
 
 
 def _require_columns(path: Path, columns: Sequence[str], rows: Sequence[object]) -> None:
@@ -302,40 +305,26 @@ def _require_columns(path: Path, columns: Sequence[str], rows: Sequence[object])
         print(f"note: columns of {path} that are not used: {', '.join(others)}")
 
 
-def _vote(where: str, row: Mapping[str, str]) -> Vote:
+def _vote(where: str, row: Mapping[str, str], words: Words) -> Vote:
     for name, cell in row.items():
         if name in COLUMNS and name != "comment" and cell != cell.strip():
             raise UserError(f"{where}: {name} begins or ends with a space")
     for name in ("reader", "image"):
         if not row[name]:
             raise UserError(f"{where}: {name} is empty")
-    for name in ("answer", "first_answer"):
-        if row.get(name, "") not in (REAL, FAKE, ""):
-            raise UserError(f"{where}: {name} is {row[name]!r}; it is {REAL} or {FAKE}")
-    numbers = {name: _number(where, name, row.get(name, "")) for name in NUMBERS}
-    others = {name: row.get(name, "") for name in ("first_answer", "class_answer", "comment")}
-    return Vote(row["reader"], row["image"], row["answer"], **numbers, **others)
+    answers = {
+        name: words.truth(where, name, row[name]) if row.get(name) else ""
+        for name in ("answer", "first_answer")
+    }
+    numbers = {name: words.number(where, name, row.get(name, "")) for name in NUMBERS}
+    others = {name: row.get(name, "") for name in ("class_answer", "comment")}
+    return Vote(row["reader"], row["image"], **answers, **numbers, **others)
 
 
-def _number(where: str, name: str, cell: str) -> float | None:
-    if not cell:
-        return None
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise UserError(f"{where}: {name} is {cell!r}; it is a number from 0 on")
-    return value
-
-
-def _image(where: str, row: Mapping[str, str]) -> Image:
-    if row["truth"] not in (REAL, FAKE):
-        raise UserError(
-            f"{where}: truth is {row['truth']!r}; it is {REAL} or {FAKE}: who is right cannot be "
-            "told without it"
-        )
-    return Image(row["image"], row["truth"], row.get("class_truth", ""), row.get("side", ""))
+def _image(where: str, row: Mapping[str, str], words: Words) -> Image:
+    why = ": who is right cannot be told without it"
+    truth = words.truth(where, "truth", row["truth"], why)
+    return Image(row["image"], truth, row.get("class_truth", ""), row.get("side", ""))
 
 
 def table_rows(votes: StudyVotes) -> tuple[list[str], list[list[str]]]:

@@ -111,6 +111,7 @@ def agreement_rows(analysis: Analysis) -> list[dict[str, Any]]:
             "kappa": [_kappa(each) for each in kinds.values()],
             "ac1": [number(each.ac1) for each in kinds.values()],
             "images": " / ".join(str(each.images) for each in kinds.values()),
+            "pairs": kinds[ALL].pairs,
         }
         for group, kinds in shown.items()
     ]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from dermgan_jax.data.csv_table import read_table
+from dermgan_jax.data.csv_table import read_delimited, read_table
 from dermgan_jax.errors import UserError
 
 
-@pytest.mark.parametrize("separator", [",", "\t"])
+@pytest.mark.parametrize("separator", [",", "\t", ";"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_table_is_read(tmp_path, separator, end):
     lines = [["path", "label"], ["a.png", 'a "mole", raised'], ["", ""]]
@@ -17,6 +17,22 @@ def test_table_is_read(tmp_path, separator, end):
     columns, rows = read_table(path)
     assert columns == ["path", "label"]
     assert rows == [{"path": "a.png", "label": 'a "mole", raised'}, {"path": "", "label": ""}]
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "delimiter"),
+    [
+        ("path,label;side", ["path", "label;side"], ","),
+        ('"a;b",c', ["a;b", "c"], ","),
+        ("path;label", ["path", "label"], ";"),
+        ("path;a\tlabel", ["path;a", "label"], "\t"),
+        ("path", ["path"], ","),
+    ],
+)
+def test_what_separates_cells_is_told_by_the_header(tmp_path, header, columns, delimiter):
+    path = tmp_path / "data.csv"
+    path.write_text(f"{header}\n")
+    assert read_delimited(path) == (columns, [], delimiter)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,30 @@ def test_readers_without_answers_are_named(read):
     assert "no answer at all came from b" in found.notes[0]
 
 
+def test_a_table_of_a_german_excel(read):
+    found = read(
+        "\ufeffreader;image;truth;answer;seconds\r\na;i;real;real;1,5\r\na;j;fake;real;2.5\r\n"
+    )
+    np.testing.assert_array_equal(found.seconds, [[1.5], [2.5]])
+    assert found.notes == ()
+
+
+def test_other_words_are_read_and_told(read):
+    found = read(f"{HEADER}\na,x,i,Real,synthetic\na,x,j,GENERATED,real\na,x,k,Fake,fake\n")
+    assert list(found.real) == [True, False, False]
+    np.testing.assert_array_equal(found.called_real[:, 0], [0, 1, 0])
+    assert found.notes == (
+        "Read in the table: 'Fake' as fake, 'GENERATED' as fake, 'Real' as real, 'synthetic' as "
+        "fake.",
+    )
+
+
+def test_digits_are_read_with_a_warning(read):
+    found = read(f"{HEADER}\na,x,i,1,0\na,x,j,0,0\n")
+    assert list(found.real) == [True, False]
+    assert "'0' as fake, '1' as real. If 1 stands for synthetic there" in found.notes[0]
+
+
 def test_columns_without_a_use_are_told(read, capsys):
     read(f"{HEADER},colour\na,x,i,real,real,red\n")
     assert "not used: colour" in capsys.readouterr().out
@@ -100,6 +124,7 @@ def test_columns_without_a_use_are_told(read, capsys):
         (f"{HEADER}\na,x,i,real,\n", "there are no answers yet"),
         (f"{HEADER},confidence\na,x,i,real,real,-2\n", "line 2: confidence is '-2'"),
         (f"{HEADER},confidence\na,x,i,real,real,sure\n", "line 2: confidence is 'sure'"),
+        (f'{HEADER},confidence\na,x,i,real,real,"1,5"\n', "line 2: confidence is '1,5'"),
         (
             f"{HEADER},position\na,x,i,real,real,1\na,x,j,real,real,1\n",
             "a has two images at position 1",
@@ -290,6 +315,14 @@ def test_a_damaged_database_says_how_to_rescue_it(tmp_path):
 def test_printed_figures_are_compared_at_their_decimals(printed, value, verdict):
     decimals = len(printed.partition(".")[2])
     assert counts.compare(Fraction(printed), decimals, value) == verdict
+
+
+def test_counts_of_a_german_excel(tmp_path):
+    path = tmp_path / "counts.csv"
+    path.write_text("reader;tp;fp;fn;tn;acc\nMüller, A.;3;1;2;4;0,7\n")
+    found = counts.read_counts(path)
+    assert found.readers[0].reader == "Müller, A."
+    assert (found.printed[0].printed, found.printed[0].verdict) == ("0.7", counts.AGREES)
 
 
 @pytest.mark.parametrize(
