@@ -193,26 +193,7 @@ def collect(
     silent = [name for name in groups if name not in given]
     if silent:
         notes = [*notes, f"no answer at all came from {', '.join(silent)}; not in any number here"]
-    row = {image.name: i for i, image in enumerate(images)}
-    column = {name: j for j, name in enumerate(readers)}
-    shape = len(images), len(readers)
-    numbers = {name: np.full(shape, np.nan) for name in ("called", "first", *NUMBERS)}
-    class_answers = np.full(shape, "", object)
-    voted = np.zeros(shape, bool)
-    comments = []
-    for vote in votes:
-        if vote.reader not in column:
-            continue
-        at = row[vote.image], column[vote.reader]
-        voted[at] = True
-        numbers["called"][at] = _called_real(vote.answer)
-        numbers["first"][at] = _called_real(vote.first_answer or vote.answer)
-        for name in NUMBERS:
-            value = getattr(vote, name)
-            numbers[name][at] = np.nan if value is None else value
-        class_answers[at] = vote.class_answer
-        if vote.comment:
-            comments.append(Comment(vote.reader, vote.image, vote.comment))
+    arrays, voted = _arrays(votes, readers, images)
     shown = voted if asked is None else _asked(asked, images, readers)
     expected = shown.sum(axis=0)
     return StudyVotes(
@@ -224,13 +205,39 @@ def collect(
         asked=shown,
         expected=np.full_like(expected, expected.max()) if asked is None else expected,
         silent=tuple(silent),
-        called_real=numbers.pop("called"),
-        first_called_real=numbers.pop("first"),
-        class_answers=class_answers,
-        comments=tuple(comments),
+        comments=tuple(
+            Comment(vote.reader, vote.image, vote.comment)
+            for vote in votes
+            if vote.comment and vote.reader in given
+        ),
         notes=tuple(notes),
-        **numbers,
+        **arrays,
     )
+
+
+def _arrays(
+    votes: Sequence[Vote], readers: Sequence[str], images: Sequence[Image]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Arrays (n, m) of `StudyVotes` by name; and bool (n, m), where there is a vote."""
+    row = {image.name: i for i, image in enumerate(images)}
+    column = {name: j for j, name in enumerate(readers)}
+    shape = len(images), len(readers)
+    called = ("called_real", "first_called_real")
+    found = {name: np.full(shape, np.nan) for name in (*called, *NUMBERS)}
+    found["class_answers"] = np.full(shape, "", object)
+    voted = np.zeros(shape, bool)
+    for vote in votes:
+        if vote.reader not in column:
+            continue
+        at = row[vote.image], column[vote.reader]
+        voted[at] = True
+        found["called_real"][at] = _called_real(vote.answer)
+        found["first_called_real"][at] = _called_real(vote.first_answer or vote.answer)
+        found["class_answers"][at] = vote.class_answer
+        for name in NUMBERS:
+            value = getattr(vote, name)
+            found[name][at] = np.nan if value is None else value
+    return found, voted
 
 
 def _called_real(answer: str) -> float:

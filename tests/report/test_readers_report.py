@@ -22,11 +22,11 @@ def text_of(html):
     return re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
 
 
-def answered(folder, wrong=2):
-    """Every reader answers; `wrong` answers of each are wrong."""
+def answered(folder, wrong=2, stops=()):
+    """Every reader answers; `wrong` answers of each are wrong. Who `stops` answers two images."""
     store, key = Answers(folder.answers), folder.read_key()
     for reader, items in folder.read_orders().items():
-        for position, item in enumerate(items):
+        for position, item in enumerate(items[: 2 if reader in stops else None]):
             truth = key[item.image].truth
             other = {"real": "fake", "fake": "real"}[truth]
             answers = {"real": other if position < wrong else truth}
@@ -57,6 +57,23 @@ def test_real_images_are_called_so(tmp_path):
     assert "phantom" not in text.lower()
     assert "readers were told how many are real" in text
     assert "2 practice images" in text
+
+
+def test_who_has_not_finished_is_marked(tmp_path):
+    study = answered(write_tiny_study(tmp_path / "study"), stops={"bob"})
+    text = text_of(readers.build(analyse(study.votes), tmp_path, study.votes, study).read_text())
+    assert "1 reader (1 more has not finished) was right in 75 %" in text
+    assert re.search(r"bob\s+not finished", text)
+    assert "Not finished, and in no number but their own row: bob with 2 of 8." in text
+    assert "1 reader who had not finished left out" in text
+    assert not NUMBERLESS.search(text)
+
+
+def test_the_seed_is_not_told(tmp_path):
+    study = answered(write_tiny_study(tmp_path / "study", tiny_design(seed=987654321)))
+    html = readers.build(analyse(study.votes), tmp_path, study.votes, study).read_text()
+    assert "at random for each reader, from a seed kept with the study" in html
+    assert "987654321" not in html
 
 
 @pytest.fixture
