@@ -17,8 +17,9 @@ APPLICATION = 0x64726D61  # marks the file as ours
 VERSION = 1
 COLUMNS = "reader, image, answers, seconds, at"
 RESCUE = (
-    "part of it is damaged. What can be read is rescued by: sqlite3 {path} .recover | sqlite3 "
-    "rescued.sqlite. Keep the damaged file, and put rescued.sqlite in its place"
+    "part of it is damaged. Copy it and the files beside it that begin alike, then rescue what can "
+    "be read: sqlite3 {path} .recover | sqlite3 rescued.sqlite (with the sqlite3 of sqlite.org: "
+    "some others cannot). Put rescued.sqlite in place of all of them"
 )
 TABLE = """
 create table answers (
