@@ -66,9 +66,9 @@ def fleiss_kappa(table: np.ndarray) -> FleissKappa:
 def fleiss_kappa_of_some(table: np.ndarray) -> FleissKappa:
     """Fleiss' kappa of counts (subjects, categories) with different numbers of ratings.
 
-    As Gwet (2014, Handbook of Inter-Rater Reliability, 4th ed., section 2.4) has it: agreement is
-    the mean over subjects with two or more ratings of the share of pairs of raters that agree;
-    chance agreement is from the mean shares of the categories over all subjects with a rating. With
+    For missing ratings as Gwet (2014, Handbook of Inter-Rater Reliability, 4th ed.) has it:
+    observed agreement is the mean, over subjects with two or more ratings, of the share of pairs of
+    raters that agree; chance agreement is from mean shares over all subjects with a rating. With
     the same number of ratings each it is `fleiss_kappa`. The standard error is that of guessing,
     for numbers of pairs that differ.
 

@@ -384,6 +384,7 @@ def test_command_writes_everything(table, tmp_path, capsys):
         (["--votes=v.csv", "--counts=c.csv"], "given: --votes and --counts"),
         (["--workdir=nowhere"], "holds no reader study"),
         (["--votes=v.csv", "--margin=0.7"], "no share above 0 and below 0.5"),
+        (["--votes=v.csv", "--least_answered=2"], "no share from 0 to 1"),
         (["--counts=c.csv", "--scores=s.csv"], "--scores needs votes"),
     ],
 )
