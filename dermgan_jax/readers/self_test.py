@@ -22,6 +22,10 @@ from dermgan_jax.readers.folder import StudyFolder
 from dermgan_jax.readers.separability import Separability, separability
 
 NAMES_ALPHA = 0.001  # p-value of ids that sort by truth, below which a study is refused
+CHANGED = (
+    "its images, key or orders are not those that passed the self-test: somebody or something "
+    "changed them; restore them from a copy"
+)
 SEED = 0  # of the probes
 SHOWN = 5  # images of either kind that the content probe is surest of
 
@@ -140,6 +144,15 @@ def write(folder: StudyFolder, found: SelfTest) -> None:
     files.write_text(folder.self_test, json.dumps(found.to_json(), indent=2) + "\n")
 
 
+def is_unchanged(folder: StudyFolder) -> bool | None:
+    """Whether images, key and orders are those that were tested; None if that is not known."""
+    try:
+        stored = json.loads(folder.self_test.read_text())["digest"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return stored == digest(folder)
+
+
 def require_released(folder: StudyFolder) -> None:
     """Checks that a study passed its self-test and is still the same.
 
@@ -148,7 +161,7 @@ def require_released(folder: StudyFolder) -> None:
     """
     try:
         plain = json.loads(folder.self_test.read_text())
-        released, faults, stored = plain["released"], plain["faults"], plain["digest"]
+        released, faults = plain["released"], plain["faults"]
     except (OSError, ValueError, KeyError) as error:
         raise GateError(
             f"{folder.path} has no self-test that says whether its files give the truth away: make "
@@ -156,8 +169,5 @@ def require_released(folder: StudyFolder) -> None:
         ) from error
     if not released:
         raise GateError(f"{folder.path} may not be shown: {'; '.join(faults)}")
-    if stored != digest(folder):
-        raise GateError(
-            f"the images, the key or the orders of {folder.path} are not those that passed its "
-            "self-test: somebody or something changed them; restore them from a copy"
-        )
+    if not is_unchanged(folder):
+        raise GateError(f"{folder.path}: {CHANGED}")

@@ -7,6 +7,7 @@ from dermgan_jax import files
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.readers import design as questions
+from dermgan_jax.readers import self_test
 from dermgan_jax.readers.design import Design
 from dermgan_jax.readers.entries import FORMAT, Entry, read_answers_file
 from dermgan_jax.readers.folder import StudyFolder
@@ -33,11 +34,13 @@ def read_study(folder: StudyFolder) -> Study:
     image are the first and the final answer; the time is that of all of them.
 
     Raises:
-      UserError: if the folder is no study, an answers file is of another study or was edited, or
-        there are no answers.
+      UserError: if the folder is no study, its images, key or orders were changed, an answers file
+        is of another study or was edited, or there are no answers.
     """
     design = folder.read_design()
     key = folder.read_key()
+    if self_test.is_unchanged(folder) is False:
+        raise UserError(f"{folder.path}: {self_test.CHANGED}")
     orders = folder.read_orders()
     shown = {reader: [item.image for item in items] for reader, items in orders.items()}
     for image in {image for images in shown.values() for image in images}:

@@ -8,10 +8,11 @@ from PIL import Image, PngImagePlugin
 from tiny_reader_study import tiny_design, write_tiny_study
 
 from dermgan_jax.data.decode import read_image
-from dermgan_jax.errors import GateError
+from dermgan_jax.errors import GateError, UserError
 from dermgan_jax.readers import encoding, self_test
 from dermgan_jax.readers.design import FAKE, Block
 from dermgan_jax.readers.folder import StudyFolder
+from dermgan_jax.readers.study_votes import read_study
 
 
 @pytest.fixture
@@ -118,5 +119,7 @@ def test_a_key_that_changed_is_refused(folder):
     self_test.write(folder, self_test.self_test(folder))
     text = folder.key.read_text()
     folder.key.write_text(text.replace(",real,", ",x,", 1).replace(",fake,", ",real,", 1))
-    with pytest.raises(GateError, match="the key or the orders"):
+    with pytest.raises(GateError, match="key or orders are not those"):
         self_test.require_released(folder)
+    with pytest.raises(UserError, match="key or orders are not those"):
+        read_study(folder)
