@@ -65,7 +65,7 @@ def get_config(variant: str = "") -> ConfigDict:
         title, target = "EfficientNet-Lite0 on HAM10000 at 32×32 with synthetic images", "mel"
     if variant == "ham10000_64":
         classifier.data.resolution = 128
-        generator = read_experiment(folder / "projected.py", "cpu")
+        generator = read_experiment(folder / "projected.py", "cpu_small")
         title = "EfficientNet-Lite0 on HAM10000 with synthetic melanomas of 64×64 pixels"
     else:
         generator.model.conditional = True
