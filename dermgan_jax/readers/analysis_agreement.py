@@ -13,8 +13,6 @@ from dermgan_jax.statistics.intraclass import IntraclassCorrelation, intraclass_
 
 ALL = "all"  # readers, and images
 KINDS = ("real", "fake", ALL)
-
-
 MOST_ANSWERED_BY_ALL = 2 / 3  # of the images; with fewer, pairs of readers are looked at
 
 
