@@ -60,7 +60,7 @@ def make_study(path: pathlib.Path, readers: int, images: int, size: int) -> Stud
     folder.write_orders(order.orders(design, key))
     folder.write_links(design, {reader.name: uuid.uuid4().hex for reader in design.readers})
     folder.write_design(design)
-    passed = {"released": True, "faults": [], "digest": self_test.digest(folder, folder.read_key())}
+    passed = {"released": True, "faults": [], "digest": self_test.digest(folder)}
     files.write_text(folder.self_test, json.dumps(passed))
     return folder
 
@@ -149,7 +149,7 @@ def main() -> None:
             [*command, f"--workdir={folder.path}"], stdout=subprocess.PIPE, text=True
         )
         try:
-            link = next(line for line in server.stdout if "http://" in line).split()[-1]
+            link = next(line for line in server.stdout if "http://" in line).split()[1]
             measure(folder, int(link.split(":")[2].partition("/")[0]))
         finally:
             server.terminate()

@@ -27,7 +27,7 @@ def command(folder, port):
 def make_study(path, **others):
     """A tiny study that passed its self-test."""
     folder = tiny_reader_study.write_tiny_study(path, tiny_reader_study.tiny_design(**others))
-    passed = {"released": True, "faults": [], "digest": self_test.digest(folder, folder.read_key())}
+    passed = {"released": True, "faults": [], "digest": self_test.digest(folder)}
     files.write_text(folder.self_test, json.dumps(passed))
     return folder
 
@@ -51,7 +51,7 @@ class Process:
         self.links = {}
         for line in self.process.stdout:
             if line.startswith("  "):
-                name, link = line.split()
+                name, link = line.split()[:2]
                 self.links[name] = link
             if line.startswith("answers go to"):
                 break

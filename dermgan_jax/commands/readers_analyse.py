@@ -67,6 +67,11 @@ def _add_flags(parser: flags.Parser) -> None:
         help="of a reader's images that are answered, or the reader counts as not finished and is "
         "left out; default 0.5",
     )
+    flags.add_switch(
+        parser,
+        "final",
+        "no more answers will come: conclude, though some readers have not finished",
+    )
     flags.add_path(
         parser,
         "scores",
@@ -116,7 +121,8 @@ def _run(args: argparse.Namespace) -> None:
             study = read_study(folder)
         votes = read_votes(args.votes) if study is None else study.votes
         found = analysis.analyse(
-            votes, args.margin, args.scores, args.measured, args.least_answered
+            *(votes, args.margin, args.scores, args.measured, args.least_answered),
+            final=args.final or study is None,
         )
     print(analysis_words.text(found))
     written = analysis_files.write(found, votes, args.out)

@@ -19,7 +19,7 @@ AS_GIVEN = (
 
 def _add_flags(parser: flags.Parser) -> None:
     source = "a folder, an .npz, DATASET:SPLIT or DATASET:SPLIT:CLASS"
-    flags.add_out(parser, paths.folder_to_write, "the study's folder, new")
+    flags.add_out(parser, paths.path, "the study's folder, new")
     parser.add_argument("--real", required=True, metavar="SOURCE", help=source)
     parser.add_argument(
         "--fake",

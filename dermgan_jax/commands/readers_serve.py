@@ -57,6 +57,7 @@ def _origin(host: str, port: int) -> str:
 
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.readers import self_test, server
+    from dermgan_jax.readers.answers import Answers
     from dermgan_jax.readers.folder import StudyFolder
 
     folder = StudyFolder(args.workdir)
@@ -69,12 +70,16 @@ def _run(args: argparse.Namespace) -> None:
             "or an SSH tunnel to the default host",
             file=sys.stderr,
         )
+    given = Answers(folder.answers).entries() if folder.answers.is_file() else {}
     listening = server.open_server(folder, args.host, args.port)
     origin = _origin(args.host, listening.effective_port)
     found = server.links(folder.read_tokens(), origin)
     width = max(map(len, found))
     print(f"{design.title}: a link for each reader, for nobody else")
-    print("\n".join(f"  {reader:{width}s}  {link}" for reader, link in found.items()))
+    done = {reader: len({each.image for each in own}) for reader, own in given.items()}
+    asked = {reader: len(items) for reader, items in folder.read_orders().items()}
+    for reader, link in found.items():
+        print(f"  {reader:{width}s}  {link}  {done.get(reader, 0)} of {asked[reader]} answered")
     print(f"answers go to {folder.answers}; Ctrl-C stops, the same command goes on", flush=True)
     listening.run()
     print("stopped; all answers are stored")

@@ -39,6 +39,7 @@ SEED = 0
 ONE_READER, SAME_ANSWERS = "one reader", "the same answers"
 SAME = 0.95  # share of a reader's answers, mean over readers
 KINDS = ("real", "fake")
+HASTY = 1.0  # seconds for an image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Analysis:
       comments: that readers wrote.
       printed: figures printed beside published counts.
       asked, missing: answers that were asked for, and those that are missing.
+      interim: whether answers that were planned are still missing, so that nothing is concluded.
       silent: readers who were asked and gave no answer at all; they have no row.
       notes: what has to be known beside.
     """
@@ -89,6 +91,7 @@ class Analysis:
     asked: int = 0
     missing: int = 0
     silent: tuple[str, ...] = ()
+    interim: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -155,6 +158,8 @@ def analyse(
     scores: Path | None = None,
     measured: Path | None = None,
     least_answered: float = LEAST_ANSWERED,
+    *,
+    final: bool = True,
 ) -> Analysis:
     """What votes show.
 
@@ -164,6 +169,7 @@ def analyse(
       scores: a table for `analysis_judges.read_scores`.
       measured: a table for `analysis_judges.read_measured`.
       least_answered: share of the expected images that a reader who counts has answered.
+      final: whether no more answers will come; else, while some are missing, nothing is concluded.
 
     Raises:
       UserError: if nobody has answered enough, there are fewer than two real and two fake images, a
@@ -206,7 +212,8 @@ def analyse(
         asked=int(votes.asked.sum()),
         missing=int(votes.missing.sum()),
         silent=every.silent,
-        notes=(*every.notes, *_not_finished(every, finished), *_notes(votes)),
+        interim=not final and bool(every.silent or every.missing.any()),
+        notes=(*every.notes, *_not_finished(every, finished), *_hasty(votes), *_notes(votes)),
     )
 
 
@@ -228,6 +235,20 @@ def _progress(votes: StudyVotes, reader: int) -> str:
 def _not_finished(votes: StudyVotes, finished: np.ndarray) -> list[str]:
     named = ", ".join(_progress(votes, int(j)) for j in np.flatnonzero(~finished))
     return [f"Not finished, and in no number but their own row: {named}."] if named else []
+
+
+def _hasty(votes: StudyVotes) -> list[str]:
+    """Readers who can hardly have looked."""
+    known = ~np.isnan(votes.seconds).all(axis=0)
+    hasty = [
+        votes.readers[j] for j in np.flatnonzero(known) if np.nanmedian(votes.seconds[:, j]) < HASTY
+    ]
+    if not hasty:
+        return []
+    return [
+        f"{', '.join(hasty)} answered half of the images in less than {HASTY:g} second each: did "
+        "they look?"
+    ]
 
 
 def _require_enough(votes: StudyVotes) -> None:

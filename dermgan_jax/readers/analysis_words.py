@@ -65,8 +65,11 @@ def sentence(analysis: Analysis) -> str:
     unequal = "" if analysis.real == analysis.fake else " for the unequal numbers"
     text += (
         f"; balanced{unequal} {percent(balanced.value, close)} % ({interval(balanced, close)}), "
-        f"where guessing gives 50 %: {_verdict(analysis.equivalence, len(rows))}."
+        "where guessing gives 50 %"
     )
+    if analysis.interim:
+        return f"Interim look, without a conclusion: {text}."
+    text += f": {_verdict(analysis.equivalence, len(rows))}."
     if analysis.equivalence.outcome != CANNOT_TELL:
         return text
     return f"{text} {_missed(analysis)}"
@@ -77,7 +80,7 @@ def _verdict(found: Equivalence, readers: int) -> str:
     verbs = ("sees", "tells", "takes") if readers == 1 else ("see", "tell", "take")
     margin = percent(found.margin, 1).removesuffix(".0")
     if found.outcome == CANNOT_TELL:
-        return f"it cannot be told whether {they} {verbs[0]} a difference"
+        return f"this study cannot say whether {they} {verbs[0]} a difference"
     if found.outcome == EQUIVALENT:
         return f"a difference of {margin} points or more is ruled out"
     text = f"{they} can tell the kinds apart"
@@ -116,11 +119,19 @@ def against_chance(analysis: Analysis) -> tuple[str, str]:
     found = analysis.equivalence
     if found is None:
         return "cannot tell", "Chance is no yardstick where all images are of one kind."
+    if analysis.interim:
+        complete = sum(row.finished and not row.missing for row in analysis.readers)
+        planned = len(analysis.readers) + len(analysis.silent)
+        return "interim look", (
+            f"{complete} of {planned} readers have answered all their images. Whoever looks early "
+            "and stops when the result pleases will find what pleases. If no more answers will "
+            "come, --final says so, and the conclusion is drawn."
+        )
     low, high = found.difference.low, found.difference.high
     margin = percent(found.margin, 1).removesuffix(".0")
     balanced = percent(CHANCE + found.difference.value, 1)
-    ends = f"90 % interval of the difference {points(low)} to {points(high)} points"
-    tests = f"two one-sided tests {p_text(found.p_equivalent)}"
+    ends = f"95 % interval of the difference {points(low)} to {points(high)} points"
+    tests = f"two one-sided tests, at 0.025, {p_text(found.p_equivalent)}"
     differs = f"difference from chance {p_text(found.p_different)}"
     start = f"Balanced accuracy is {balanced} % where guessing gives 50 %"
     words = {
@@ -164,7 +175,7 @@ def points(difference: float) -> str:
 
 def p_text(p: float) -> str:
     """A p-value in a few digits, such as "p = 0.03"."""
-    text = "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}"
+    text = "p < 0.0001" if p < 0.0001 else f"p = {p:#.2g}".removesuffix(".")
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 

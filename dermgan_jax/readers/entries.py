@@ -167,6 +167,6 @@ def read_answers_file(
     if found["check"] != expected:
         raise UserError(
             "its answers were edited or damaged after the page wrote them: ask the reader for the "
-            "file as it was exported"
+            "file as it was exported, or move this one elsewhere"
         )
     return reader, [entry_from_json(each, design, images[reader]) for each in found["entries"]]

@@ -51,10 +51,11 @@ class Plan:
                 f"{start}the mean balanced accuracy will be known to ±{_points(self.half_width)}; "
                 "a difference from chance is found in 8 of 10 such studies from "
                 f"{_points(self.smallest_difference)} on, where readers and images vary as in the "
-                "visual Turing test of P1."
+                "visual Turing test of PGAN."
             ]
         lines.append(
-            f"A single reader's balanced accuracy will be known to ±{_points(self.one_reader)}."
+            "How well one particular reader tells them apart will be known to "
+            f"±{_points(self.one_reader)}; that speaks of nobody else."
         )
         if self.readers == 1:
             lines.append("With one reader nothing is said of other readers.")

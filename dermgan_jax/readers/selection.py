@@ -109,7 +109,12 @@ def _of_class(
     if len(found) < number:
         raise UserError(
             f"{where} {len(rows)} {what} images and the design needs {number} different ones: "
-            "give more images, or ask for fewer"
+            + (
+                "give more images, or ask for fewer"
+                if name is None or any(each.classes)
+                else "nothing there says what class an image is of; sort the images into a folder "
+                "for each class, or leave out classes and the question 'class'"
+            )
         )
     return found
 

@@ -192,7 +192,7 @@ def collect(
         raise UserError(f"{title}: there are no answers yet, so there is nothing to analyse")
     silent = [name for name in groups if name not in given]
     if silent:
-        notes = [*notes, f"no answer at all came from {', '.join(silent)}; not in any number here"]
+        notes = [*notes, f"No answers yet from {', '.join(silent)}; they are in no number here."]
     arrays, voted = _arrays(votes, readers, images)
     shown = voted if asked is None else _asked(asked, images, readers)
     expected = shown.sum(axis=0)

@@ -27,6 +27,7 @@ def build(made: Made) -> Path:
             title=made.design.title,
             study=made.design.study,
             phantom=made.design.phantom,
+            practice=any(block.practice for block in made.design.blocks),
             tested=tested,
             faults=tested.faults(),
             warnings=tested.warnings(),

@@ -96,7 +96,7 @@ def of_both(panel: Panel, statistic: Statistic, of_real: float) -> Uncertainty |
     found = uncertainty(panel, statistic, answered.any(axis=1))
     if found is None:
         return None
-    hidden = 0.0
+    hidden, guessing = 0.0, 0.0
     for real, part in ((True, of_real), (False, 1 - of_real)):
         own = (answered & (panel.real == real)[:, None]).sum(axis=0)
         seen = (answered.any(axis=1) & (panel.real == real)).sum()
@@ -106,7 +106,11 @@ def of_both(panel: Panel, statistic: Statistic, of_real: float) -> Uncertainty |
         # Readers of the same images may all hide the same, those of different images do not.
         variances = hidden_variance(shares, own[readers]) * own[readers] / max(seen, 1)
         hidden += part**2 * float(variances.sum()) / max(len(readers), 1)
-    return found._replace(groups=found.groups + hidden)
+        mean = float(shares.mean()) if len(readers) else 0.0
+        guessing += part**2 * mean * (1 - mean) / max(own.sum(), 1)
+    # Readers whose errors happen to cancel are no surer than if each had answered alone.
+    groups = max(found.groups + hidden, guessing - found.seeds)
+    return found._replace(groups=groups)
 
 
 def hidden_variance(shares: np.ndarray, n: np.ndarray) -> np.ndarray:

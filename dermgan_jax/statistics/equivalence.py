@@ -22,7 +22,7 @@ class Equivalence:
       outcome: EQUIVALENT: a difference as large as the margin is ruled out; DIFFERENT: no
         difference is ruled out; SMALL: both, so that there is one, and it is below the margin;
         CANNOT_TELL: neither.
-      difference: score − reference, with the 90 % interval that the two tests amount to.
+      difference: score − reference, with the 95 % interval that the two tests amount to.
       margin: of the difference.
       p_equivalent: of the two one-sided tests.
       p_different: two-sided.
@@ -40,7 +40,9 @@ class Equivalence:
 def two_one_sided_tests(
     found: Uncertainty, reference: float, margin: float, barred: str = ""
 ) -> Equivalence:
-    """Both tests at the level of 5 %, and that of a difference.
+    """Both tests, each at the level of 2.5 %, and that of a difference at 5 %.
+
+    So all three can be read off one 95 % interval: within the margin, or without 0.
 
     Args:
       found: the score.
@@ -54,7 +56,7 @@ def two_one_sided_tests(
     if not margin > 0:
         raise UserError(f"a margin of {margin:g}: it has to be above 0")
     difference = found._replace(value=found.value - reference)
-    half = group_bootstrap.half_width(difference, 2 * LEVEL)
+    half = group_bootstrap.half_width(difference)
     above = _one_sided(difference._replace(value=difference.value + margin))
     below = _one_sided(difference._replace(value=margin - difference.value))
     p_equivalent, p_different = max(above, below), group_bootstrap.p_value(difference)
@@ -63,7 +65,7 @@ def two_one_sided_tests(
         (False, True): DIFFERENT,
         (True, True): SMALL,
         (False, False): CANNOT_TELL,
-    }[p_equivalent < LEVEL and not barred, p_different < LEVEL]
+    }[p_equivalent < LEVEL / 2 and not barred, p_different < LEVEL]
     ends = difference.value - half, difference.value + half
     return Equivalence(
         outcome, Estimate(difference.value, *ends), margin, p_equivalent, p_different, barred

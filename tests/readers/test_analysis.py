@@ -236,7 +236,7 @@ def test_the_sentence_says_what_was_found(table):
     assert said(dict.fromkeys("abcdef", "rfrfrfrf" * 20)).endswith(
         "a difference of 10 points or more is ruled out."
     )
-    assert "it cannot be told whether this reader sees a difference. A difference" in said(
+    assert "this study cannot say whether this reader sees a difference. A difference" in said(
         {"a": "rfrfrrff" * 2}
     )
     assert "even complete separation" in said({"a": "rrfr"})
@@ -391,3 +391,34 @@ def test_command_writes_everything(table, tmp_path, capsys):
 def test_what_is_wrong_with_flags_is_named(tmp_path, capsys, arguments, named):
     assert call("readers_analyse", *arguments, f"--out={tmp_path / 'out'}") == 2
     assert named in capsys.readouterr().err
+
+
+def test_nothing_is_concluded_while_answers_are_missing(table):
+    answers = {**dict.fromkeys("abc", "rrrfrfff" * 5), "q": "rf" + " " * 38}
+    votes = read_votes(table(matrix(answers, "rrrrffff" * 5)))
+    early, late = analyse(votes, final=False), analyse(votes)
+    assert analysis_words.sentence(early).startswith("Interim look, without a conclusion: 3 ")
+    assert "tell the kinds apart" not in analysis_words.sentence(early)
+    word, why = analysis_words.against_chance(early)
+    assert word == "interim look"
+    assert "3 of 4 readers have answered all their images" in why
+    assert analysis_words.sentence(late).endswith("they can tell the kinds apart.")
+    complete = read_votes(table(matrix(dict.fromkeys("abc", "rrrfrfff"), "rrrrffff"), "all.csv"))
+    assert not analyse(complete, final=False).interim
+
+
+def test_who_can_hardly_have_looked_is_named(table):
+    lines = matrix({"a": "rrrfrfff", "b": "rrrfrfff"}, "rrrrffff").splitlines()
+    seconds = ["seconds"] + ["4"] * 8 + ["0.2"] * 8
+    text = "\n".join(f"{line},{one}" for line, one in zip(lines, seconds, strict=True)) + "\n"
+    found = analyse(read_votes(table(text)))
+    (note,) = [note for note in found.notes if "did they look" in note]
+    assert note.startswith("b answered")
+
+
+def test_readers_whose_errors_cancel_are_no_surer_than_guessers(table):
+    opposite = {"a": "rfrfrfrf", "b": "frfrfrfr"}
+    found = analyse(read_votes(table(matrix(opposite, "rrrrffff"), "opposite.csv")))
+    balanced = found.overall.balanced_accuracy
+    assert balanced.value == 0.5
+    assert balanced.high - balanced.low > 0.2

@@ -62,7 +62,7 @@ def test_the_sentence_and_what_counts_cannot_tell(found):
     result = found[0]
     assert result["sentence"] == (
         "8 readers were right in 58 % (51 … 65) of the images (50 real, 30 synthetic); balanced "
-        "for the unequal numbers 56 % (49 … 63), where guessing gives 50 %: it cannot be told "
+        "for the unequal numbers 56 % (49 … 63), where guessing gives 50 %: this study cannot say "
         "whether they see a difference. A difference from chance below 10.0 points would have been "
         "missed in more than one of five such studies."
     )

@@ -76,7 +76,7 @@ def test_readers_are_chosen_with_all_they_said(read):
 def test_readers_without_answers_are_named(read):
     found = read(f"{HEADER}\na,x,i,real,real\nb,x,i,real,\n")
     assert found.readers == ("a",)
-    assert "no answer at all came from b" in found.notes[0]
+    assert "No answers yet from b" in found.notes[0]
 
 
 def test_a_table_of_a_german_excel(read):
@@ -176,7 +176,7 @@ def test_a_folder_gives_first_and_final_answers_once(tmp_path):
     study = read_study(folder)
     found, key = study.votes, folder.read_key()
     assert found.readers == ("ann",)
-    assert "came from bob" in found.notes[0]
+    assert "No answers yet from bob" in found.notes[0]
     at = [image.name for image in found.images].index(shown[0])
     assert (found.first_called_real[at, 0], found.called_real[at, 0]) == (1.0, 0.0)
     assert (found.seconds[at, 0], found.position[at, 0]) == (5.5, 1)

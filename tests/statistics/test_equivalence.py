@@ -39,7 +39,7 @@ def test_p_values_and_interval_are_students():
     found = two_one_sided_tests(score(0.53, 0.04), 0.5, 0.1)
     assert found.p_equivalent == pytest.approx(stats.t.sf(0.07 / 0.04, 78), rel=1e-4)
     assert found.p_different == pytest.approx(2 * stats.t.sf(0.03 / 0.04, 78), rel=1e-4)
-    half = stats.t.ppf(0.95, 78) * 0.04
+    half = stats.t.ppf(0.975, 78) * 0.04
     np.testing.assert_allclose(
         (found.difference.low, found.difference.high), (0.03 - half, 0.03 + half)
     )
@@ -49,7 +49,7 @@ def test_p_value_and_interval_say_the_same():
     for value in np.linspace(0.4, 0.6, 21):
         found = two_one_sided_tests(score(value, 0.03), 0.5, 0.1)
         inside = found.difference.low > -0.1 and found.difference.high < 0.1
-        assert inside == (found.p_equivalent < 0.05)
+        assert inside == (found.p_equivalent < 0.025)
 
 
 def test_margin_of_nothing():
