@@ -28,7 +28,8 @@ CHANGED = (
 )
 SEED = 0  # of the probes
 TOO_WIDE = 0.75  # upper end of an AUC's interval from which nothing is ruled out
-HARDLY_SEEN = ("JPEG grid", "other grid of 8 pixels", "resampling")
+GRID = "JPEG grid"
+HARDLY_SEEN = (GRID, "other grid of 8 pixels", "resampling")
 SHOWN = 5  # images of either kind that the content probe is surest of
 
 
@@ -84,6 +85,7 @@ class SelfTest:
                     if seen
                     else "programs see these, eyes hardly do"
                 )
+                + ("; --recompress=90 compresses both sides alike" if GRID in cues else "")
             )
         elif self.content.high > TOO_WIDE:
             found.append(
