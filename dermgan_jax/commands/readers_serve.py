@@ -81,6 +81,9 @@ def _run(args: argparse.Namespace) -> None:
     for reader, link in found.items():
         print(f"  {reader:{width}s}  {link}  {done.get(reader, 0)} of {asked[reader]} answered")
     print(f"answers go to {folder.answers}; Ctrl-C stops, the same command goes on", flush=True)
+    # A shell that starts it in the background has Ctrl-C ignored, and SIGTERM would end it midway.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     listening.run()
     print("stopped; all answers are stored")
 
