@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+import signal
 import socket
 import sys
 
