@@ -18,12 +18,10 @@ Interval = tuple[float, float]
 
 
 @dataclasses.dataclass(frozen=True)
-class ReaderRow:
+class ReaderRow(Counts):
     """A reader's answers; positive is real. None where nothing tells.
 
     Attributes:
-      reader, group: names.
-      tp, fp, fn, tn: real called real, fake called real, real called fake, fake called fake.
       acc, tpr, tnr: shares of all, of the real and of the fake images about which the reader is
         right, with Wilson's 95 % intervals.
       d_prime, criterion: of signal detection; a criterion above 0 leans towards "fake".
@@ -33,12 +31,6 @@ class ReaderRow:
       finished: whether enough was answered for the reader to count in means and verdicts.
     """
 
-    reader: str
-    group: str
-    tp: int
-    fp: int
-    fn: int
-    tn: int
     acc: float | None
     tpr: float | None
     tnr: float | None

@@ -38,7 +38,7 @@ class _Waiting:
     once: bool
     done: bool = False
     is_new: bool = False
-    refusal: Exception | None = None
+    refusal: BaseException | None = None
 
 
 class Answers:
@@ -133,7 +133,7 @@ class Answers:
             with self._transaction():
                 for each in batch:
                     self._store(each)
-        except Exception as error:
+        except BaseException as error:  # raised again by `add`, of everybody who waits
             for each in batch:
                 each.refusal = error
         for each in batch:

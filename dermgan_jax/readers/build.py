@@ -2,13 +2,14 @@
 
 import dataclasses
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from ml_collections import FrozenConfigDict
 from PIL import Image
 
 from dermgan_jax import files
+from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import GateError, UserError
 from dermgan_jax.evaluation.image_sources import is_workdir, require_checkpoint_means_something
 from dermgan_jax.readers import encoding, order, pages, planning, selection, self_test, sides
@@ -167,19 +168,21 @@ def _copies(
     side: int,
 ) -> list[str]:
     """Warnings of synthetic images that are copies of training images."""
-    sources: list[tuple[str, Iterable[np.ndarray]]] = []
+    sources: dict[str, Iterable[np.ndarray]] = {}
+    notes = []
     if train is not None:
         known = sides.open_real_side(train, config, 0)
-        sources.append((train, (known.read(i) for i in range(len(known)))))
+        sources[train] = map(known.read, range(len(known)))
     else:
-        for workdir in dict.fromkeys(each.workdir for each in fake_sides if each.workdir):
-            if is_workdir(workdir):
-                found = TrainingData(files.to_path(workdir)).learned_from().images
-                sources.append((workdir, (found[np.array([i])][0] for i in range(len(found)))))
-    if not sources:
-        return ["copies of training images were not looked for: --train=SOURCE names them"]
-    notes = []
-    for name, images in sources:
+        for each in fake_sides:
+            try:
+                sources[each.workdir] = _one_by_one(_learned_from(each))
+            except UserError as error:
+                notes.append(
+                    f"copies of training images were not looked for among {each.name}: {error}; "
+                    "--train=SOURCE names them"
+                )
+    for name, images in sources.items():
         copied = selection.copies(fake, images, side)
         if copied:
             shown = ", ".join(f"{one.side.name}: {one.origin}" for one in copied[:3])
@@ -188,6 +191,22 @@ def _copies(
                 f"by pixel ({shown}): a reader cannot be right about them"
             )
     return notes
+
+
+def _one_by_one(images: ImageSet) -> Iterator[np.ndarray]:
+    for position in range(len(images)):
+        yield images[np.array([position])][0]
+
+
+def _learned_from(side: Side) -> ImageSet:
+    """The training images of the run that made a side's images.
+
+    Raises:
+      UserError: if they are not known, or not here.
+    """
+    if not side.workdir or not is_workdir(side.workdir):
+        raise UserError("which run made them is not known")
+    return TrainingData(files.to_path(side.workdir)).learned_from().images
 
 
 def _formats(real: Side, fake: Sequence[Side]) -> list[str]:

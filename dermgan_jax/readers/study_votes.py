@@ -39,7 +39,8 @@ def read_study(folder: StudyFolder) -> Study:
     """
     design = folder.read_design()
     key = folder.read_key()
-    if self_test.is_unchanged(folder) is False:
+    unchanged = self_test.is_unchanged(folder)
+    if unchanged is False:
         raise UserError(f"{folder.path}: {self_test.CHANGED}")
     orders = folder.read_orders()
     shown = {reader: [item.image for item in items] for reader, items in orders.items()}
@@ -47,6 +48,8 @@ def read_study(folder: StudyFolder) -> Study:
         if image not in key:
             raise UserError(f"{folder.key} lacks image {image}: the folder is damaged")
     entries, notes = merged(folder, design, shown)
+    if unchanged is None:
+        notes.append("There is no self-test: whether the key is the one of before cannot be told.")
     counted = {
         reader: [image for image in images if not key[image].practice]
         for reader, images in shown.items()

@@ -125,14 +125,20 @@ def lose_the_reply(route):
     route.abort()
 
 
+def two_windows(reader, link):
+    """Two windows of one reader, both at the first image."""
+    first = reader(f"{link}ann")
+    second = reader(f"{link}ann", first.context)
+    for page in (first, second):
+        begin(page)
+        at_image(page, 1)
+    return first, second
+
+
 def test_two_windows_of_a_reader(tmp_path, reader):
     folder = make_study(tmp_path / "study")
     with served(folder) as link:
-        first = reader(f"{link}ann")
-        second = reader(f"{link}ann", first.context)
-        for page in (first, second):
-            begin(page)
-            at_image(page, 1)
+        first, second = two_windows(reader, link)
         answer(first, 1, "r")
         answer(first, 2, "r")
         at_image(first, 3)
@@ -153,11 +159,7 @@ def test_two_windows_of_a_reader(tmp_path, reader):
 def test_a_second_window_cannot_change_a_final_answer(tmp_path, reader):
     folder = make_study(tmp_path / "study", revisable=False)
     with served(folder) as link:
-        first = reader(f"{link}ann")
-        second = reader(f"{link}ann", first.context)
-        for page in (first, second):
-            begin(page)
-            at_image(page, 1)
+        first, second = two_windows(reader, link)
         answer(first, 1, "r")
         at_image(first, 2)
         answer(second, 1, "s")

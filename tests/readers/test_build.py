@@ -1,5 +1,6 @@
 """From two sides to a study's folder."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -216,3 +217,11 @@ def test_nearly_equal_images_are_a_warning(tmp_path):
     other = _smooth(tmp_path / "other", 10, 1, ".jpg")
     made = build.make(asked((real, other)), None, tmp_path / "apart")
     assert not any("nearly the same" in note for note in made.notes)
+
+
+def test_copies_that_cannot_be_looked_for_are_said_and_stop_nothing(sides, tmp_path):
+    other = write_images(tmp_path / "other", 8, seed=3)
+    two = dataclasses.replace(asked(sides), fake=(str(sides[1]), str(other)))
+    made = build.make(two, None, tmp_path / "study")
+    said = [note for note in made.notes if "were not looked for" in note]
+    assert [str(sides[1]) in said[0], str(other) in said[1]] == [True, True]

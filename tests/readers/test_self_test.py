@@ -10,7 +10,9 @@ from tiny_reader_study import tiny_design, write_tiny_study
 from dermgan_jax.data.decode import read_image
 from dermgan_jax.errors import GateError, UserError
 from dermgan_jax.readers import encoding, self_test
+from dermgan_jax.readers.answers import Answers
 from dermgan_jax.readers.design import FAKE, Block
+from dermgan_jax.readers.entries import Entry
 from dermgan_jax.readers.folder import StudyFolder
 from dermgan_jax.readers.study_votes import read_study
 
@@ -123,3 +125,15 @@ def test_a_key_that_changed_is_refused(folder):
         self_test.require_released(folder)
     with pytest.raises(UserError, match="key or orders are not those"):
         read_study(folder)
+
+
+def test_an_analysis_without_a_self_test_says_so(folder):
+    images = [item.image for item in folder.read_orders()["ann"]]
+    answers = Answers(folder.answers)
+    at = "2026-01-02T03:04:05.678Z"
+    for image in images:
+        answers.add("ann", Entry(f"entry-{image}", image, {"real": "real"}, 1.0, at))
+    answers.close()
+    assert any("no self-test" in note for note in read_study(folder).votes.notes)
+    self_test.write(folder, self_test.self_test(folder))
+    assert not any("no self-test" in note for note in read_study(folder).votes.notes)
