@@ -1,6 +1,7 @@
 """dermgan readers_serve: lets the readers of a study answer over the network."""
 
 import argparse
+import contextlib
 import ipaddress
 import signal
 import socket
@@ -71,7 +72,8 @@ def _run(args: argparse.Namespace) -> None:
             "or an SSH tunnel to the default host",
             file=sys.stderr,
         )
-    given = Answers(folder.answers).entries() if folder.answers.is_file() else {}
+    with contextlib.closing(Answers(folder.answers)) as stored:
+        given = stored.entries()
     listening = server.open_server(folder, args.host, args.port)
     origin = _origin(args.host, listening.effective_port)
     found = server.links(folder.read_tokens(), origin)

@@ -1,8 +1,10 @@
-"""Tables of text that other people wrote: read strictly, for a cell that slips changes a study."""
+"""Tables of text. Those of other people are read strictly: a cell that slips changes a study."""
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
 
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
@@ -58,3 +60,12 @@ def _delimiter(header: str) -> str:
     if TAB in header:
         return TAB
     return SEMICOLON if SEMICOLON in header and COMMA not in header else COMMA
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Writes a comma-separated file with a header line, as `read_table` reads it."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(columns)
+    table.writerows(rows)
+    files.write_text(path, text.getvalue())

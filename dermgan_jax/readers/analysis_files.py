@@ -1,15 +1,13 @@
 """Files of an analysis: readers.json, and tables for other programs."""
 
-import csv
 import dataclasses
-import io
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from dermgan_jax import files
+from dermgan_jax.data.csv_table import write_table
 from dermgan_jax.files import Path
 from dermgan_jax.readers import analysis_words
 from dermgan_jax.readers.analysis import Analysis
@@ -51,7 +49,7 @@ def write(analysis: Analysis, votes: StudyVotes | None, out: Path) -> list[Path]
             (IMRMC, *imrmc_rows(counted)),
             (IMAGES, names, cells),
         ):
-            files.write_text(out / name, _table(columns, rows))
+            write_table(out / name, columns, rows)
             written.append(out / name)
     return written
 
@@ -80,11 +78,3 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    buffer = io.StringIO()
-    table = csv.writer(buffer, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows(rows)
-    return buffer.getvalue()

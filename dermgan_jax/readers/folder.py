@@ -12,14 +12,12 @@ STUDY/private/self_test.html   whether real and synthetic files can be told apar
 STUDY/private/answers.sqlite
 """
 
-import csv
 import dataclasses
-import io
 import json
 from collections.abc import Sequence
 
 from dermgan_jax import files
-from dermgan_jax.data.csv_table import read_table
+from dermgan_jax.data.csv_table import read_table, write_table
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.readers.design import Design
@@ -141,7 +139,7 @@ class StudyFolder:
         """Writes which image is what."""
         names = [field.name for field in dataclasses.fields(KeyRow)]
         cells = [[*dataclasses.astuple(row)[:-1], "yes" if row.practice else "no"] for row in rows]
-        _write_table(self.key, names, cells)
+        write_table(self.key, names, cells)
 
     def read_key(self) -> dict[str, KeyRow]:
         """Which image is what, by its id.
@@ -185,16 +183,8 @@ class StudyFolder:
     def write_links(self, design: Design, tokens: dict[str, str]) -> None:
         """Writes every reader's token."""
         rows = [[reader.name, reader.group, tokens[reader.name]] for reader in design.readers]
-        _write_table(self.links, ["reader", "group", "token"], rows)
+        write_table(self.links, ["reader", "group", "token"], rows)
 
     def read_tokens(self) -> dict[str, str]:
         """Every reader's token, by the reader's name."""
         return {row["reader"]: row["token"] for row in read_table(self.links)[1]}
-
-
-def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    buffer = io.StringIO()
-    table = csv.writer(buffer, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows(rows)
-    files.write_text(path, buffer.getvalue())

@@ -73,7 +73,7 @@ def build(
             sentence=words.sentence(analysis),
             word=word,
             why=why,
-            tone=TONES.get(analysis.equivalence.outcome, "") if analysis.equivalence else "open",
+            tone=_tone(analysis),
             phantom=design is not None and design.phantom,
             called_real=real_noun(design),
             readers=readers_tables.reader_rows(analysis.readers),
@@ -101,6 +101,13 @@ def build(
     )
     files.write_text(out / REPORT, html)
     return out / REPORT
+
+
+def _tone(analysis: Analysis) -> str:
+    """The colour of the verdict."""
+    if analysis.equivalence is None or analysis.interim:
+        return TONES[CANNOT_TELL]
+    return TONES.get(analysis.equivalence.outcome, "")
 
 
 def _smallest(analysis: Analysis) -> str:

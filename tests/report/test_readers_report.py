@@ -139,3 +139,19 @@ def test_questions_are_listed(tmp_path):
     study = answered(write_tiny_study(tmp_path / "study", design))
     html = readers.build(analyse(study.votes), tmp_path, study.votes, study).read_text()
     assert "real, comment" in html
+
+
+def test_an_interim_look_is_never_green(tmp_path):
+    lines = ["reader,image,truth,answer"]
+    for reader in range(6):
+        for image in range(160):
+            truth, answer = ("real", "fake")[image >= 80], ("fake", "real")[(image + reader) % 2]
+            lines.append(f"r{reader},i{image:03d},{truth},{answer}")
+    table = tmp_path / "votes.csv"
+    table.write_text("\n".join([*lines, "late,i000,real,"]) + "\n")
+    votes = read_votes(table)
+    final, early = analyse(votes), analyse(votes, final=False)
+    page = readers.build(final, tmp_path).read_text()
+    assert '<span class="status good">Equivalent to chance.' in page
+    page = readers.build(early, tmp_path).read_text()
+    assert '<span class="status open">Interim look.' in page
