@@ -9,7 +9,7 @@ from jax import lax
 
 Norm = Literal["instance", "batch", "none"]
 
-_EPSILON = 1e-5
+EPSILON = 1e-5
 MOMENTUM = 0.1  # share of the newest batch in the running statistics
 
 
@@ -21,7 +21,7 @@ def instance_norm(x: jax.Array) -> jax.Array:
     wide = x.astype(jnp.float32)
     centred = wide - wide.mean((1, 2), keepdims=True)
     variance = jnp.square(centred).mean((1, 2), keepdims=True)
-    return (centred * lax.rsqrt(variance + _EPSILON)).astype(x.dtype)
+    return (centred * lax.rsqrt(variance + EPSILON)).astype(x.dtype)
 
 
 class BatchNorm(nn.Module):
@@ -33,10 +33,14 @@ class BatchNorm(nn.Module):
     Attributes:
       affine: whether a scale and a bias follow.
       scale_deviation: of the scales around 1 in the beginning.
+      epsilon: added to the variance.
+      momentum: share of the newest batch in the running statistics.
     """
 
     affine: bool = True
     scale_deviation: float = 0.02
+    epsilon: float = EPSILON
+    momentum: float = MOMENTUM
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -62,10 +66,10 @@ class BatchNorm(nn.Module):
                 count = x.size // x.shape[-1]
                 unbiased = var * (count / max(count - 1, 1))
                 for running, batch in ((running_mean, mean), (running_var, unbiased)):
-                    running.value += MOMENTUM * (lax.stop_gradient(batch) - running.value)
+                    running.value += self.momentum * (lax.stop_gradient(batch) - running.value)
         else:
             mean, var = running_mean.value, running_var.value
-        return ((wide - mean) * (scale * lax.rsqrt(var + _EPSILON)) + bias).astype(x.dtype)
+        return ((wide - mean) * (scale * lax.rsqrt(var + self.epsilon)) + bias).astype(x.dtype)
 
 
 def _around_one(deviation: float) -> nn.initializers.Initializer:
