@@ -64,13 +64,16 @@ def our_step(config: ConfigDict) -> tuple[Callable[[int], None], int]:
     rates = {net: jnp.full(1, rate) for net, rate in stage.learning_rates.items()}
     inputs, active = StageInputs(rates, {}, jnp.zeros(1, jnp.uint32)), jnp.ones(1, bool)
     rng = np.random.default_rng(0)
+    repeats = model.iteration_images(stage) // batch
 
     def step(number: int) -> None:
         nonlocal state
-        images = rng.integers(0, 256, (1, recipe.repeats, batch, side, side, 3), np.uint8)
+        images = rng.integers(0, 256, (1, repeats, batch, side, side, 3), np.uint8)
         batches = {"image": images, "label": np.zeros(images.shape[:3], np.int32)}
         state, _ = run(
-            state, batches, {}, inputs, active, image_size=(side, side), due=recipe.due(number)
+            *(state, batches, {}, inputs, active),
+            image_size=(side, side),
+            due=recipe.due(stage, number),
         )
         jax.block_until_ready(state)
 

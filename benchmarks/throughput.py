@@ -113,7 +113,7 @@ class Rival:
             after = loop.clock
             for _ in stages:
                 after = after.advance(
-                    stage.batch_size * loop.recipe.repeats, self.config.train.schedule_interval
+                    loop.recipe.model.iteration_images(stage), self.config.train.schedule_interval
                 )
             loop.call(stages, after)
             if time.perf_counter() - began >= seconds:

@@ -65,7 +65,8 @@ def first_call(recipe, config, images_seen=0):
     host = config_schema.validate(config_schema.ConfigDict(host))
     stage = recipe.model.stage(images_seen)
     feed = pipeline.open_feed(host, data, recipe.mesh)
-    batches = feed.take(images_seen, (1, recipe.repeats, stage.batch_size), stage.image_size)
+    repeats = recipe.model.iteration_images(stage) // stage.batch_size
+    batches = feed.take(images_seen, (1, repeats, stage.batch_size), stage.image_size)
     seed = np.full(1, recipe.model.config.seed, np.uint32)
     inputs = StageInputs(stack([stage.learning_rates]), stack([stage.traced]), seed)
     return batches, inputs, stage

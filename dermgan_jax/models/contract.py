@@ -39,6 +39,7 @@ class Stage:
       learning_rates: net name -> learning rate. Traced.
       traced: further values the losses read, such as a fade-in alpha. Traced.
       moments: optimiser state starts anew whenever this changes. Compared on the host.
+      phases: names of the phases that run in this stage; None: all of them. Static.
     """
 
     image_size: tuple[int, int]
@@ -46,14 +47,16 @@ class Stage:
     learning_rates: Mapping[str, float]
     traced: Mapping[str, float] = dataclasses.field(default_factory=dict)
     moments: Hashable = 0
+    phases: tuple[str, ...] | None = None
 
     @property
-    def static(self) -> tuple[tuple[int, int], int]:
+    def static(self) -> Hashable:
         """What a compiled step depends on: there is one trace per value."""
-        return (self.image_size, self.batch_size)
+        return (self.image_size, self.batch_size, self.phases)
 
     def __str__(self) -> str:
-        return "x".join(str(side) for side in self.image_size)
+        size = "x".join(str(side) for side in self.image_size)
+        return size if self.phases is None else f"{size} {'+'.join(self.phases)}"
 
 
 class Context(NamedTuple):
@@ -161,6 +164,16 @@ class Model(abc.ABC):
     @abc.abstractmethod
     def phases(self) -> tuple[Phase, ...]:
         """The updates of one iteration, in order."""
+
+    def phases_in(self, stage: Stage) -> tuple[Phase, ...]:
+        """Those that run in a stage, in order."""
+        return tuple(
+            phase for phase in self.phases() if stage.phases is None or phase.name in stage.phases
+        )
+
+    def iteration_images(self, stage: Stage) -> int:
+        """Real images that one iteration of a stage consumes."""
+        return stage.batch_size * max(phase.repeat for phase in self.phases_in(stage))
 
     def init_extra(self, rng: jax.Array) -> Any:
         """The model's own part of the training state (image pools, augmentation strength)."""

@@ -44,7 +44,8 @@ class Calls:
             self.resident = (stage.static, self.feed.resident(stage.image_size))
         length = self.config.train.steps_per_call
         padded = [*stages, *[stages[-1]] * (length - len(stages))]
-        shape = (length, self.recipe.repeats, stage.batch_size)
+        repeats = self.recipe.model.iteration_images(stage) // stage.batch_size
+        shape = (length, repeats, stage.batch_size)
         batches = self.feed.take(clock.images_seen, shape, stage.image_size)
         inputs = StageInputs(
             stack([s.learning_rates for s in padded]),
@@ -57,7 +58,7 @@ class Calls:
         return self.run_steps(
             *(state, batches, self.resident[1], inputs, active),
             image_size=stage.image_size,
-            due=self.recipe.due(clock.step, length),
+            due=self.recipe.due(stage, clock.step, length),
         )
 
 

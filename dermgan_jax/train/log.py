@@ -5,11 +5,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from ml_collections import FrozenConfigDict
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.metrics.measurement import Measurements
-from dermgan_jax.models.contract import Stage
+from dermgan_jax.models.contract import Model, Stage
 from dermgan_jax.runs.checkpoint import Checkpoints
 from dermgan_jax.runs.metrics_log import MetricsLog
 from dermgan_jax.runs.state import Clock
@@ -136,14 +135,12 @@ class Reports:
 
     Args:
       log: what they are handed to.
-      repeats: minibatches that an iteration consumes.
-      fields: `config.train`.
+      model: that trains.
     """
 
-    def __init__(self, log: TrainingLog, repeats: int, fields: FrozenConfigDict):
+    def __init__(self, log: TrainingLog, model: Model):
         self.log = log
-        self.repeats = repeats
-        self.fields = fields
+        self.model = model
         self.unread: tuple[Any, list[Stage], Clock] | None = None
 
     def add(self, reports: Any, stages: list[Stage], clock: Clock) -> None:
@@ -163,10 +160,10 @@ class Reports:
             self._read(*unread)
 
     def _read(self, reports: Any, stages: list[Stage], clock: Clock) -> None:
-        reports = jax.device_get(reports)
+        reports, fields = jax.device_get(reports), self.model.config.train
         for k, stage in enumerate(stages):
             self.log.collect(reports, k, clock, stage)
-            images = stage.batch_size * self.repeats
-            clock = clock.advance(images, self.fields.schedule_interval)
-            if clock.step % self.fields.log_every_steps == 0:
+            images = self.model.iteration_images(stage)
+            clock = clock.advance(images, fields.schedule_interval)
+            if clock.step % fields.log_every_steps == 0:
                 self.log.write(clock, stage)

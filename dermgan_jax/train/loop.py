@@ -91,7 +91,7 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
                 snapshots_of(model)(model, data, workdir), checkpoints, log, config
             ),
             log=log,
-            reports=Reports(log, recipe.repeats, config.train),
+            reports=Reports(log, model),
             preemption=preemption,
             require_held=require_held,
             state=state,
@@ -171,7 +171,7 @@ class Loop:
             self._begin()
         end, due = schedule.total_images(model), False
         while not (model.done(self.state.extra) or self._stale()):
-            stages, after = schedule.plan_call(model, self.clock, self.recipe.repeats)
+            stages, after = schedule.plan_call(model, self.clock)
             if not stages:
                 break
             before, began = self.clock, time.monotonic()

@@ -4,7 +4,7 @@ from dermgan_jax.models.contract import Model, Stage
 from dermgan_jax.runs.state import Clock
 
 
-def plan_call(model: Model, clock: Clock, repeats: int) -> tuple[list[Stage], Clock]:
+def plan_call(model: Model, clock: Clock) -> tuple[list[Stage], Clock]:
     """The stages of the next call's iterations, one each, and the clock after them.
 
     A call holds up to `train.steps_per_call` iterations. It ends early where the compiled step or
@@ -17,7 +17,7 @@ def plan_call(model: Model, clock: Clock, repeats: int) -> tuple[list[Stage], Cl
         if stages and (stage.static, stage.moments) != (stages[0].static, stages[0].moments):
             break
         stages.append(stage)
-        clock = clock.advance(stage.batch_size * repeats, train.schedule_interval)
+        clock = clock.advance(model.iteration_images(stage), train.schedule_interval)
     return stages, clock
 
 

@@ -17,7 +17,7 @@ from jax.sharding import Mesh
 
 from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.models import keys
-from dermgan_jax.models.contract import Aux, Batch, Context, Model, Phase, Variables
+from dermgan_jax.models.contract import Aux, Batch, Context, Model, Phase, Stage, Variables
 from dermgan_jax.runs.state import TrainState, init_moments, optimizers
 from dermgan_jax.train.freezing import held
 from dermgan_jax.train.sharding import replicated, split_by_batch
@@ -51,6 +51,18 @@ class StageInputs(NamedTuple):
     seed: jax.Array
 
 
+class Due(NamedTuple):
+    """Which phases a call runs. Static.
+
+    Attributes:
+      phases: their names.
+      by_step: whether each iteration asks its own number if the lazy ones among them run.
+    """
+
+    phases: tuple[str, ...]
+    by_step: bool = False
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """What a compiled step is made from: constants of a run."""
@@ -67,20 +79,16 @@ class Recipe:
         return optimizers(self.model)
 
     @property
-    def repeats(self) -> int:
-        """Minibatches that one iteration consumes."""
-        return max(phase.repeat for phase in self.phases)
-
-    @property
     def on_cpu(self) -> bool:
         """Whether XLA's code for CPUs runs, in which convolutions within loops are slow."""
         return self.mesh.devices.flat[0].platform == "cpu"
 
-    def due(self, step: int, length: int = 1) -> tuple[str, ...] | None:
-        """Names of the phases that run in iteration `step`; None if more iterations follow."""
+    def due(self, stage: Stage, step: int, length: int = 1) -> Due:
+        """What a call of `length` iterations of one stage, the first numbered `step`, runs."""
+        phases = self.model.phases_in(stage)
         if length > 1:
-            return None
-        return tuple(phase.name for phase in self.phases if step % phase.every == 0)
+            return Due(tuple(phase.name for phase in phases), by_step=True)
+        return Due(tuple(phase.name for phase in phases if step % phase.every == 0))
 
 
 def compile_steps(recipe: Recipe) -> Callable[..., tuple[TrainState, dict[str, PhaseReport]]]:
@@ -114,7 +122,7 @@ def run_steps(
     inputs: StageInputs,
     active: jax.Array,
     image_size: tuple[int, int],
-    due: tuple[str, ...] | None,
+    due: Due,
 ) -> tuple[TrainState, dict[str, PhaseReport]]:
     """Several iterations in one program.
 
@@ -128,7 +136,7 @@ def run_steps(
       inputs: leaves of shape (K,).
       active: bool (K,); the other iterations are left out, so that a call may be shorter than K.
       image_size: (h, w) of the stage.
-      due: the phases that run; None: all of them, the lazy ones if the step says so.
+      due: the phases that run.
 
     Returns:
       The state after, and phase name -> report with leaves of leading size K.
@@ -163,7 +171,7 @@ def run_iteration(
     resident: Batch,
     inputs: StageInputs,
     image_size: tuple[int, int],
-    due: tuple[str, ...] | None,
+    due: Due,
 ) -> tuple[TrainState, dict[str, PhaseReport]]:
     """One training iteration: every phase that is due, then the averaged weights.
 
@@ -183,13 +191,13 @@ def run_iteration(
         update = functools.partial(
             run_phase, recipe, phase, batches, learning_rates, context, phase_rng
         )
-        if due is None and phase.every > 1:
+        if phase.name not in due.phases:
+            state, outputs = sit_out(update, state)(state)
+        elif due.by_step and phase.every > 1:
             now = state.clock.step % phase.every == 0
             state, outputs = jax.lax.cond(now, update, sit_out(update, state), state)
-        elif due is None or phase.name in due:
-            state, outputs = update(state)
         else:
-            state, outputs = sit_out(update, state)(state)
+            state, outputs = update(state)
         reports[phase.name], handoff = outputs
         context = context._replace(handoff={**context.handoff, **handoff}, extra=state.extra)
     repeats, batch_size = jax.tree.leaves(batches)[0].shape[:2]

@@ -31,7 +31,7 @@ def lowered(tmp_path_factory):
         step = compile_steps(recipe).trace(
             *(state, batches, {}, inputs, np.ones(1, bool)),
             image_size=stage.image_size,
-            due=recipe.due(0),
+            due=recipe.due(stage, 0),
         )
         return step.lower(lowering_platforms=("cuda", "tpu")).as_text()
 

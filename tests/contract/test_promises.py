@@ -69,13 +69,13 @@ def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
     state, reports = compile_steps(recipe)(
         *(state, batches, {}, inputs, np.ones(1, bool)),
         image_size=stage.image_size,
-        due=recipe.due(0),
+        due=recipe.due(stage, 0),
     )
     after = jax.device_get(state)
     for phase, report in reports.items():
         assert not np.any(report.nonfinite), phase
         assert all(np.isfinite(value).all() for value in report.metrics.values()), phase
-    trained = {net for phase in model.phases() for net in phase.trains}
+    trained = {net for phase in model.phases_in(stage) for net in phase.trains}
     for net, variables in after.variables.items():
         moved = [
             not np.array_equal(a, b)
@@ -86,7 +86,7 @@ def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
             )
         ]
         assert any(moved) == (net in trained), net
-    decay = ema_decay(config.ema, stage.batch_size * recipe.repeats, 0)
+    decay = ema_decay(config.ema, recipe.model.iteration_images(stage), 0)
     for net in model.averaged:
         expected = jax.tree.map(
             lambda old, new: old + (1 - decay) * (new - old),
@@ -98,7 +98,7 @@ def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
             after.ema[net]["params"],
             expected,
         )
-    assert (after.clock.step, after.clock.images_seen) == (1, stage.batch_size * recipe.repeats)
+    assert (after.clock.step, after.clock.images_seen) == (1, recipe.model.iteration_images(stage))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -182,9 +182,9 @@ def test_one_trace_per_stage_and_set_of_due_phases(name, cache_dir, tmp_path, mo
     config = tiny(name, cache_dir)
     recipe, clock = recipe_of(config, 8), Clock(0, 0, 0)
     compiled = {}
-    while stages := schedule.plan_call(recipe.model, clock, recipe.repeats)[0]:
-        compiled[stages[0].static, recipe.due(clock.step)] = stages[0].image_size
-        clock = schedule.plan_call(recipe.model, clock, recipe.repeats)[1]
+    while stages := schedule.plan_call(recipe.model, clock)[0]:
+        compiled[stages[0].static, recipe.due(stages[0], clock.step)] = stages[0].image_size
+        clock = schedule.plan_call(recipe.model, clock)[1]
     traces = []
     phases = registry.load("model", name).phases
 
@@ -218,7 +218,7 @@ def test_state_is_donated(name, cache_dir):
     compile_steps(recipe)(
         *(state, batches, {}, inputs, np.ones(1, bool)),
         image_size=stage.image_size,
-        due=recipe.due(0),
+        due=recipe.due(stage, 0),
     )
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.opt_state))
 

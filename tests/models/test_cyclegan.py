@@ -49,7 +49,7 @@ def steps(model, variables, a, b, num):
         state, report = step(
             *(state, {"a": a[None, None], "b": b[None, None]}, {}, inputs, np.ones(1, bool)),
             image_size=stage.image_size,
-            due=None,
+            due=recipe.due(stage, 0),
         )
         reports.append(jax.device_get(report))
     return jax.device_get(state), reports

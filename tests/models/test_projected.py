@@ -139,7 +139,9 @@ def test_ada_follows_the_discriminator(fresh):
     batches = {"image": images, "label": np.zeros((1, 1, 4), np.int32)}
     before = jax.device_get(state)
     after, reports = compile_steps(recipe)(
-        *(state, batches, {}, inputs, np.ones(1, bool)), image_size=(32, 32), due=None
+        *(state, batches, {}, inputs, np.ones(1, bool)),
+        image_size=(32, 32),
+        due=recipe.due(stage, 0),
     )
     assert np.isfinite(reports["d"].metrics["loss"]).all()
     assert reports["d"].metrics["augment_p"][0] == after.extra["ada"].p

@@ -10,10 +10,14 @@ START = Clock(0, 0, 0)
 
 
 class Curriculum:
-    """A stand-in for a model: (first image, side, batch size, moments) of each stage, in order."""
+    """A stand-in for a model.
 
-    def __init__(self, stages, total_kimg, steps_per_call=1, schedule_interval=1):
+    Stages, in order, are (first image, side, batch size, moments, names of phases …).
+    """
+
+    def __init__(self, stages, total_kimg, steps_per_call=1, schedule_interval=1, repeats=1):
         self.stages = stages
+        self.repeats = repeats
         self.config = experiment("pgan")
         self.config.train.update(
             {
@@ -25,15 +29,18 @@ class Curriculum:
         self.data = DataSpec(32, 32, 3, (), num_examples=50)
 
     def stage(self, images_seen):
-        _, side, batch_size, moments = [s for s in self.stages if s[0] <= images_seen][-1]
-        return Stage((side, side), batch_size, {}, moments=moments)
+        _, side, batch_size, moments, *phases = [s for s in self.stages if s[0] <= images_seen][-1]
+        return Stage((side, side), batch_size, {}, moments=moments, phases=tuple(phases) or None)
+
+    def iteration_images(self, stage):
+        return stage.batch_size * self.repeats
 
 
-def calls(model, repeats=1, clock=START):
+def calls(model, clock=START):
     """(sides of the stages, images seen afterwards) of every call of a run."""
     found = []
     while True:
-        stages, clock = plan_call(model, clock, repeats)
+        stages, clock = plan_call(model, clock)
         if not stages:
             return found
         found.append(([stage.image_size[0] for stage in stages], clock.images_seen))
@@ -47,13 +54,13 @@ def test_call_holds_steps_per_call_iterations_and_the_last_what_is_left():
 def test_run_ends_with_the_iteration_that_reaches_the_total():
     model = Curriculum([(0, 4, 8, 0)], total_kimg=0.020)
     assert calls(model)[-1] == ([4], 24)
-    assert plan_call(model, Clock(3, 24, 24), 1) == ([], Clock(3, 24, 24))
+    assert plan_call(model, Clock(3, 24, 24)) == ([], Clock(3, 24, 24))
 
 
 @pytest.mark.parametrize(
     "second",
-    [(16, 8, 8, 0), (16, 4, 4, 0), (16, 4, 8, 1)],
-    ids=["image size", "batch size", "moments"],
+    [(16, 8, 8, 0), (16, 4, 4, 0), (16, 4, 8, 1), (16, 4, 8, 0, "d")],
+    ids=["image size", "batch size", "moments", "phases"],
 )
 def test_call_ends_where_the_program_or_the_moments_change(second):
     model = Curriculum([(0, 4, 8, 0), second], total_kimg=0.032, steps_per_call=3)
@@ -65,7 +72,7 @@ def test_call_goes_on_while_only_traced_values_change():
     model = Curriculum([(0, 4, 8, 0)], total_kimg=0.032, steps_per_call=4)
     fading = model.stage(0)
     model.stage = lambda images: Stage(fading.image_size, 8, {}, {"alpha": images / 32})
-    stages, _ = plan_call(model, START, 1)
+    stages, _ = plan_call(model, START)
     assert [stage.traced["alpha"] for stage in stages] == [0, 0.25, 0.5, 0.75]
 
 
@@ -76,13 +83,13 @@ def test_curriculum_is_looked_at_every_schedule_interval():
 
 def test_continued_run_plans_the_same_calls():
     model = Curriculum([(0, 4, 8, 0), (24, 8, 4, 0)], total_kimg=0.060, schedule_interval=2)
-    _, clock = plan_call(model, START, 1)
+    _, clock = plan_call(model, START)
     assert calls(model, clock=clock) == calls(model)[1:]
 
 
 def test_every_repeat_shows_images_of_its_own():
-    model = Curriculum([(0, 4, 8, 0)], total_kimg=0.040)
-    assert calls(model, repeats=2) == [([4], 16), ([4], 32), ([4], 48)]
+    model = Curriculum([(0, 4, 8, 0)], total_kimg=0.040, repeats=2)
+    assert calls(model) == [([4], 16), ([4], 32), ([4], 48)]
 
 
 @pytest.mark.parametrize(
@@ -118,4 +125,5 @@ def test_epochs_take_the_place_of_thousands_of_images():
 def test_all_stages_are_one_of_each_in_order():
     stages = [(0, 4, 16, 0), (100, 8, 16, 1), (200, 8, 16, 2), (300, 16, 8, 3), (9000, 32, 8, 4)]
     found = all_stages(Curriculum(stages, total_kimg=0.4))
-    assert [stage.static for stage in found] == [((4, 4), 16), ((8, 8), 16), ((16, 16), 8)]
+    sizes = [(stage.image_size, stage.batch_size) for stage in found]
+    assert sizes == [((4, 4), 16), ((8, 8), 16), ((16, 16), 8)]
