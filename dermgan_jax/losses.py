@@ -105,6 +105,42 @@ def _per_image(each: jax.Array) -> jax.Array:
     return each.reshape(len(each), -1).mean(-1)
 
 
+def relativistic_generator(mode: str, fake_scores: jax.Array, real_scores: jax.Array) -> jax.Array:
+    """How far fakes are from being judged more real than the average real image, and reals less.
+
+    The relativistic average GAN (Jolicoeur-Martineau, 2019, arXiv:1807.00734) as ESRGAN trains with
+    it (basicsr/models/esrgan_model.py): half of both judgements, no gradient flows into the reals'.
+
+    Args:
+      mode: of `ADVERSARIAL`.
+      fake_scores, real_scores: (N, ...), one or several per image.
+
+    Returns:
+      (N,), float32.
+    """
+    reals = jax.lax.stop_gradient(real_scores)
+    return 0.5 * (
+        toward_fake(mode, reals - fake_scores.mean())
+        + toward_real(mode, fake_scores - reals.mean())
+    )
+
+
+def relativistic_discriminator(
+    mode: str, real_scores: jax.Array, fake_scores: jax.Array
+) -> jax.Array:
+    """How far reals are from being judged more real than the average fake, and fakes less.
+
+    As in ESRGAN, half of both judgements, and no gradient flows into the averages. Arguments and
+    result as of `relativistic_generator`.
+    """
+    mean_real, mean_fake = (
+        jax.lax.stop_gradient(scores.mean()) for scores in (real_scores, fake_scores)
+    )
+    return 0.5 * (
+        toward_real(mode, real_scores - mean_fake) + toward_fake(mode, fake_scores - mean_real)
+    )
+
+
 def absolute_error(images: jax.Array, wanted: jax.Array) -> jax.Array:
     """Mean absolute difference per image: (N, H, W, C) twice -> (N,)."""
     return jnp.abs(images - wanted).mean((1, 2, 3))

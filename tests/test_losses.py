@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import superres_vectors
 
 from dermgan_jax import losses
 
@@ -93,3 +94,30 @@ def test_absolute_penalty_may_aim_at_zero():
     norms = jnp.array([0.0, 0.5, 3.0])
     np.testing.assert_allclose(losses.absolute_gradient_penalty(norms, 0.0), [0, 0.25, 9])
     np.testing.assert_allclose(losses.absolute_gradient_penalty(norms), [1, 0.25, 4])
+
+
+@pytest.mark.parametrize("mode", ["vanilla", "lsgan"])
+@pytest.mark.parametrize("shape", ["vec", "map"])
+def test_relativistic_losses_equal_esrgans(mode, shape):
+    if not (cases := superres_vectors.found("gan_losses")):
+        pytest.skip("vectors are not here")
+    case = superres_vectors.Case(*cases)
+    real, fake = case[f"in:{shape}_real"], case[f"in:{shape}_fake"]
+    key = f"out:{shape}:{mode}:ragan"
+
+    def generator(fake, real):
+        return losses.relativistic_generator(mode, fake, real).mean()
+
+    def discriminator(real, fake):
+        return losses.relativistic_discriminator(mode, real, fake).mean()
+
+    weight = case.options["loss_weight_generator"]
+    value, (of_fake, of_real) = jax.value_and_grad(generator, argnums=(0, 1))(fake, real)
+    case.check(f"{key}_g", weight * value)
+    case.check(f"{key}_g_grad_fake", weight * of_fake)
+    assert not np.any(of_real)
+    value, (of_real, of_fake) = jax.value_and_grad(discriminator, argnums=(0, 1))(real, fake)
+    parts = (case.arrays[f"{key}_d_{side}"] for side in ("real", "fake"))
+    np.testing.assert_allclose(value, sum(parts), rtol=1e-5)
+    case.check(f"{key}_d_grad_real", of_real)
+    case.check(f"{key}_d_grad_fake", of_fake)
