@@ -45,6 +45,7 @@ REGISTRY = {
         "fastgan": "dermgan_jax.models.fastgan:FastGan",
         "projected": "dermgan_jax.models.projected:ProjectedGan",
         "classifier": "dermgan_jax.models.classifier:TransferClassifier",
+        "superres": "dermgan_jax.models.superres:SuperResolution",
     },
     "dataset": {
         "phantom": "dermgan_jax.data.datasets.phantom:load",
@@ -81,6 +82,24 @@ REGISTRY = {
         "balanced_accuracy": "dermgan_jax.metrics.classifier_metrics:balanced_accuracy",
         "auc": "dermgan_jax.metrics.classifier_metrics:auc",
     },
+    # What stands beside every trained detector of the abnormal.
+    "anomaly baseline": {
+        "mean_image": "dermgan_jax.evaluation.anomaly.mean_image:MEAN_IMAGE",
+        "brightness": "dermgan_jax.evaluation.anomaly.intensity:BRIGHTNESS",
+        "contrast": "dermgan_jax.evaluation.anomaly.intensity:CONTRAST",
+        "pca": "dermgan_jax.evaluation.anomaly.principal_components:PRINCIPAL_COMPONENTS",
+        "nearest_features": "dermgan_jax.evaluation.anomaly.nearest_features:NEAREST_FEATURES",
+        "patch_memory": "dermgan_jax.evaluation.anomaly.patch_memory:PATCH_MEMORY",
+    },
+    "upscaler_metric": {
+        "psnr_y": "dermgan_jax.metrics.upscaler_metrics:PSNR_Y",
+        "ssim_y": "dermgan_jax.metrics.upscaler_metrics:SSIM_Y",
+        "psnr": "dermgan_jax.metrics.upscaler_metrics:PSNR",
+        "ssim": "dermgan_jax.metrics.upscaler_metrics:SSIM",
+        "lpips": "dermgan_jax.metrics.upscaler_metrics:LPIPS",
+        "consistency": "dermgan_jax.metrics.upscaler_metrics:CONSISTENCY",
+        "mask_agreement": "dermgan_jax.metrics.upscaler_metrics:MASK_AGREEMENT",
+    },
     # Where distances between images are taken, and what synthetic images are filtered by.
     "feature space": {
         "lite0": "dermgan_jax.features.feature_spaces:LITE0",
@@ -97,11 +116,13 @@ REGISTRY = {
         "sampler": "dermgan_jax.train.sampler_snapshots:SamplerSnapshots",
         "translator": "dermgan_jax.train.translator_snapshots:TranslatorSnapshots",
         "classifier": "dermgan_jax.train.classifier_snapshots:ClassifierSnapshots",
+        "upscaler": "dermgan_jax.train.upscaler_snapshots:UpscalerSnapshots",
     },
     "run report": {
         "sampler": "dermgan_jax.report.sampler:REPORT",
         "translator": "dermgan_jax.report.translator:REPORT",
         "classifier": "dermgan_jax.report.classifier:REPORT",
+        "upscaler": "dermgan_jax.report.upscaler:REPORT",
     },
     "study": {
         "comparison": "dermgan_jax.studies.comparison:run",
@@ -125,12 +146,14 @@ REGISTRY = {
         "stylegan2": "dermgan_jax.interop.import_stylegan2:import_stylegan2",
         "fastgan": "dermgan_jax.interop.import_fastgan:import_fastgan",
         "projected": "dermgan_jax.interop.import_projected:import_projected",
+        "esrgan": "dermgan_jax.interop.import_esrgan:import_esrgan",
     },
     "exporter": {
         "cyclegan": "dermgan_jax.interop.export_translator:export_translator",
         "pix2pix": "dermgan_jax.interop.export_translator:export_translator",
         "cut": "dermgan_jax.interop.export_translator:export_translator",
         "stylegan2": "dermgan_jax.interop.export_stylegan2:export_stylegan2",
+        "superres": "dermgan_jax.interop.export_esrgan:export_esrgan",
     },
 }
 
