@@ -43,6 +43,9 @@ RUNTIME_FIELDS = frozenset(
 # At these they count as absent: neither do configurations differ in them, nor does what a run or a
 # result is called depend on them.
 YOUNGER_FIELDS = {
+    "data.masks": False,
+    "data.mask_values": (),
+    "data.synthetic_masks": "",
     "train.init_from": "",
     "train.freeze": (),
     "train.patience_kimg": 0.0,
@@ -96,6 +99,10 @@ def experiment(model: str) -> ConfigDict:
                 "split_by": "group",  # group | image: groups leak into the test split, to show it
                 "synthetic": "",  # DIR/CLASS/*.png, images that join the training split
                 "only_synthetic": False,  # ... and replace it
+                "synthetic_masks": "",  # their masks, by the same names
+                "masks": False,  # every image comes with its mask
+                # Values of the classes 0, 1, … in mask files; empty: two, by luminance.
+                "mask_values": (),
                 "balance": False,  # classes are shown equally often, rare ones repeated
                 "mirror": True,  # random horizontal flips
                 "cache": "device",  # none | host | device
@@ -239,7 +246,7 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
         bool(data["synthetic"]) or not data["only_synthetic"],
         "data.only_synthetic needs images: set data.synthetic",
     )
-    found += _domain_faults(data)
+    found += _domain_faults(data) + _mask_faults(data)
     fractions = tuple(data["split_fractions"])
     require(
         len(fractions) == 3 and min(fractions) >= 0 and abs(sum(fractions) - 1) < 1e-6,
@@ -279,6 +286,23 @@ def _domain_faults(data: Mapping[str, Any]) -> list[str]:
             )
     if data["paired"] and not (domain_a or domain_b):
         found.append("data.paired needs two domains: set data.domain_a and data.domain_b")
+    return found
+
+
+def _mask_faults(data: Mapping[str, Any]) -> list[str]:
+    values, found = tuple(data["mask_values"]), []
+    if values and not data["masks"]:
+        found.append("data.mask_values needs masks: set data.masks")
+    if values and (len(values) < 2 or len(set(values)) < len(values)):
+        found.append(f"data.mask_values is {values}; expected two or more different values")
+    if any(not isinstance(value, int) or not 0 <= value <= 255 for value in values):
+        found.append(f"data.mask_values is {values}; expected whole numbers from 0 to 255")
+    if data["masks"] and data["domain_a"]:
+        found.append("data.masks is for images of one domain: leave data.domain_a empty")
+    if data["masks"] and data["synthetic"] and not data["synthetic_masks"]:
+        found.append("data.masks is set: name the masks of data.synthetic in data.synthetic_masks")
+    if data["synthetic_masks"] and not data["synthetic"]:
+        found.append("data.synthetic_masks needs images: set data.synthetic")
     return found
 
 

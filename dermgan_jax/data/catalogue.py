@@ -13,6 +13,7 @@ from dermgan_jax.data import domains, file_digests, splits
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.image_sets import FolderImages
 from dermgan_jax.data.records import UNLABELLED, Dataset, DataSpec, Record, load_resolution
+from dermgan_jax.files import Path
 
 DataConfig = ConfigDict | FrozenConfigDict
 
@@ -49,7 +50,8 @@ class Catalogue:
         digest = hashlib.sha256()
         for record in sorted(made, key=lambda record: record.id):
             digest.update(f"{record.id}\0".encode())
-            digest.update(bytes.fromhex(file_digests.digest(record.image)))
+            for path in (record.image, record.mask):
+                digest.update(bytes.fromhex(file_digests.digest(path)) if path else b"")
         return digest.hexdigest() if made else ""
 
     def indices(self, split: str, domain: str = "") -> np.ndarray:
@@ -106,6 +108,7 @@ class Catalogue:
             class_counts=self.class_counts(split),
             num_examples=num_examples,
             domain_counts=domain_counts,
+            mask_classes=(len(data_config.mask_values) or 2) if data_config.masks else 0,
         )
 
 
@@ -223,6 +226,12 @@ def with_synthetic(real: Catalogue, data_config: DataConfig) -> Catalogue:
         raise DataError([Fault("synthetic images", f"data.synthetic={folder} is not a folder")])
     images = FolderImages(folder, data_config.channels)
     faults = _synthetic_faults(images, real.classes, load_resolution(data_config))
+    masks = _synthetic_masks(images, data_config) if data_config.synthetic_masks else {}
+    faults += [
+        Fault("synthetic masks", f"{path} has no mask {masks[path]}: make it, or remove the image")
+        for path in images.paths
+        if path in masks and not masks[path].is_file()
+    ]
     if faults:
         raise DataError(faults)
     made = [
@@ -231,6 +240,7 @@ def with_synthetic(real: Catalogue, data_config: DataConfig) -> Catalogue:
             label=real.dataset.classes.index(path.parent.name),
             group=f"synthetic/{path.relative_to(folder).as_posix()}",
             image=path,
+            mask=masks.get(path),
             split="train",
             synthetic=True,
         )
@@ -246,6 +256,15 @@ def with_synthetic(real: Catalogue, data_config: DataConfig) -> Catalogue:
         splits=np.concatenate([stay.splits, np.full(len(made), "train")]),
         domains=np.concatenate([stay.domains, np.full(len(made), "")]),
     )
+
+
+def _synthetic_masks(images: FolderImages, data_config: DataConfig) -> dict[Path, Path]:
+    """Image -> its mask in `data.synthetic_masks`, a PNG of the same name."""
+    folder = files.to_path(data_config.synthetic_masks)
+    return {
+        path: (folder / path.relative_to(images.folder)).with_suffix(".png")
+        for path in images.paths
+    }
 
 
 def _synthetic_faults(images: FolderImages, classes: Sequence[str], side: int) -> list[Fault]:

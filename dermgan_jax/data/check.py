@@ -6,6 +6,7 @@ from dermgan_jax import registry
 from dermgan_jax.data.catalogue import Catalogue, DataConfig, select
 from dermgan_jax.data.domains import DOMAINS
 from dermgan_jax.data.faults import DataError, Fault, lines
+from dermgan_jax.data.masks import decode_classes, prepare_masks
 from dermgan_jax.data.prepare import decode_all, digests, is_prepared, prepare
 from dermgan_jax.data.splits import IMAGE, SPLITS
 
@@ -23,6 +24,8 @@ def check(config: FrozenConfigDict) -> list[str]:
     listed, found = _listed(config.data)
     if listed is not None and not is_prepared(listed, config.data):
         found += decode_all(listed, config.data, write=lambda image: None)
+    if listed is not None:
+        found += _mask_faults(listed, config.data)
     return lines(found)
 
 
@@ -38,11 +41,24 @@ def checked_catalogue(config: FrozenConfigDict) -> Catalogue:
     if listed is not None:
         if not found and config.data.cache != "none":
             prepare(listed, config.data)
-        elif not is_prepared(listed, config.data):
-            found += decode_all(listed, config.data, write=lambda image: None)
+            if config.data.masks:
+                prepare_masks(listed, config.data)
+        else:
+            if not is_prepared(listed, config.data):
+                found += decode_all(listed, config.data, write=lambda image: None)
+            found += _mask_faults(listed, config.data)
     if found:
         raise DataError(found)
     return listed
+
+
+def _mask_faults(catalogue: Catalogue, data_config: DataConfig) -> list[Fault]:
+    """What is wrong with the masks, if they are asked for."""
+    if not data_config.masks:
+        return []
+    return decode_all(
+        *(catalogue, data_config, lambda mask: None), decode=decode_classes, what="masks"
+    )
 
 
 def summary(catalogue: Catalogue) -> str:

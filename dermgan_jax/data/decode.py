@@ -101,6 +101,20 @@ def read_mask(path: Path) -> np.ndarray:
     return read_image(path, 1)[..., 0] >= 128
 
 
+def read_mask_values(path: Path) -> np.ndarray:
+    """Decodes a mask as it is stored: uint8 (H, W), grey levels, or of a palette its indices.
+
+    Colours are read as luminance. The EXIF orientation is applied.
+
+    Raises:
+      DataError: if the file is truncated or unreadable.
+    """
+    with _opened(path) as image:
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        return np.asarray(image if image.mode in ("L", "P") else image.convert("L"))
+
+
 def require_usable(path: Path, resolution: int, field: str = "data.resolution") -> None:
     """Checks from the header that an image may be trained on as it is.
 

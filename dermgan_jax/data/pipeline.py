@@ -25,6 +25,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax.data.catalogue import Catalogue
+from dermgan_jax.data.image_sets import ImageSet
+from dermgan_jax.data.masks import decode_classes, prepare_masks
 from dermgan_jax.data.prepare import decode_record, prepare
 
 BATCHES_AHEAD = 8  # decoded before they are asked for, where files are read
@@ -60,11 +62,13 @@ class Source:
       rows: int64 (n,), positions in the catalogue.
       seed: of its permutations; streams of equal seed and length go in step.
       labels: int32 (n,), or None where labels play no part.
+      masks: the stream is of the images' masks.
     """
 
     rows: np.ndarray
     seed: tuple[int, ...]
     labels: np.ndarray | None = None
+    masks: bool = False
 
     def local_stream(self, start: int, shape: tuple[int, int, int]) -> np.ndarray:
         """This process's columns of the stream laid out as global (steps, repeats, batch): int32.
@@ -79,12 +83,16 @@ class Source:
 
 
 def sources(config: FrozenConfigDict, catalogue: Catalogue) -> dict[str, Source]:
-    """Name in a batch -> stream: "image" of the split, or "a" and "b" of its two domains."""
+    """Name in a batch -> stream: "image" of the split, or "a" and "b" of its two domains.
+
+    With `data.masks` also "mask", which goes in step with "image".
+    """
     data, seed = config.data, config.seed
     if not data.domain_a:
         rows = catalogue.indices(data.split)
         rows = balanced(rows, catalogue.labels[rows]) if data.balance else rows
-        return {"image": Source(rows, (seed,), catalogue.labels[rows])}
+        found = {"image": Source(rows, (seed,), catalogue.labels[rows])}
+        return found | ({"mask": Source(rows, (seed,), masks=True)} if data.masks else {})
     if data.paired:
         of_a, of_b = catalogue.pairs(data.split)
         return {"a": Source(of_a, (seed,)), "b": Source(of_b, (seed,))}
@@ -136,6 +144,24 @@ def to_devices(arrays: Any, sharding: NamedSharding) -> Any:
         )
 
 
+def nearest(masks: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    """Reduces class indices uint8 (N, H, W, 1) to `image_size` (h, w): the first of each block.
+
+    Raises:
+      ValueError: unless H / h and W / w are integers.
+    """
+    (height, width), (h, w) = masks.shape[1:3], image_size
+    if height % h or width % w:
+        raise ValueError(f"cannot reduce {height}x{width} masks to {h}x{w} by an integer factor")
+    return np.asarray(masks[:, :: height // h, :: width // w])
+
+
+def prepared_pixels(catalogue: Catalogue, config: FrozenConfigDict) -> dict[bool, ImageSet]:
+    """Whether masks -> all of a catalogue's prepared images, or masks if there are to be any."""
+    found = {False: prepare(catalogue, config.data).images}
+    return found | ({True: prepare_masks(catalogue, config.data)} if config.data.masks else {})
+
+
 class Feed(abc.ABC):
     """Delivers one process's share of the batches of a call of several iterations."""
 
@@ -171,12 +197,14 @@ class DeviceFeed(Feed):
 
     def __init__(self, config: FrozenConfigDict, catalogue: Catalogue, mesh: Mesh):
         super().__init__(config, catalogue, mesh)
-        self.images = prepare(catalogue, config.data).images
+        self.prepared = prepared_pixels(catalogue, config)
 
     def resident(self, image_size: tuple[int, int]) -> dict[str, jax.Array]:
         arrays = {}
         for name, source in self.sources.items():
-            arrays[name] = downscale(self.images[source.rows], self.delivered(image_size))
+            reduce = nearest if source.masks else downscale
+            pixels = self.prepared[source.masks][source.rows]
+            arrays[name] = reduce(pixels, self.delivered(image_size))
             if source.labels is not None:
                 arrays["label"] = source.labels
         return to_devices(arrays, NamedSharding(self.mesh, PartitionSpec()))
@@ -196,7 +224,7 @@ class HostFeed(Feed):
 
     def __init__(self, config: FrozenConfigDict, catalogue: Catalogue, mesh: Mesh):
         super().__init__(config, catalogue, mesh)
-        self.prepared = prepare(catalogue, config.data).images
+        self.prepared = prepared_pixels(catalogue, config)
         self.size = (0, 0)
         self.images: dict[str, np.ndarray] = {}
 
@@ -205,7 +233,9 @@ class HostFeed(Feed):
         if self.size != size:
             self.size = size
             self.images = {
-                name: downscale(self.prepared[source.rows], size)
+                name: (nearest if source.masks else downscale)(
+                    self.prepared[source.masks][source.rows], size
+                )
                 for name, source in self.sources.items()
             }
         batches = {}
@@ -260,13 +290,17 @@ class FileFeed(Feed):
         local = source.local_stream(start, shape).size
         threads = data.workers or os.cpu_count()
 
+        channels = 1 if source.masks else data.channels
+
         def decode(index: np.ndarray) -> np.ndarray:
-            image = decode_record(catalogue, int(source.rows[index]), data)
-            return downscale(image[None], size)[0]
+            row = int(source.rows[index])
+            if source.masks:
+                return nearest(decode_classes(catalogue, row, data)[None], size)[0]
+            return downscale(decode_record(catalogue, row, data)[None], size)[0]
 
         def load(index: tf.Tensor) -> tf.Tensor:
             image = tf.numpy_function(decode, [index], tf.uint8, stateful=False)
-            return tf.ensure_shape(image, (*size, data.channels))
+            return tf.ensure_shape(image, (*size, channels))
 
         def locate(position: tf.Tensor) -> tf.Tensor:
             indices = tf.numpy_function(

@@ -3,7 +3,8 @@
 Prepared images are one uint8 array in `<prepared_dir>/<fingerprint>/images.npy`. The fingerprint
 covers the bytes of every file and all that decoding depends on, so that changed images are prepared
 anew; labels and splits are not in it and always come from the catalogue. Synthetic images are
-prepared apart from the real ones, so that runs which add different ones share what is real.
+prepared apart from the real ones, so that runs which add different ones share what is real. Masks
+(`data/masks.py`) are kept in the same way.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -26,6 +28,7 @@ from dermgan_jax.data.catalogue import Catalogue, DataConfig
 from dermgan_jax.data.decode import (
     DECODER_VERSION,
     read_image,
+    read_mask,
     require_grey,
     require_usable,
     stretch_to_square,
@@ -38,6 +41,7 @@ from dermgan_jax.errors import UserError
 
 FITS = {"crop": to_square, "stretch": stretch_to_square}  # as `data.fit` names them
 IMAGES = "images.npy"
+Decode: TypeAlias = Callable[[Catalogue, int, DataConfig], np.ndarray]
 CHUNK = 256  # images decoded before they are written, which bounds the memory in use
 
 
@@ -89,7 +93,10 @@ def decode_mask(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.nda
       DataError: if the file is truncated or unreadable.
     """
     record = catalogue.records[i]
-    mask = None if record.synthetic else catalogue.dataset.read_mask(record)
+    if record.synthetic:
+        mask = None if record.mask is None else read_mask(record.mask)
+    else:
+        mask = catalogue.dataset.read_mask(record)
     if mask is None:
         return None
     picture = mask[..., None].astype(np.uint8) * 255
@@ -101,6 +108,8 @@ def decode_all(
     data_config: DataConfig,
     write: Callable[[np.ndarray], object],
     into: str = "",
+    decode: Decode | None = None,
+    what: str = "images",
 ) -> list[Fault]:
     """Decodes every image in several threads and hands each, in order, to `write`.
 
@@ -109,24 +118,28 @@ def decode_all(
       data_config: see `prepare`.
       write: takes them.
       into: where they are kept, which the user is told.
+      decode: what is made of record `i` of the catalogue; None: `decode_record`.
+      what: that is, for the user.
 
     Returns:
       What is wrong with the images. After the first fault nothing more is written.
     """
     found: list[Fault] = []
 
-    def decode(i: int) -> np.ndarray | DataError:
+    decode = decode or decode_record
+
+    def decoded(i: int) -> np.ndarray | DataError:
         try:
-            return decode_record(catalogue, i, data_config)
+            return decode(catalogue, i, data_config)
         except DataError as error:
             return error
 
     total = len(catalogue.records)
-    title = f"decoding {total} images of {catalogue.dataset.name}" + (into and f" into {into}")
+    title = f"decoding {total} {what} of {catalogue.dataset.name}" + (into and f" into {into}")
     in_terminal = sys.stderr.isatty()
     if not in_terminal:
         print(title, file=sys.stderr, flush=True)
-    results = _threaded(decode, total, data_config)
+    results = _threaded(decoded, total, data_config)
     for result in tqdm(results, desc=title, total=total, disable=not in_terminal):
         if isinstance(result, DataError):
             found += result.faults
@@ -178,7 +191,7 @@ def fingerprint(catalogue: Catalogue, data_config: DataConfig) -> str:
 def is_prepared(catalogue: Catalogue, data_config: DataConfig) -> bool:
     """Whether the images, as their files are now, have been decoded before without a fault."""
     return all(
-        _open(part, data_config, fingerprint(part, data_config)) is not None
+        _open(_shape(part, data_config), data_config, fingerprint(part, data_config)) is not None
         for part in _parts(catalogue)
     )
 
@@ -202,7 +215,7 @@ def prepare(catalogue: Catalogue, data_config: DataConfig) -> Prepared:
     for part in _parts(catalogue):
         marks.append(fingerprint(part, data_config))
         try:
-            images.append(_prepared(part, data_config, marks[-1]))
+            images.append(decoded_once(part, data_config, marks[-1]))
         except DataError as error:
             found += error.faults
     if found:
@@ -220,45 +233,66 @@ def _parts(catalogue: Catalogue) -> list[Catalogue]:
     return [catalogue.part(some) for some in rows if len(some)]
 
 
-def _prepared(catalogue: Catalogue, data_config: DataConfig, mark: str) -> np.ndarray:
-    """The memory map of one part, which is written first unless it is there."""
-    images = _open(catalogue, data_config, mark)
+def decoded_once(
+    catalogue: Catalogue,
+    data_config: DataConfig,
+    mark: str,
+    decode: Decode | None = None,
+    what: str = "images",
+) -> np.ndarray:
+    """The memory map of what is made of each record, which is written first unless it is there.
+
+    Args:
+      catalogue, data_config: which records.
+      mark: identifies the result.
+      decode: gives uint8 (R, R, 1) of record `i`; None: `decode_record`.
+      what: is made, for the user.
+
+    Raises:
+      DataError, UserError: as `prepare`.
+    """
+    shape = _shape(catalogue, data_config, channels=1 if decode else data_config.channels)
+    images = _open(shape, data_config, mark)
     if images is not None:
         return images
+
+    def write_all(path: pathlib.Path) -> None:
+        """Writes sequentially: a full disk is an error here, but would kill a mapped writer."""
+        with open(path, "wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            into = str(prepared_dir(data_config))
+            found = decode_all(
+                *(catalogue, data_config, lambda image: file.write(image.tobytes())),
+                *(into, decode, what),
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        if found:
+            raise DataError(found)
+
     folder = prepared_dir(data_config)
     try:
-        files.write_once(folder / mark / IMAGES, lambda path: _write(catalogue, data_config, path))
+        files.write_once(folder / mark / IMAGES, write_all)
     except OSError as error:
         raise UserError(
             f"cannot keep prepared images in {folder} ({error.strerror}): free some space, or "
             "set data.prepared_dir or $DERMGAN_CACHE to another folder"
         ) from error
-    return _open(catalogue, data_config, mark)
+    return _open(shape, data_config, mark)
 
 
-def _shape(catalogue: Catalogue, data_config: DataConfig) -> tuple[int, int, int, int]:
+def _shape(
+    catalogue: Catalogue, data_config: DataConfig, channels: int | None = None
+) -> tuple[int, int, int, int]:
     side = load_resolution(data_config)
-    return len(catalogue.records), side, side, data_config.channels
+    return len(catalogue.records), side, side, channels or data_config.channels
 
 
-def _open(catalogue: Catalogue, data_config: DataConfig, mark: str) -> np.ndarray | None:
+def _open(shape: tuple[int, ...], data_config: DataConfig, mark: str) -> np.ndarray | None:
     """What lies under a fingerprint, or None if there is nothing or too little."""
     try:
         images = np.load(prepared_dir(data_config) / mark / IMAGES, mmap_mode="r")
     except (OSError, ValueError):
         return None
-    return images if images.shape == _shape(catalogue, data_config) else None
-
-
-def _write(catalogue: Catalogue, data_config: DataConfig, path: pathlib.Path) -> None:
-    """Writes sequentially: a full disk is an error here, but would kill a memory-mapped writer."""
-    with open(path, "wb") as file:
-        shape = _shape(catalogue, data_config)
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        into = str(prepared_dir(data_config))
-        found = decode_all(catalogue, data_config, lambda image: file.write(image.tobytes()), into)
-        file.flush()
-        os.fsync(file.fileno())
-    if found:
-        raise DataError(found)
+    return images if images.shape == shape else None

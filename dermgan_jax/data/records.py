@@ -69,7 +69,7 @@ class Dataset:
 
     def has_mask(self, record: Record) -> bool:
         """Whether `read_mask` will give one; nothing is read."""
-        return not record.synthetic and (self.synthetic or record.mask is not None)
+        return record.mask is not None or (self.synthetic and not record.synthetic)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +82,7 @@ class DataSpec:
       num_examples: images in the training split; of two domains the larger one counts, of paired
         ones the pairs.
       domain_counts: images in the training split of domains A and B; empty if there is one domain.
+      mask_classes: classes that a pixel may have in masks; 0 if batches carry none.
     """
 
     height: int
@@ -90,6 +91,7 @@ class DataSpec:
     class_counts: tuple[int, ...]
     num_examples: int
     domain_counts: tuple[int, ...] = ()
+    mask_classes: int = 0
 
     @property
     def num_classes(self) -> int:

@@ -96,8 +96,9 @@ class Aux(NamedTuple):
 # loss(trainable, frozen, batch, rng, context) -> (scalar, Aux)
 #   trainable: net name -> parameters, of the phase's own nets
 #   frozen: Variables of every net, without the parameters in `trainable`
-#   batch: "image" float32 (B, H, W, C) in [-1, 1] at the stage's size and "label" int32 (B,); of
-#     two domains "a" and "b", both as "image"
+#   batch: "image" float32 (B, H, W, C) in [-1, 1] at the stage's size and "label" int32 (B,); with
+#     `data.masks` also "mask" int32 (B, H, W), class indices; of two domains "a" and "b", both as
+#     "image"
 Loss = Callable[[Variables, Variables, Batch, jax.Array, Context], tuple[jax.Array, Aux]]
 
 

@@ -130,8 +130,9 @@ def run_steps(
       recipe: the run's constants.
       state: the state before.
       batches: "image" uint8 (K, R, B, h, w, C) and "label" int32 (K, R, B), or "a" and "b" as
-        "image"; K iterations of R minibatches. Instead of what is in `resident`, positions there,
-        int32 (K, R, B). Floats (K, R, B, …) in place of images reach the losses as they are.
+        "image"; of masks "mask" uint8 (K, R, B, h, w, 1). K iterations of R minibatches. Instead of
+        what is in `resident`, positions there, int32 (K, R, B). Floats (K, R, B, …) in place of
+        images reach the losses as they are.
       resident: "image" uint8 (N, h, w, C) and "label" int32 (N,), or "a" and "b", or nothing.
       inputs: leaves of shape (K,).
       active: bool (K,); the other iterations are left out, so that a call may be shorter than K.
@@ -229,8 +230,9 @@ def load_batches(
       image_size: (h, w) of the stage; larger images are cropped to it.
 
     Returns:
-      "image" float32 (R, B, h, w, C) in [-1, 1] and "label" int32 (R, B), or "a" and "b", split
-      over the mesh by B.
+      "image" float32 (R, B, h, w, C) in [-1, 1] and "label" int32 (R, B), or "a" and "b"; "mask"
+      int32 (R, B, h, w), class indices, if it was given as uint8 (R, B, H, W, 1), cut and flipped
+      like its image. All split over the mesh by B.
     """
     data = recipe.model.config.data
     batches = {
@@ -244,11 +246,12 @@ def load_batches(
             loaded[name] = array
             continue
         own_rng = jax.random.fold_in(rng, 1) if name == "b" and not data.paired else rng
-        image = to_signed(random_crop(array, image_size, own_rng))
+        cut = random_crop(array, image_size, own_rng)
+        image = cut.astype(jnp.int32) if name == "mask" else to_signed(cut)
         if data.mirror:
             flip = jax.random.bernoulli(own_rng, 0.5, (*image.shape[:2], 1, 1, 1))
             image = jnp.where(flip, image[..., ::-1, :], image)
-        loaded[name] = image
+        loaded[name] = image[..., 0] if name == "mask" else image
     return loaded
 
 

@@ -67,3 +67,11 @@ def test_crop_reaches_every_corner():
     last = SIDE - CROP
     assert {0, last, last * SIDE, last * SIDE + last} <= set(corners.tolist())
     assert corners.max() == last * SIDE + last
+
+
+def test_masks_are_cropped_and_flipped_with_their_images():
+    batches = {"image": places(), "mask": places()}
+    found = load_batches(recipe(False), batches, {}, jax.random.key(0), (CROP, CROP))
+    pixels = np.rint((np.asarray(found["image"])[0, ..., 0] + 1) * 127.5)
+    assert found["mask"].dtype == jnp.int32
+    np.testing.assert_array_equal(found["mask"][0], pixels)

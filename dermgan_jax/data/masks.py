@@ -1,0 +1,132 @@
+"""Masks as class indices: which class each pixel of an image belongs to.
+
+A mask file has the size of its image. Without `data.mask_values` there are two classes, background
+(0) and lesion (1, luminance of at least half, as in files of 0 and 255). `data.mask_values` names
+the values of the classes 0, 1, … as they are stored: grey levels, or of a palette its indices.
+"""
+
+import hashlib
+import json
+
+import numpy as np
+from PIL import Image
+
+from dermgan_jax.data import file_digests
+from dermgan_jax.data.catalogue import Catalogue, DataConfig
+from dermgan_jax.data.decode import DECODER_VERSION, header_size, read_mask, read_mask_values
+from dermgan_jax.data.faults import DataError, Fault
+from dermgan_jax.data.prepare import FITS, decode_mask, decoded_once, prepared_dir
+from dermgan_jax.data.records import Record, load_resolution
+
+SHOWN = 3  # values that a message names
+
+
+def num_classes(data_config: DataConfig) -> int:
+    """Classes that a pixel of a mask may have; 0 if the experiment uses no masks."""
+    return (len(data_config.mask_values) or 2) if data_config.masks else 0
+
+
+def decode_classes(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.ndarray:
+    """The mask of image `i`, cut and resized like the image: uint8 (R, R, 1), class indices.
+
+    Resized, a pixel has the class that covers most of it; of two classes the lesion, from half on.
+
+    Raises:
+      DataError: if there is no mask, its file is unreadable, of another size than the image, empty
+        (of background alone), or holds values that are no class.
+    """
+    record = catalogue.records[i]
+    if record.mask is not None:
+        _require_usable(record, tuple(data_config.mask_values))
+    if data_config.mask_values and record.mask is not None:
+        classes = class_indices(read_mask_values(record.mask), tuple(data_config.mask_values))
+        side, fit = load_resolution(data_config), FITS[data_config.fit]
+        shares = [
+            fit((classes == index)[..., None].astype(np.uint8) * 255, side)[..., 0]
+            for index in range(len(data_config.mask_values))
+        ]
+        return np.argmax(shares, axis=0).astype(np.uint8)[..., None]
+    mask = decode_mask(catalogue, i, data_config)
+    if mask is None:
+        raise _fault(
+            "images without a mask",
+            f"image {record.id!r} has no mask, and data.masks is set: add it, or leave the image "
+            "out",
+        )
+    return mask.astype(np.uint8)[..., None]
+
+
+def class_indices(values: np.ndarray, known: tuple[int, ...]) -> np.ndarray:
+    """Stored values, int (H, W), as indices into `known`: uint8 (H, W).
+
+    Raises:
+      ValueError: naming values that are not in `known`.
+    """
+    found = np.searchsorted(np.sort(known), values).clip(0, len(known) - 1)
+    indices = np.argsort(known)[found]
+    strangers = np.unique(values[np.asarray(known)[indices] != values])
+    if len(strangers):
+        raise ValueError(", ".join(map(str, strangers[:SHOWN])))
+    return indices.astype(np.uint8)
+
+
+def prepare_masks(catalogue: Catalogue, data_config: DataConfig) -> np.ndarray:
+    """Masks of all images, decoded once: uint8 (N, R, R, 1), memory-mapped.
+
+    Raises:
+      DataError: naming every mask at fault.
+      UserError: if the disk does not take the array.
+    """
+    files = [record.mask for record in catalogue.records]
+    contents = file_digests.digests(files, prepared_dir(data_config), data_config.workers)
+    facts = {
+        "masks_of": catalogue.dataset.name,
+        "source_version": catalogue.dataset.source_version,
+        "decoder_version": DECODER_VERSION,
+        "resolution": load_resolution(data_config),
+        "fit": data_config.fit,
+        "values": list(data_config.mask_values),
+        "masks": [[r.id, c] for r, c in zip(catalogue.records, contents, strict=True)],
+    }
+    mark = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return decoded_once(catalogue, data_config, mark, decode_classes, "masks")
+
+
+def _require_usable(record: Record, values: tuple[int, ...]) -> None:
+    found, wanted = header_size(record.mask), header_size(record.image)
+    if found != wanted:
+        raise _fault(
+            "masks of another size",
+            f"{record.mask} is {found[1]}x{found[0]} pixels and its image {record.image.name} "
+            f"{wanted[1]}x{wanted[0]}: a mask has to fit its image pixel by pixel",
+        )
+    if not values:
+        if not read_mask(record.mask).any():
+            raise _fault(
+                "empty masks",
+                f"{record.mask} marks nothing: no pixel is as bright as half of white; if 1 means "
+                "lesion, set data.mask_values=(0,1)",
+            )
+        return
+    stored = read_mask_values(record.mask)
+    try:
+        classes = class_indices(stored, values)
+    except ValueError as error:
+        raise _fault(
+            "unknown values in masks",
+            f"{record.mask} has pixels of value {error}, which data.mask_values="
+            f"{','.join(map(str, values))} does not name: name every value that occurs",
+        ) from error
+    if not classes.any():
+        raise _fault("empty masks", f"{record.mask} marks nothing but background ({values[0]})")
+
+
+def _fault(kind: str, message: str) -> DataError:
+    return DataError([Fault(kind, message)])
+
+
+def save_mask(path, classes: np.ndarray, data_config: DataConfig) -> None:
+    """Writes class indices, uint8 (H, W), as a grey PNG of the values that they stand for."""
+    values = np.asarray(tuple(data_config.mask_values) or (0, 255), np.uint8)
+    with path.open("wb") as file:
+        Image.fromarray(values[classes]).save(file, "PNG")
