@@ -43,6 +43,7 @@ RUNTIME_FIELDS = frozenset(
 # At these they count as absent: neither do configurations differ in them, nor does what a run or a
 # result is called depend on them.
 YOUNGER_FIELDS = {
+    "data.normal": (),
     "data.masks": False,
     "data.mask_values": (),
     "data.synthetic_masks": "",
@@ -88,6 +89,9 @@ def experiment(model: str) -> ConfigDict:
                 "fit": "crop",  # to a square: crop (the centre) | stretch (the aspect is lost)
                 "channels": 3,
                 "classes": (),  # keep only these classes; empty keeps all
+                # Detection: the normal classes. The training split keeps no others, val and test
+                # keep all.
+                "normal": (),
                 # Translation: the kinds of picture, or classes, of each side; both empty otherwise.
                 "domain_a": (),
                 "domain_b": (),

@@ -129,11 +129,13 @@ def select(dataset: Dataset, data_config: DataConfig) -> Catalogue:
     record has one, unless `split_by` is "image". Synthetic images join the training split last, so
     that they change neither the split nor its hash. `num_images` keeps a random subset of all
     splits, chosen by hash of the ids; of a pair it keeps both or none. Two domains without
-    `data.classes` keep the classes they contain.
+    `data.classes` keep the classes they contain. With `normal`, training images of other classes,
+    or of none, are left out last.
 
     Raises:
-      DataError: if `data.classes`, `domain_a` or `domain_b` names something unknown, no image of a
-        domain remains, the domains overlap, or an image has no partner and `data.paired` is set.
+      DataError: if `data.classes`, `normal`, `domain_a` or `domain_b` names something unknown, no
+        image of a domain remains, the domains overlap, or an image has no partner and `data.paired`
+        is set.
     """
     records = dataset.records
     wanted = tuple(dict.fromkeys(data_config.classes)) or dataset.classes
@@ -173,7 +175,8 @@ def select(dataset: Dataset, data_config: DataConfig) -> Catalogue:
         split_hash=splits.split_hash(ids, split_of),
     )
     domains.require_complete(found.records, found.domains, found.splits, data_config)
-    return with_synthetic(found, data_config) if data_config.synthetic else found
+    found = with_synthetic(found, data_config) if data_config.synthetic else found
+    return trained_on_normal(found, data_config) if data_config.normal else found
 
 
 def _subset(rows: Sequence[int], records: tuple[Record, ...], data_config: DataConfig) -> list[int]:
@@ -204,10 +207,44 @@ def _splits(records: tuple[Record, ...], data_config: DataConfig) -> np.ndarray:
     )
 
 
-def _unknown_class(name: str, known: tuple[str, ...]) -> Fault:
-    unlabelled = "; the data have no classes: set data.classes=()"
+def _unknown_class(name: str, known: tuple[str, ...], field: str = "data.classes") -> Fault:
+    unlabelled = f"; the data have no classes: set {field}=()"
     hint = registry.did_you_mean(name, known) if known else unlabelled
-    return Fault("unknown classes", f"data.classes names {name!r}, which is no class{hint}")
+    return Fault("unknown classes", f"{field} names {name!r}, which is no class{hint}")
+
+
+def trained_on_normal(everything: Catalogue, data_config: DataConfig) -> Catalogue:
+    """The catalogue without training images that are not known to be of a class of `data.normal`.
+
+    Validation and test splits stay as they are.
+
+    Raises:
+      DataError: if a class is unknown or left out by `data.classes`, a synthetic image is of
+        another class, or no normal training image is left.
+    """
+    unknown = [name for name in data_config.normal if name not in everything.classes]
+    if unknown:
+        raise DataError(
+            [_unknown_class(name, everything.classes, "data.normal") for name in unknown]
+        )
+    is_normal = np.isin(
+        everything.labels, [everything.classes.index(name) for name in data_config.normal]
+    )
+    trained = everything.splits == "train"
+    odd = [everything.records[row] for row in np.flatnonzero(trained & ~is_normal)]
+    made = [
+        Fault("synthetic images", f"{record.id} is of no class of data.normal: remove its folder")
+        for record in odd
+        if record.synthetic
+    ]
+    if made:
+        raise DataError(made)
+    if not (trained & is_normal).any():
+        names = ", ".join(data_config.normal)
+        raise DataError(
+            [Fault("images", f"the training split has no image of data.normal ({names})")]
+        )
+    return everything.part(np.flatnonzero(is_normal | ~trained))
 
 
 def with_synthetic(real: Catalogue, data_config: DataConfig) -> Catalogue:

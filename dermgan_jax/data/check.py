@@ -88,6 +88,11 @@ def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
     first: dict[str, str] = {}
     copies = [(name, first[d]) for d, name in named if d and first.setdefault(d, name) != name]
     found = _left_out(catalogue) + _without_groups(catalogue)
+    if data_config.normal:
+        found.append(
+            f"note: training images are of {', '.join(data_config.normal)} only (data.normal); "
+            "validation and test images are of every class"
+        )
     if len(named) < FEW:
         found.append(
             f"warning: a model of {len(named)} training images repeats them: have {FEW} at least, "
