@@ -45,6 +45,7 @@ REGISTRY = {
         "fastgan": "dermgan_jax.models.fastgan:FastGan",
         "projected": "dermgan_jax.models.projected:ProjectedGan",
         "classifier": "dermgan_jax.models.classifier:TransferClassifier",
+        "fanogan": "dermgan_jax.models.fanogan:FAnoGan",
         "superres": "dermgan_jax.models.superres:SuperResolution",
     },
     "dataset": {
@@ -82,6 +83,13 @@ REGISTRY = {
         "balanced_accuracy": "dermgan_jax.metrics.classifier_metrics:balanced_accuracy",
         "auc": "dermgan_jax.metrics.classifier_metrics:auc",
     },
+    "detector_metric": {
+        "reconstruction_error": "dermgan_jax.metrics.detector_metrics:reconstruction_error",
+        "spread": "dermgan_jax.metrics.detector_metrics:spread",
+        "auroc": "dermgan_jax.metrics.detector_metrics:auroc",
+        "average_precision": "dermgan_jax.metrics.detector_metrics:average_precision",
+        "fpr_at_95_tpr": "dermgan_jax.metrics.detector_metrics:fpr_at_95_tpr",
+    },
     # What stands beside every trained detector of the abnormal.
     "anomaly baseline": {
         "mean_image": "dermgan_jax.evaluation.anomaly.mean_image:MEAN_IMAGE",
@@ -116,12 +124,14 @@ REGISTRY = {
         "sampler": "dermgan_jax.train.sampler_snapshots:SamplerSnapshots",
         "translator": "dermgan_jax.train.translator_snapshots:TranslatorSnapshots",
         "classifier": "dermgan_jax.train.classifier_snapshots:ClassifierSnapshots",
+        "detector": "dermgan_jax.train.detector_snapshots:DetectorSnapshots",
         "upscaler": "dermgan_jax.train.upscaler_snapshots:UpscalerSnapshots",
     },
     "run report": {
         "sampler": "dermgan_jax.report.sampler:REPORT",
         "translator": "dermgan_jax.report.translator:REPORT",
         "classifier": "dermgan_jax.report.classifier:REPORT",
+        "detector": "dermgan_jax.report.detector:REPORT",
         "upscaler": "dermgan_jax.report.upscaler:REPORT",
     },
     "study": {

@@ -149,6 +149,18 @@ def classifier():
     return config
 
 
+def superres():
+    """From 8x8 to 16x16: six iterations by pixels, six against a discriminator."""
+    config = _phantoms(experiment("superres"), 16)
+    config.train.update({"total_kimg": 0.096, "batch_size": 8})
+    config.eval.snapshot_kimg = 0.064
+    config.model.update({"generator": "msrresnet", "scale": 2, "width": 4, "num_blocks": 1})
+    config.model.update({"discriminator_width": 4, "pixel_kimg": 0.048})
+    config.model.update({"perceptual_taps": ("conv2_1",), "perceptual_divisor": 16})
+    config.model.pretrained = False
+    return config
+
+
 TINY = {
     "pgan": pgan,
     "cyclegan": cyclegan,
@@ -160,6 +172,7 @@ TINY = {
     "fastgan": fastgan,
     "projected": projected,
     "classifier": classifier,
+    "superres": superres,
     "toy": toy,
 }
 

@@ -192,6 +192,36 @@ METRICS = {
         "How small the squared difference between each image and its counterpart is, in decibels; "
         "identical pairs are left out.",
     ),
+    "psnr_y": MetricText(
+        "Peak signal-to-noise ratio of the luma (PSNR-Y)",
+        "PSNR-Y",
+        "PSNR-Y (dB)",
+        "How small the squared difference between each enlarged image and the true one is, in "
+        "decibels; of the brightness, without a border as wide as the scale, as super-resolution "
+        "is published. It rewards blur: a model that invents no detail scores higher.",
+    ),
+    "ssim_y": MetricText(
+        "Structural similarity of the luma (SSIM-Y)",
+        "SSIM-Y",
+        "SSIM-Y",
+        "How alike each enlarged image and the true one are in local brightness, contrast and "
+        "structure, without a border as wide as the scale; 1 is the same image.",
+    ),
+    "consistency": MetricText(
+        "Consistency with the small image",
+        "Consistency",
+        "mean absolute difference",
+        "How far the enlarged image, shrunk again, is from the image that was enlarged: mean "
+        "absolute difference of values from 0 to 1. What contradicts the input shows here; "
+        "invented detail that the input leaves open does not.",
+    ),
+    "mask_agreement": MetricText(
+        "Agreement of the lesion's outline (IoU)",
+        "Outline agreement",
+        "intersection over union",
+        "Overlap of the darker parts (Otsu's threshold) of the enlarged image and of the true one; "
+        "1 if the lesion keeps its outline.",
+    ),
     "cycle_error": MetricText(
         "Cycle error",
         "Cycle error",
