@@ -113,6 +113,7 @@ class SpectralConv(nn.Module):
         "project": the transposed convolution of one pixel.
       use_bias: whether there is a bias.
       kernel_deviation: of the normal distribution that kernels begin with; None: PyTorch's default.
+      zero_bias: whether biases begin at 0; else by PyTorch's default.
       dtype: of the arithmetic and the result; parameters are float32.
     """
 
@@ -121,6 +122,7 @@ class SpectralConv(nn.Module):
     form: Literal["valid", "same", "down", "up", "project"] = "same"
     use_bias: bool = False
     kernel_deviation: float | None = None
+    zero_bias: bool = False
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -137,7 +139,8 @@ class SpectralConv(nn.Module):
         y = _FORMS[self.form](x.astype(self.dtype), kernel.astype(self.dtype))
         if not self.use_bias:
             return y
-        bias = self.param("bias", uniform_fan_in(fan_in), (self.features,))
+        bias_init = nn.initializers.zeros if self.zero_bias else uniform_fan_in(fan_in)
+        bias = self.param("bias", bias_init, (self.features,))
         return y + bias.astype(self.dtype)
 
 
