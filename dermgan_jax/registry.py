@@ -16,6 +16,7 @@ REGISTRY = {
         "prepare": "dermgan_jax.commands.prepare:COMMAND",
         "generate": "dermgan_jax.commands.generate:COMMAND",
         "translate": "dermgan_jax.commands.translate:COMMAND",
+        "upscale": "dermgan_jax.commands.upscale:COMMAND",
         "interpolate": "dermgan_jax.commands.interpolate:COMMAND",
         "mix": "dermgan_jax.commands.mix:COMMAND",
         "project": "dermgan_jax.commands.project:COMMAND",

@@ -10,7 +10,8 @@ from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.models.contract import Variables
 from dermgan_jax.models.upscaler import Upscaler
 
-BATCH = 16
+BATCH = 16  # images at most, and
+PIXELS = 1 << 16  # of small images that are enlarged at a time
 
 
 @functools.partial(jax.jit, static_argnames="model")
@@ -25,14 +26,15 @@ def _degrade(model: Upscaler, images: jax.Array, rng: jax.Array) -> jax.Array:
 
 
 def upscale(model: Upscaler, variables: Variables, images: np.ndarray) -> np.ndarray:
-    """Enlarged images float32 (N, H scale, W scale, C) in [-1, 1], 16 at a time.
+    """Enlarged images float32 (N, H scale, W scale, C) in [-1, 1], some at a time.
 
     Args:
       model: the family, configured.
       variables: of every net.
       images: float32 (N, H, W, C) in [-1, 1], sides multiples of `model.multiple`.
     """
-    size, found = min(BATCH, len(images)), []
+    fitting = PIXELS // (images.shape[1] * images.shape[2])
+    size, found = max(1, min(BATCH, len(images), fitting)), []
     for first in range(0, len(images), size):
         rows = np.arange(first, first + size) % len(images)
         batch = _upscale(model, variables, np.asarray(images[rows]))

@@ -1,0 +1,188 @@
+"""Enlarges images of any size with a trained model: a folder to a folder, or .npz to .npz."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import numpy as np
+
+from dermgan_jax import files
+from dermgan_jax.data.decode import SUFFIXES, find_images, read_image
+from dermgan_jax.data.image_files import save_image, write_npz
+from dermgan_jax.data.image_sets import open_floats
+from dermgan_jax.data.pixel_range import to_signed, to_uint8, with_channels
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+from dermgan_jax.models.upscaler import Upscaler
+from dermgan_jax.progress_bar import progress_bar
+from dermgan_jax.runs.restore import LATEST, Restored, restore
+from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis.upscale_tiles import TILE, any_size
+
+BATCH = 16  # files read at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Between:
+    """A network between two (ESRGAN's network interpolation): every tensor is a weighted mean.
+
+    Attributes:
+      workdir: of the other run, usually the one by pixels that the adversarial one began from.
+      checkpoint: of it.
+      alpha: share of the model's own tensors, from 0 to 1.
+    """
+
+    workdir: Path
+    checkpoint: str
+    alpha: float
+
+
+def upscale(
+    workdir: Path,
+    source: Path,
+    out: Path,
+    checkpoint: str = LATEST,
+    tile: int = TILE,
+    between: Between | None = None,
+) -> None:
+    """Writes every image under its own name, enlarged; grey images stay grey.
+
+    Args:
+      workdir: of a model that enlarges.
+      source: a folder, its subfolders included, or an .npz with the key `images`.
+      out: folder, or for an .npz a file ending in .npz: float32 in [-1, 1], not quantised.
+      checkpoint: "latest", "best" or a step.
+      tile: longer sides are enlarged in overlapping tiles, in pixels of the images given.
+      between: mix the network with another.
+
+    Raises:
+      UserError: if the model or an image is at fault, or the folder holds images that were made
+        otherwise.
+    """
+    restored = restore_upscaler(workdir, checkpoint)
+    how = f"{restored.model.scale} times, in tiles of {tile}"
+    if between is not None:
+        restored, mixed = mix(restored, between)
+        how += mixed
+    told = dataclasses.replace(
+        made_by.made_by(workdir, restored, direction=how), input=str(files.absolute(source))
+    )
+    if source.suffix == ".npz":
+        _upscale_arrays(restored, source, out, tile, told)
+        return
+    if out.suffix == ".npz":
+        raise UserError(f"{source} is a folder, so --out has to be one too; it is {out}")
+    if not source.is_dir():
+        raise UserError(f"{source} is neither a folder of images nor an .npz file")
+    names = {path: path.relative_to(source) for path in find_images(source)}
+    if not names:
+        raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
+    made_by.begin(out, told)
+    _upscale_files(restored, names, out, tile, told.png_text())
+    made_by.end(out, told)
+
+
+def restore_upscaler(workdir: Path, checkpoint: str = LATEST) -> Restored:
+    """A model that enlarges, as its checkpoint holds it.
+
+    Raises:
+      UserError: if there is no such checkpoint, or it is of another kind of model.
+    """
+    found = restore(workdir, checkpoint)
+    if not isinstance(found.model, Upscaler):
+        raise UserError(
+            f"{workdir} holds a {found.model.config.model.name}, which enlarges nothing: give the "
+            "--workdir of a superres run"
+        )
+    return found
+
+
+def mix(restored: Restored, between: Between) -> tuple[Restored, str]:
+    """The model with tensors between its own and another's, and how to tell of it.
+
+    Raises:
+      UserError: if the other is not there or is of another network, naming a tensor.
+    """
+    if not 0 <= between.alpha <= 1:
+        raise UserError(f"--alpha={between.alpha:g} is no share: from 0 to 1")
+    other = restore_upscaler(between.workdir, between.checkpoint)
+    own_g, other_g = restored.variables["g"], other.variables["g"]
+    shapes, others = (
+        {jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(tree)}
+        for tree in (own_g, other_g)
+    )
+    for name in (*shapes, *others):
+        if shapes.get(name) != others.get(name):
+            raise UserError(
+                f"{between.workdir} holds another network: {name} is {others.get(name)} there and "
+                f"{shapes.get(name)} here; networks are mixed tensor by tensor"
+            )
+    alpha = between.alpha
+    mixed = jax.tree.map(lambda one, two: alpha * one + (1 - alpha) * two, own_g, other_g)
+    told = f", {alpha:g} of it and {1 - alpha:g} of run {other.run}, step {other.step}"
+    return dataclasses.replace(restored, variables={**restored.variables, "g": mixed}), told
+
+
+def _upscale_arrays(
+    restored: Restored, source: Path, out: Path, tile: int, told: made_by.MadeBy
+) -> None:
+    if out.suffix != ".npz":
+        raise UserError(f"{source} is an .npz, so --out has to end in .npz too; it is {out}")
+    with files.open_arrays(source) as arrays:
+        others = sorted({*arrays} - {"images"})
+    if others:
+        print(f"note: of {source} only images are enlarged; {', '.join(others)} are left out")
+    images = open_floats(source, restored.model.data.channels)
+    large = any_size(restored.model, restored.variables, images, tile)
+    made_by.begin(out, told)
+    write_npz(large, out)
+    made_by.end(out, told)
+    print(f"{len(large)} enlarged images in {out}")
+
+
+def _upscale_files(
+    restored: Restored, names: Mapping[Path, Path], out: Path, tile: int, text: Mapping[str, str]
+) -> None:
+    """Writes each file enlarged under its name; PNG files carry a text, and nothing else does."""
+    model, paths = restored.model, list(names)
+    with progress_bar(len(paths), "enlarging") as bar:
+        for alike in _alike(paths):
+            images = [_as_learned(image, path, model.data.channels) for path, image in alike]
+            large = any_size(model, restored.variables, to_signed(np.stack(images)), tile)
+            for (path, image), one in zip(alike, to_uint8(large), strict=True):
+                if image.shape[-1] == 1:
+                    one = to_uint8(to_signed(one).mean(-1, keepdims=True))
+                save_image(one, out / names[path], text)
+            bar.update(len(alike))
+    print(f"{len(paths)} enlarged images in {out}")
+
+
+def _alike(paths: Sequence[Path]) -> Iterator[list[tuple[Path, np.ndarray]]]:
+    """Files with their uint8 (H, W, 3), or (H, W, 1) without colour, in groups of one size."""
+    with ThreadPoolExecutor() as pool:
+        for first in range(0, len(paths), BATCH):
+            some = paths[first : first + BATCH]
+            sizes: dict[tuple[int, ...], list[tuple[Path, np.ndarray]]] = {}
+            for path, image in zip(some, pool.map(_read, some), strict=True):
+                sizes.setdefault(image.shape[:2], []).append((path, image))
+            yield from sizes.values()
+
+
+def _read(path: Path) -> np.ndarray:
+    image = read_image(path, 3)
+    return image if np.ptp(image, axis=-1).any() else image[..., :1]
+
+
+def _as_learned(image: np.ndarray, path: Path, channels: int) -> np.ndarray:
+    """An image with as many channels as the model learned from.
+
+    Raises:
+      UserError: if its colours would be lost.
+    """
+    if image.shape[-1] > channels:
+        raise UserError(
+            f"{path} is coloured, and this model learned from grey images: convert it to grey, or "
+            "use a model of colour images"
+        )
+    return with_channels(image, channels)
