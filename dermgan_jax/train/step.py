@@ -193,7 +193,14 @@ def run_iteration(
             run_phase, recipe, phase, batches, learning_rates, context, phase_rng
         )
         if phase.name not in due.phases:
-            state, outputs = sit_out(update, state)(state)
+            # Only shapes are asked of it, of as many minibatches as it would want.
+            wanted = jax.tree.map(
+                lambda x, n=phase.repeat: jnp.resize(x, (n, *x.shape[1:])), batches
+            )
+            idle = functools.partial(
+                run_phase, recipe, phase, wanted, learning_rates, context, phase_rng
+            )
+            state, outputs = sit_out(idle, state)(state)
         elif due.by_step and phase.every > 1:
             now = state.clock.step % phase.every == 0
             state, outputs = jax.lax.cond(now, update, sit_out(update, state), state)
