@@ -26,7 +26,7 @@ from dermgan_jax.runs import provenance
 
 Tensors = dict[str, np.ndarray]
 
-SIDE = 128  # pixels of the large images that training would go on with
+SIDE = 96  # pixels of the large images that training would go on with; suits every scale
 WRAPPERS = ("params_ema.", "params.")  # averaged weights are preferred
 OF_NCNN = (".param", ".bin")
 
@@ -119,7 +119,7 @@ def _config(tensors: Tensors, source: Path) -> tuple[FrozenConfigDict, int]:
     config.title = f"imported from {source.name}"
     config.model.update(fields)
     # The perceptual network has a part in training only, and its weights need not be here.
-    config.model.update({"perceptual": 0.0})
+    config.model.update({"perceptual": 0.0, "discriminator": "unet"})
     config.data.update({"resolution": SIDE, "channels": channels})
     config.train.total_kimg = 1.0
     return config_schema.validate(config), channels

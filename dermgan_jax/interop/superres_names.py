@@ -85,14 +85,15 @@ def msrresnet(num_blocks: int, scale: int) -> tuple[TensorName, ...]:
 
 
 def srresnet(num_blocks: int, scale: int) -> tuple[TensorName, ...]:
-    """Of `SrResNet`."""
+    """Of `SrResNet`, in the order of the original's state dict."""
     names = [*_layer("block1.0", ("conv_first",)), _slope("block1.1", "prelu_first")]
     for i in range(num_blocks):
         torch, ours = f"block{i + 2}", f"block{i}"
         for k in ("1", "2"):
             names += _layer(f"{torch}.conv{k}", (ours, f"conv{k}"))
             names += _norm(f"{torch}.bn{k}", f"norm{k}", ours)
-        names.append(_slope(f"{torch}.prelu", ours, "prelu"))
+            if k == "1":
+                names.append(_slope(f"{torch}.prelu", ours, "prelu"))
     body, last = f"block{num_blocks + 2}", f"block{num_blocks + 3}"
     names += [*_layer(f"{body}.0", ("conv_body",)), *_norm(f"{body}.1", "norm_body")]
     ups = scale.bit_length() - 1
@@ -129,8 +130,10 @@ def unet_discriminator() -> tuple[TensorName, ...]:
 def of_today(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """An RRDBNet's tensors under BasicSR's names, whichever of the three schemes they have.
 
-    Unknown names stay as they are.
+    Unknown names stay as they are, and so do those of an MSRResNet, which has an `upconv1` too.
     """
+    if "body.0.conv1.weight" in tensors:
+        return dict(tensors)
     found = {}
     for name, tensor in tensors.items():
         layer, _, leaf = name.rpartition(".")

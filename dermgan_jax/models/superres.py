@@ -79,7 +79,7 @@ class SuperResolution(Upscaler):
                     "g": {"learning_rate": 2e-4, **adam},
                     "d": {"learning_rate": 1e-4, **adam},
                 },
-                "train": {"batch_size": 16},
+                "train": {"batch_size": 16, "total_kimg": 22400.0},
                 "eval": {"metrics": ("psnr_y", "ssim_y", "consistency")},
             }
         )
