@@ -123,3 +123,28 @@ def drawn_pairs(config: ConfigDict, num_images: int, load_resolution: int = 36) 
     )
     config.checkpoint.update({"every_epochs": 5.0, "best_metric": "AtoB/test/swd"})
     config.eval.update({"every_epochs": 10.0, "metrics": ("swd", "ssim", "psnr")})
+
+
+def small_detector(config: ConfigDict) -> None:
+    """f-AnoGAN's networks for an hour on two CPU cores: narrow, small batches, short stages."""
+    config.title += ", small"
+    config.model.update({"width": 16, "discriminator_width": 8, "latent_size": 64})
+    config.model.update({"critic_updates": 3, "gan_kimg": 96.0})
+    config.train.update({"batch_size": 16, "total_kimg": 144.0, "log_every_steps": 25})
+    for net, rate in (("g", 2e-4), ("d", 2e-4), ("e", 3e-4)):
+        config.optimizers[net].learning_rate = rate
+    config.checkpoint.every_kimg = 6.0
+    config.eval.update({"every_kimg": 24.0, "snapshot_kimg": 12.0, "num_images": 600})
+
+
+def phantom_detector(config: ConfigDict) -> None:
+    """Drawn nevi and keratoses against all other classes, at 32×32."""
+    config.data.update({"dataset": "phantom", "num_images": 2000, "resolution": 32})
+    config.data.normal = ("nv", "bkl")
+    config.model.update({"width": 8, "discriminator_width": 8, "latent_size": 32})
+    config.model.update({"critic_updates": 2, "gan_kimg": 12.0})
+    config.train.update({"batch_size": 16, "total_kimg": 24.0, "log_every_steps": 25})
+    for net, rate in (("g", 5e-4), ("d", 5e-4), ("e", 1e-3)):
+        config.optimizers[net].learning_rate = rate
+    config.checkpoint.every_kimg = 3.0
+    config.eval.update({"every_kimg": 6.0, "snapshot_kimg": 3.0})

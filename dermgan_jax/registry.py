@@ -21,6 +21,7 @@ REGISTRY = {
         "mix": "dermgan_jax.commands.mix:COMMAND",
         "project": "dermgan_jax.commands.project:COMMAND",
         "filter": "dermgan_jax.commands.filter:COMMAND",
+        "detect": "dermgan_jax.commands.detect:COMMAND",
         "audit": "dermgan_jax.commands.audit:COMMAND",
         "judge": "dermgan_jax.commands.judge:COMMAND",
         "evaluate": "dermgan_jax.commands.evaluate:COMMAND",

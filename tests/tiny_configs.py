@@ -161,6 +161,17 @@ def superres():
     return config
 
 
+def fanogan():
+    """At 8x8, of normal phantoms: two iterations of two critic updates, then eight of izi_f."""
+    config = _phantoms(experiment("fanogan"), 8)
+    config.data.update({"num_images": 192, "normal": ("nv", "bkl")})
+    config.train.update({"total_kimg": 0.096, "batch_size": 8})
+    config.eval.update({"snapshot_kimg": 0.064, "grid": (2, 2)})
+    config.model.update({"latent_size": 8, "width": 4, "discriminator_width": 4})
+    config.model.update({"gan_kimg": 0.032, "critic_updates": 2})
+    return config
+
+
 TINY = {
     "pgan": pgan,
     "cyclegan": cyclegan,
@@ -172,6 +183,7 @@ TINY = {
     "fastgan": fastgan,
     "projected": projected,
     "classifier": classifier,
+    "fanogan": fanogan,
     "superres": superres,
     "toy": toy,
 }

@@ -109,7 +109,12 @@ def localise(
         uncertainty = group_bootstrap.of_score(np.array([value]), resampled[name][None], freedom)
         low, high = group_bootstrap.score_interval(uncertainty, number)
         found[name] = Estimate(value, low, high)
-    return Localisation(**found, images=len(maps), regions=int(_coverage(masks)[1].sum()))
+    return Localisation(**found, images=len(maps), regions=count_regions(masks))
+
+
+def count_regions(masks: np.ndarray) -> int:
+    """8-connected regions in bool (N, H, W)."""
+    return int(_coverage(masks)[1].sum())
 
 
 def _require_pixels(maps: np.ndarray, masks: np.ndarray) -> None:

@@ -125,6 +125,17 @@ def penalty(rows: Rows) -> Figure | None:
     return _metrics_figure(rows, series, "gradient penalty", log=True)
 
 
+def named_metrics(rows: Rows, series: Mapping[str, str], label: str) -> Figure | None:
+    """Training metrics by the names that the legend shall show them under; None if none is there.
+
+    Args:
+      rows: of metrics.jsonl.
+      series: name in the legend -> name of the metric.
+      label: of the vertical axis.
+    """
+    return _metrics_figure(rows, series, label)
+
+
 def throughput(rows: Rows) -> Figure | None:
     """Training speed on a logarithmic axis, since it changes manyfold with the resolution."""
     kimg, speed = _series(rows, lambda row: row["images_per_second"])

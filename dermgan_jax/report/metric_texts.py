@@ -222,6 +222,41 @@ METRICS = {
         "Overlap of the darker parts (Otsu's threshold) of the enlarged image and of the true one; "
         "1 if the lesion keeps its outline.",
     ),
+    "reconstruction_error": MetricText(
+        "Error of reconstructing normal images",
+        "Reconstruction error",
+        "mean squared error",
+        "How far normal images are from the nearest normal ones that the model can draw: mean "
+        "squared difference of values from −1 to 1. It chooses the best checkpoint, because it "
+        "looks at no abnormal image.",
+    ),
+    "spread": MetricText(
+        "Spread of the reconstructions",
+        "Spread",
+        "share of that of the images",
+        "How much reconstructions of normal images differ from one another, as a share of how much "
+        "the images do. Near 0 the model gives every image the same reconstruction, and its score "
+        "is a distance to one mean image.",
+    ),
+    "auroc": MetricText(
+        "Area under the ROC curve (AUROC)",
+        "AUROC",
+        "AUROC",
+        "How often an abnormal image scores higher than a normal one; 0.5 is chance.",
+    ),
+    "average_precision": MetricText(
+        "Average precision",
+        "Average precision",
+        "average precision",
+        "Mean share of the truly abnormal among the images called abnormal, over all thresholds; "
+        "by chance the share of abnormal images.",
+    ),
+    "fpr_at_95_tpr": MetricText(
+        "False-positive rate at 95 % sensitivity",
+        "FPR at 95 % TPR",
+        "share of normal images",
+        "How many normal images are called abnormal where 95 % of the abnormal ones are found.",
+    ),
     "cycle_error": MetricText(
         "Cycle error",
         "Cycle error",

@@ -40,6 +40,7 @@ class RunRecord:
       card: of the data; empty before training began.
       sheets: pictures of sample sheets, the latest one last.
       epoch: images in an epoch; None if it is not known or the run does not count epochs.
+      path: of the work directory; None of a record made otherwise.
     """
 
     config: Mapping[str, Any]
@@ -47,6 +48,7 @@ class RunRecord:
     card: Mapping[str, Any]
     sheets: Sequence[dict[str, Any]]
     epoch: int | None
+    path: Path | None = None
 
     @property
     def family(self) -> str:
@@ -122,7 +124,8 @@ def read(workdir: WorkDir) -> RunRecord:
     config = config_schema.plain_from_json(workdir.config.read_text())
     card = read_json(workdir.data_card)
     return RunRecord(
-        config, read_rows(workdir.metrics), card, _sheets(workdir.samples), _epoch(config, card)
+        *(config, read_rows(workdir.metrics), card, _sheets(workdir.samples)),
+        *(_epoch(config, card), workdir.path),
     )
 
 

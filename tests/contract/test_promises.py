@@ -21,8 +21,9 @@ from dermgan_jax import registry
 from dermgan_jax.data import pipeline
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.records import DataSpec
-from dermgan_jax.models import translation, upscaling
+from dermgan_jax.models import detector, translation, upscaling
 from dermgan_jax.models.contract import Classifier, Sampler, Translator
+from dermgan_jax.models.detector import Detector
 from dermgan_jax.models.upscaler import Upscaler
 from dermgan_jax.runs.metrics_log import evaluated, read_rows
 from dermgan_jax.runs.restore import restore
@@ -167,6 +168,8 @@ def made(workdir):
         pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         return model.probabilities(restored.variables, model.inputs(restored.variables, pixels))
     images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    if isinstance(model, Detector):
+        return detector.detect(model, restored.variables, images).normal
     if isinstance(model, Upscaler):
         return upscaling.upscale(model, restored.variables, images)
     return translation.translate(model, restored.variables, images, model.directions[-1])

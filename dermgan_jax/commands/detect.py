@@ -1,0 +1,56 @@
+"""dermgan detect: how far images are from what a detector has learned to be normal."""
+
+import argparse
+
+from dermgan_jax.commands import flags, paths
+from dermgan_jax.commands.command import Command
+
+
+def _add_flags(parser: flags.Parser) -> None:
+    flags.add_workdir(parser)
+    flags.add_path(
+        parser,
+        "input",
+        "folder of images, or .npz; without it the run's test split, beside the baselines",
+        required=False,
+    )
+    flags.add_out(
+        parser,
+        paths.folder_to_write,
+        "folder for scores.csv, heat maps over the images, and the most and least normal",
+    )
+    parser.add_argument(
+        "--baselines",
+        type=flags.names,
+        metavar="NAMES",
+        help="of the test split, with commas between them, or none; default all",
+    )
+    flags.add_checkpoint(parser)
+    flags.add_weights(parser)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dermgan_jax.errors import UserError
+    from dermgan_jax.evaluation import detect
+    from dermgan_jax.evaluation.anomaly.table import text
+    from dermgan_jax.runs.restore import LATEST
+
+    checkpoint = args.checkpoint or LATEST
+    if args.input is not None:
+        if args.baselines is not None:
+            raise UserError("--baselines are for the run's test split: leave out --input or them")
+        paths.require_apart(args.out, input=args.input)
+        detect.detect_images(args.workdir, args.input, args.out, checkpoint)
+        return
+    weights = flags.use_weights(args)
+    found = detect.judge_on_test_split(args.workdir, args.out, checkpoint, args.baselines, weights)
+    print(text(found))
+
+
+COMMAND = Command(
+    "detect",
+    "scores how far images are from normal, with heat maps; on test images beside baselines",
+    "detect --workdir=runs/anomaly --input=DIR --out=detected",
+    _add_flags,
+    _run,
+)

@@ -1,0 +1,257 @@
+"""Scores images with a trained detector: a table, heat maps, and sheets of the extremes.
+
+Without images of the user's own, the run's test split is scored, beside all baselines.
+"""
+
+import collections
+import csv
+import dataclasses
+import io
+from collections.abc import Sequence
+from pathlib import PurePath
+
+import numpy as np
+
+from dermgan_jax import files
+from dermgan_jax.data import heat_map
+from dermgan_jax.data.contact_sheet import contact_sheet
+from dermgan_jax.data.decode import SUFFIXES, find_images, read_image, require_grey
+from dermgan_jax.data.image_files import save_image
+from dermgan_jax.data.image_sets import CHUNK, ImageSet, open_images, select, spool
+from dermgan_jax.data.prepare import FITS, at_full_size, prepare
+from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation.anomaly import comparison, result
+from dermgan_jax.evaluation.anomaly.baseline import Detected
+from dermgan_jax.evaluation.anomaly.protocol import Roles, normal_validation, roles_of
+from dermgan_jax.files import Path
+from dermgan_jax.models.detector import Detector
+from dermgan_jax.runs.restore import LATEST, Restored, restore
+from dermgan_jax.runs.training_data import TrainingData
+from dermgan_jax.statistics import detection
+
+SCORES_FILE, HEAT_FOLDER = "scores.csv", "heat"
+MOST_NORMAL, LEAST_NORMAL = "most_normal.png", "least_normal.png"
+SHEET = (4, 6)  # rows and columns
+LEAST_SIDE = 256  # pixels; heat maps of smaller images are enlarged
+COMMENT = "anomaly map: what the model cannot draw; it is no finding"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """Images with what a detector says of them.
+
+    Attributes:
+      names: N, unique.
+      images: uint8 (N, H, W, C).
+      detected: their scores and maps.
+      normal_scores: of normal validation images (m,); None if they are not known.
+      class_names: N, or empty where classes are not known.
+      abnormal: bool (N,), or None where that is not known.
+    """
+
+    names: Sequence[str]
+    images: ImageSet
+    detected: Detected
+    normal_scores: np.ndarray | None
+    class_names: Sequence[str] = ()
+    abnormal: np.ndarray | None = None
+
+
+def restore_detector(workdir: Path, checkpoint: str = LATEST) -> Restored:
+    """A detector as its checkpoint holds it.
+
+    Raises:
+      UserError: if there is no such checkpoint, it is of no detector, or its curriculum has not
+        come to what detection needs.
+    """
+    found = restore(workdir, checkpoint)
+    if not isinstance(found.model, Detector):
+        raise UserError(
+            f"{workdir} holds a {found.model.config.model.name}, which detects nothing: give the "
+            "--workdir of a detector, such as fanogan"
+        )
+    missing = found.model.not_yet(found.stage)
+    if missing:
+        raise UserError(f"{workdir}, checkpoint {found.step}: {missing}")
+    return found
+
+
+def detect_images(workdir: Path, source: Path, out: Path, checkpoint: str = LATEST) -> None:
+    """Scores the images of a folder or an .npz.
+
+    Args:
+      workdir: of a detector.
+      source: a folder, its subfolders included, of images of any size, cut and resized as those of
+        training; or an .npz with the key `images`, of the size of training, in [-1, 1] or uint8.
+      out: folder for scores.csv, heat/, most_normal.png and least_normal.png.
+      checkpoint: "latest", "best" or a step.
+
+    Raises:
+      UserError: if the model or an image is at fault.
+    """
+    restored = restore_detector(workdir, checkpoint)
+    names, images = _opened(source, restored)
+    detect = comparison.trained_detect(restored)
+    scored = Scored(names, images, detect(images), _normal_scores(workdir, restored))
+    _write(scored, out)
+    print(f"{len(names)} images scored in {out / SCORES_FILE}")
+
+
+def judge_on_test_split(
+    workdir: Path,
+    out: Path,
+    checkpoint: str = LATEST,
+    baselines: Sequence[str] | None = None,
+    weights: Path | None = None,
+) -> result.DetectionResult:
+    """Scores the run's own test images, and holds the detector against the baselines.
+
+    detection.json is written to `out` and to the work directory, whose report shows it.
+
+    Args:
+      workdir: of a detector, whose data set is there.
+      out: as of `detect_images`.
+      checkpoint: "latest", "best" or a step.
+      baselines: names; all by default, none of them by ("none",).
+      weights: folder where weights are looked for first.
+
+    Raises:
+      UserError: if the model or the data are at fault, or the test split has no abnormal images.
+    """
+    names = comparison.baseline_names(baselines)
+    restored, roles = restore_detector(workdir, checkpoint), roles_of(workdir)
+    detect = comparison.trained_detect(restored)
+    normal_scores = detect(roles.validation).scores
+    own = comparison.answers_of(
+        result.TRAINED, restored.model.config.model.name, restored.model.score_terms, detect, roles
+    )
+    others, left_out = comparison.baseline_answers(names, roles, weights)
+    for name, why in left_out.items():
+        print(f"warning: the baseline {name} is left out: {why}")
+    data_config = restored.model.config.data
+    found = comparison.compare(restored, data_config, roles, [own, *others], left_out)
+    _write(_scored(roles, own.test, normal_scores), out)
+    for folder in (out, workdir):
+        result.write(found, folder)
+    return found
+
+
+def _scored(roles: Roles, detected: Detected, normal_scores: np.ndarray) -> Scored:
+    return Scored(
+        roles.names, roles.test, detected, normal_scores, roles.class_names, roles.abnormal
+    )
+
+
+def _normal_scores(workdir: Path, restored: Restored) -> np.ndarray | None:
+    """Scores of the run's normal validation images, or None, said, where they are not here."""
+    try:
+        data = TrainingData(workdir)
+    except UserError as error:
+        print(f"note: without the run's validation images there is no threshold ({error})")
+        return None
+    rows = normal_validation(data.catalogue)
+    images = select(prepare(data.catalogue, at_full_size(data.config)).images, rows)
+    return comparison.trained_detect(restored)(images).scores
+
+
+def _opened(source: Path, restored: Restored) -> tuple[list[str], ImageSet]:
+    """Names, and images as the model takes them."""
+    spec, data_config = restored.model.data, restored.model.config.data
+    if source.suffix == ".npz":
+        images = open_images(source, spec.channels)
+        if images.shape[1:3] != (spec.height, spec.width):
+            raise UserError(
+                f"images in {source} are {images.shape[2]}x{images.shape[1]} pixels, and the model "
+                f"learned from {spec.width}x{spec.height}: resize them, or give a folder of files"
+            )
+        return [f"{i:06d}" for i in range(len(images))], images
+    if not source.is_dir():
+        raise UserError(f"{source} is neither a folder of images nor an .npz file")
+    paths = find_images(source)
+    if not paths:
+        raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
+
+    def read(path: Path) -> np.ndarray:
+        if spec.channels == 1:
+            require_grey(path)
+        return FITS[data_config.fit](read_image(path, spec.channels), spec.height)
+
+    return [path.relative_to(source).as_posix() for path in paths], spool(
+        read(path)[None] for path in paths
+    )
+
+
+def _write(scored: Scored, out: Path) -> None:
+    """scores.csv, heat maps on one scale, and the two sheets."""
+    files.make_folder(out)
+    files.write_text(out / SCORES_FILE, _table(scored))
+    maps, top = scored.detected.maps, heat_map.top_of(scored.detected.maps)
+    pictures = heat_names(scored.names)
+    for first in range(0, len(scored.names), CHUNK):
+        rows = np.arange(first, min(first + CHUNK, len(scored.names)))
+        covered = heat_map.over(np.asarray(scored.images[rows]), maps[rows], top)
+        for row, picture in zip(rows, covered, strict=True):
+            save_image(enlarged(picture), out / HEAT_FOLDER / pictures[row], {"Comment": COMMENT})
+    order = np.argsort(scored.detected.scores, kind="stable")
+    num = SHEET[0] * SHEET[1] // 2
+    for name, rows in ((MOST_NORMAL, order[:num]), (LEAST_NORMAL, order[::-1][:num])):
+        save_image(_sheet(scored, rows, top), out / name)
+
+
+def heat_names(names: Sequence[str]) -> list[str]:
+    """Files of heat maps: the images' names, ending in .png in place of what images end in.
+
+    Of images that differ in their ending only, it is put after that.
+    """
+    stems = [
+        name.removesuffix(suffix) if suffix.lower() in SUFFIXES else name
+        for name in names
+        for suffix in [PurePath(name).suffix]
+    ]
+    count = collections.Counter(stems)
+    return [
+        f"{stem if count[stem] == 1 else name}.png" for name, stem in zip(names, stems, strict=True)
+    ]
+
+
+def enlarged(picture: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, C), its pixels repeated until the shorter side has 256."""
+    factor = -(-LEAST_SIDE // min(picture.shape[:2]))
+    return picture.repeat(factor, 0).repeat(factor, 1)
+
+
+def _sheet(scored: Scored, rows: np.ndarray, top: float) -> np.ndarray:
+    """Images beside their heat maps; captions: score, and class or name."""
+    images = np.asarray(scored.images[rows])
+    covered = heat_map.over(images, scored.detected.maps[rows], top)
+    cells, captions = [], []
+    for row, image, heat in zip(rows, images, covered, strict=True):
+        title = scored.class_names[row] if scored.class_names else PurePath(scored.names[row]).name
+        cells += [np.broadcast_to(image, heat.shape), heat]
+        captions += [f"{scored.detected.scores[row]:.4g}\n{title[:20]}", ""]
+    return contact_sheet(cells, captions, SHEET[1])
+
+
+def _table(scored: Scored) -> str:
+    """One line per image, in the order of the images.
+
+    "normal_above" is the share of normal validation images whose score is higher: 0.05 and less is
+    beyond the threshold.
+    """
+    header, normal = ["name", "score"], scored.normal_scores
+    if normal is not None:
+        header += ["normal_above", "abnormal_at_95"]
+        threshold = detection.threshold(normal)
+    if scored.class_names:
+        header += ["class", "abnormal"]
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(header)
+    for i, (name, score) in enumerate(zip(scored.names, scored.detected.scores, strict=True)):
+        line = [name, f"{score:.6g}"]
+        if normal is not None:
+            line += [f"{(normal > score).mean():.4f}", "yes" if score > threshold else "no"]
+        if scored.class_names:
+            line += [scored.class_names[i], "yes" if scored.abnormal[i] else "no"]
+        lines.writerow(line)
+    return text.getvalue()

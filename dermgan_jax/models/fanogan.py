@@ -1,0 +1,240 @@
+"""f-AnoGAN (Schlegl et al., Medical Image Analysis 2019): what a GAN of normal images cannot draw.
+
+First a WGAN-GP learns normal images (Gulrajani et al., 2017); then, with both its networks frozen
+and in inference mode, an encoder learns to find the latent of an image (izi_f, equation 3). Of an
+image that is not normal the generator has none: what is left between it and its reconstruction, in
+pixels and in the discriminator's features, is the score.
+
+Follows tSchlegl/f-AnoGAN. Its encoder is trained by RMSProp; here by Adam without momentum, which
+is RMSProp with its bias corrected.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from dermgan_jax import losses
+from dermgan_jax.models import izi_f
+from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
+from dermgan_jax.models.detector import Detector
+from dermgan_jax.nets import fanogan_networks as networks
+
+NETWORKS = ("resnet", "conv")
+GAN, ENCODER = ("d", "g"), ("e",)  # phases of the two stages, named as what they train
+
+
+class FAnoGan(Detector):
+    """Generator "g", discriminator "d", encoder "e"."""
+
+    @staticmethod
+    def default_config() -> ConfigDict:
+        """That of the published code."""
+        fields = {
+            "networks": "resnet",  # resnet, the official ones | conv, A03ki's
+            "latent_size": 128,
+            "width": 64,  # channels of the generator next to the image; conv: 128, of the widest
+            "discriminator_width": 64,  # of discriminator and encoder next to the image; conv: 16
+            "gan_kimg": 6400.0,  # the GAN is trained so long, the encoder from then on
+            "gradient_penalty": 10.0,
+            "critic_updates": 5,  # of the discriminator per update of the generator
+            "kappa": 1.0,  # weight of the discriminator's features, in training and in the score
+            "bounded_latents": True,  # the encoder's pass through tanh
+        }
+        adam = {"learning_rate": 1e-4, "b1": 0.0, "b2": 0.9, "eps": 1e-8}
+        return ConfigDict(
+            {
+                "model": fields,
+                "optimizers": {"g": adam, "d": dict(adam), "e": {**adam, "learning_rate": 5e-5}},
+                "data": {"mirror": False},
+                "train": {"batch_size": 64, "total_kimg": 9600.0},
+                "checkpoint": {"best_metric": "reconstruction_error"},
+                "eval": {"metrics": ("reconstruction_error", "spread", "auroc"), "grid": (4, 3)},
+            }
+        )
+
+    def faults(self) -> list[str]:
+        fields, data, found = self.config.model, self.data, []
+        if fields.networks not in NETWORKS:
+            known = ", ".join(NETWORKS)
+            found.append(f"model.networks is {fields.networks!r}; expected one of {known}")
+        if data.height != data.width or data.height.bit_count() != 1 or data.height < 8:
+            found.append(
+                f"fanogan needs square images with a power of two from 8 on as side, not "
+                f"{data.height}x{data.width}: set data.resolution to 32, 64, 128, …"
+            )
+        elif fields.networks == "conv" and data.height < 1 << networks.CONV_LEVELS:
+            found.append(
+                f"model.networks='conv' halves the side {networks.CONV_LEVELS} times, which images "
+                f"of {data.height} pixels do not have: set data.resolution to 16 or more"
+            )
+        for key in ("latent_size", "width", "discriminator_width", "critic_updates"):
+            if fields[key] < 1:
+                found.append(f"model.{key} is {fields[key]}; at least 1")
+        if fields.kappa < 0:
+            found.append(f"model.kappa is {fields.kappa}; expected a weight from 0 on")
+        return found + self._schedule_faults()
+
+    def _schedule_faults(self) -> list[str]:
+        gan, train = self.config.model.gan_kimg, self.config.train
+        total = train.total_epochs * self.data.num_examples / 1000 or train.total_kimg
+        if not 0 <= gan < total:
+            return [
+                f"model.gan_kimg is {gan:g} and training ends at {total:g} kimg: the encoder "
+                "learns in what is between, without which nothing can be detected"
+            ]
+        return []
+
+    @property
+    def generator(self) -> nn.Module:
+        fields, data, dtype = self.config.model, self.data, jnp.dtype(self.config.precision)
+        if fields.networks == "conv":
+            return networks.ConvGenerator(data.height, fields.width, data.channels, dtype)
+        widths = networks.generator_widths(data.height, fields.width)
+        return networks.ResidualGenerator(widths, data.channels, dtype)
+
+    @property
+    def discriminator(self) -> nn.Module:
+        return self._reader("layer", 1)
+
+    @property
+    def encoder(self) -> nn.Module:
+        return self._reader("batch", self.config.model.latent_size)
+
+    def _reader(self, norm: str, outputs: int) -> nn.Module:
+        fields, dtype = self.config.model, jnp.dtype(self.config.precision)
+        if fields.networks == "conv":
+            width = fields.discriminator_width
+            return networks.ConvDiscriminator(width, outputs, dtype=dtype)
+        widths = networks.discriminator_widths(self.data.height, fields.discriminator_width)
+        return networks.ResidualDiscriminator(widths, norm, outputs, dtype)
+
+    def init(self, rng: jax.Array) -> Variables:
+        g_rng, d_rng, e_rng = jax.random.split(rng, 3)
+        images = jnp.zeros((1, self.data.height, self.data.width, self.data.channels))
+        latents = jnp.zeros((1, self.config.model.latent_size))
+        return {
+            "g": dict(self.generator.init(g_rng, latents, False)),
+            "d": dict(self.discriminator.init(d_rng, images, False)),
+            "e": dict(self.encoder.init(e_rng, images, False)),
+        }
+
+    def stage(self, images_seen: int) -> Stage:
+        stage = super().stage(images_seen)
+        learns_images = images_seen < self.config.model.gan_kimg * 1000
+        return dataclasses.replace(stage, phases=GAN if learns_images else ENCODER)
+
+    def phases(self) -> tuple[Phase, ...]:
+        updates = self.config.model.critic_updates
+        return (
+            Phase("d", ("d",), self._d_phase, repeat=updates),
+            Phase("g", ("g",), self._g_phase),
+            Phase("e", ("e",), self._e_phase),
+        )
+
+    def _fakes(self, variables: Mapping[str, Any], rng: jax.Array, num: int):
+        """(images, changed collections) of random latents, as in training."""
+        latents = jax.random.normal(rng, (num, self.config.model.latent_size))
+        return self.generator.apply(variables, latents, True, mutable=["batch_stats"])
+
+    def _judge(self, variables: Mapping[str, Any], images: jax.Array, rng: jax.Array):
+        """(scores (N,), changed collections) of the discriminator, as in training."""
+        (scores, _), changed = self.discriminator.apply(
+            variables, images, True, mutable=["batch_stats"], rngs={"dropout": rng}
+        )
+        return scores[:, 0], changed
+
+    def _d_phase(self, trainable, frozen, batch, rng, context):
+        del context
+        fields, real = self.config.model, batch["image"]
+        latents_rng, mix_rng, real_rng, fake_rng, penalty_rng = jax.random.split(rng, 5)
+        variables = bind(trainable, frozen, "d")
+        fake, _ = self._fakes(bind(trainable, frozen, "g"), latents_rng, len(real))
+        of_real, changed = self._judge(variables, real, real_rng)
+        of_fake, changed = self._judge({**variables, **changed}, fake, fake_rng)
+        between = losses.interpolates(real, fake, jax.random.uniform(mix_rng, (len(real),)))
+        norms = losses.gradient_norms(lambda x: self._judge(variables, x, penalty_rng)[0], between)
+        penalty = fields.gradient_penalty * losses.gradient_penalty(norms)
+        loss = losses.wasserstein_critic(of_real, of_fake) + penalty
+        metrics = {
+            "score_real": of_real,
+            "score_fake": of_fake,
+            "gradient_norm": norms,
+            "gradient_penalty": penalty,
+        }
+        return loss.mean(), Aux(jax.tree.map(jnp.mean, metrics), collections={"d": changed})
+
+    def _g_phase(self, trainable, frozen, batch, rng, context):
+        del context
+        latents_rng, judge_rng = jax.random.split(rng)
+        fake, changed = self._fakes(bind(trainable, frozen, "g"), latents_rng, len(batch["image"]))
+        scores, _ = self._judge(bind(trainable, frozen, "d"), fake, judge_rng)
+        loss = losses.wasserstein_generator(scores).mean()
+        return loss, Aux({"score_fake": scores.mean()}, collections={"g": changed})
+
+    def _e_phase(self, trainable, frozen, batch, rng, context):
+        """izi_f; its spreads fall to 0 where every image is given the same reconstruction."""
+        del context
+        images, variables = batch["image"], {**frozen, "e": bind(trainable, frozen, "e")}
+        latents, changed = self._encode(variables["e"], images, rng)
+        made = self._draw(variables, latents)
+        of_pixels, of_features = self._residuals(variables, images, made)
+        loss = izi_f.anomaly_score(of_pixels, of_features, self.config.model.kappa).mean()
+        metrics = {
+            "pixel_error": of_pixels.mean(),
+            "feature_error": of_features.mean(),
+            "latent_spread": latents.std(0).mean(),
+            "reconstruction_spread": made.std(0).mean(),
+        }
+        return loss, Aux(metrics, collections={"e": changed})
+
+    def _encode(self, variables: Mapping[str, Any], images: jax.Array, rng: jax.Array | None):
+        """(latents (N, D), changed collections); `rng` None: as at test time."""
+        train = rng is not None
+        (latents, _), changed = self.encoder.apply(
+            *(variables, images, train),
+            mutable=["batch_stats"] if train else [],
+            rngs={"dropout": rng} if train else {},
+        )
+        return (jnp.tanh(latents) if self.config.model.bounded_latents else latents), changed
+
+    def _draw(self, variables: Variables, latents: jax.Array) -> jax.Array:
+        return self.generator.apply(variables["g"], latents, False)
+
+    def _residuals(
+        self, variables: Variables, images: jax.Array, made: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """Squared errors (N,) of pixels and of the discriminator's features."""
+        features = [
+            self.discriminator.apply(variables["d"], each, False)[1] for each in (images, made)
+        ]
+        return izi_f.squared_error(images, made), izi_f.squared_error(*features)
+
+    def reconstruct(self, variables: Variables, images: jax.Array) -> jax.Array:
+        return self._draw(variables, self._encode(variables["e"], images, None)[0])
+
+    def detect(self, variables: Variables, images: jax.Array) -> tuple[jax.Array, jax.Array]:
+        made = self.reconstruct(variables, images)
+        residuals = self._residuals(variables, images, made)
+        scores = izi_f.anomaly_score(*residuals, self.config.model.kappa)
+        return scores, izi_f.anomaly_map(images, made)
+
+    def not_yet(self, stage: Stage) -> str:
+        if stage.phases == ENCODER:
+            return ""
+        return (
+            f"its encoder learns only after {self.config.model.gan_kimg:g} thousand images "
+            "(model.gan_kimg), and without it nothing can be detected: train it to the end, or "
+            "take a later checkpoint"
+        )
+
+    @property
+    def score_terms(self) -> str:
+        kappa = self.config.model.kappa
+        return (
+            f"squared error of pixels + {kappa:g} × squared error of the discriminator's features"
+        )
