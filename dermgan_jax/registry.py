@@ -46,6 +46,8 @@ REGISTRY = {
         "stylegan2": "dermgan_jax.models.stylegan2:StyleGan2",
         "fastgan": "dermgan_jax.models.fastgan:FastGan",
         "projected": "dermgan_jax.models.projected:ProjectedGan",
+        "spade": "dermgan_jax.models.spade:Spade",
+        "segmenter": "dermgan_jax.models.unet_segmenter:UnetSegmenter",
         "classifier": "dermgan_jax.models.classifier:TransferClassifier",
         "fanogan": "dermgan_jax.models.fanogan:FAnoGan",
         "superres": "dermgan_jax.models.superres:SuperResolution",
@@ -78,6 +80,11 @@ REGISTRY = {
         "lpips_diversity": "dermgan_jax.metrics.named_metrics:LPIPS_DIVERSITY",
         "ssim": "dermgan_jax.metrics.named_metrics:SSIM",
         "psnr": "dermgan_jax.metrics.named_metrics:PSNR",
+    },
+    "segmenter_metric": {
+        "dice": "dermgan_jax.metrics.segmenter_metrics:dice",
+        "iou": "dermgan_jax.metrics.segmenter_metrics:iou",
+        "pixel_accuracy": "dermgan_jax.metrics.segmenter_metrics:pixel_accuracy",
     },
     "classifier_metric": {
         "loss": "dermgan_jax.metrics.classifier_metrics:loss",
@@ -125,6 +132,8 @@ REGISTRY = {
     "snapshots": {
         "sampler": "dermgan_jax.train.sampler_snapshots:SamplerSnapshots",
         "translator": "dermgan_jax.train.translator_snapshots:TranslatorSnapshots",
+        "painter": "dermgan_jax.train.painter_snapshots:PainterSnapshots",
+        "segmenter": "dermgan_jax.train.segmenter_snapshots:SegmenterSnapshots",
         "classifier": "dermgan_jax.train.classifier_snapshots:ClassifierSnapshots",
         "detector": "dermgan_jax.train.detector_snapshots:DetectorSnapshots",
         "upscaler": "dermgan_jax.train.upscaler_snapshots:UpscalerSnapshots",
@@ -132,6 +141,8 @@ REGISTRY = {
     "run report": {
         "sampler": "dermgan_jax.report.sampler:REPORT",
         "translator": "dermgan_jax.report.translator:REPORT",
+        "painter": "dermgan_jax.report.painter:REPORT",
+        "segmenter": "dermgan_jax.report.segmenter:REPORT",
         "classifier": "dermgan_jax.report.classifier:REPORT",
         "detector": "dermgan_jax.report.detector:REPORT",
         "upscaler": "dermgan_jax.report.upscaler:REPORT",

@@ -162,17 +162,39 @@ def superres():
 
 
 def fanogan():
-    """At 8x8, of normal phantoms: two iterations of two critic updates, then eight of izi_f."""
+    """At 8x8, of normal phantoms: an iteration of two critic updates, then ten of izi_f."""
     config = _phantoms(experiment("fanogan"), 8)
     config.data.update({"num_images": 192, "normal": ("nv", "bkl")})
     config.train.update({"total_kimg": 0.096, "batch_size": 8})
     config.eval.update({"snapshot_kimg": 0.064, "grid": (2, 2)})
     config.model.update({"latent_size": 8, "width": 4, "discriminator_width": 4})
-    config.model.update({"gan_kimg": 0.032, "critic_updates": 2})
+    config.model.update({"gan_kimg": 0.016, "critic_updates": 2})
+    return config
+
+
+def spade():
+    """At 32x32, which is one pixel doubled five times, with class and VAE: 12 iterations."""
+    config = _phantoms(experiment("spade"), 32)
+    config.train.update({"total_kimg": 0.096, "total_epochs": 0.0, "batch_size": 8})
+    config.eval.snapshot_kimg = 0.064
+    config.model.update({"width": 2, "hidden": 4, "discriminator_width": 4, "perceptual": 0.0})
+    config.model.update({"discriminator_layers": 3, "conditional": True, "vae": True})
+    config.model.update({"latent_size": 8, "encoder_width": 2, "encoder_side": 16})
+    return config
+
+
+def segmenter():
+    """Two levels at 16x16: 12 iterations."""
+    config = _phantoms(experiment("segmenter"), 16)
+    config.train.update({"total_kimg": 0.096, "batch_size": 8})
+    config.eval.snapshot_kimg = 0.064
+    config.model.update({"width": 4, "levels": 2})
     return config
 
 
 TINY = {
+    "spade": spade,
+    "segmenter": segmenter,
     "pgan": pgan,
     "cyclegan": cyclegan,
     "pix2pix": pix2pix,

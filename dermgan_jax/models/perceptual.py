@@ -1,6 +1,7 @@
-"""The perceptual loss of super-resolution: L1 between features of a VGG.
+"""Perceptual losses: L1 between features of a VGG, of super-resolution and of SPADE.
 
-Source: BasicSR, basicsr/losses/basic_loss.py, PerceptualLoss. The network is VGG19 where the user
+Sources: BasicSR, basicsr/losses/basic_loss.py, PerceptualLoss; NVlabs/SPADE,
+models/networks/loss.py, VGGLoss, which normalises no images. The network is VGG19 where the user
 has torchvision's file, else the VGG16 that comes with LPIPS.
 """
 
@@ -29,12 +30,14 @@ class Perceptual:
       taps: names of taps, see `features.vgg_features`.
       tap_weights: as many.
       divisor: of the widths; 1 is the published network.
+      imagenet: whether images are normalised as ImageNet's were.
     """
 
     network: str
     taps: tuple[str, ...]
     tap_weights: tuple[float, ...]
     divisor: int = 1
+    imagenet: bool = True
 
     @property
     def module(self) -> VggFeatures:
@@ -92,13 +95,19 @@ class Perceptual:
 
         Args:
           variables: of the network.
-          images, wanted: (N, H, W, C) in [0, 1], C 1 or 3.
+          images, wanted: (N, H, W, C) in [0, 1], C 1 or 3; without `imagenet` in [-1, 1].
 
         Returns:
           (N,), float32.
         """
-        found = self.module.apply(variables, normalized(images))
-        target = jax.lax.stop_gradient(self.module.apply(variables, normalized(wanted)))
+        if self.imagenet:
+            images, wanted = normalized(images), normalized(wanted)
+        else:
+            images, wanted = (
+                jnp.broadcast_to(side, (*side.shape[:3], 3)) for side in (images, wanted)
+            )
+        found = self.module.apply(variables, images)
+        target = jax.lax.stop_gradient(self.module.apply(variables, wanted))
         return sum(
             weight * jnp.abs(found[tap] - target[tap]).mean((1, 2, 3))
             for tap, weight in zip(self.taps, self.tap_weights, strict=True)

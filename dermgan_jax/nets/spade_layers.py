@@ -3,7 +3,6 @@
 arXiv:1903.07291, as computed by NVlabs/SPADE (models/networks/normalization.py, architecture.py).
 """
 
-import math
 from typing import Any, Literal
 
 import jax
@@ -13,6 +12,7 @@ from flax import linen as nn
 from dermgan_jax.nets import convolution
 from dermgan_jax.nets.feature_norm import BatchNorm, instance_norm
 from dermgan_jax.nets.spectral_norm import SpectralConv
+from dermgan_jax.nets.xavier import deviation
 
 GAIN = 0.02  # of Xavier's initial kernels
 SLOPE = 0.2  # of leaky ReLU
@@ -28,8 +28,8 @@ def nearest_to(maps: jax.Array, size: tuple[int, int]) -> jax.Array:
 
 
 def xavier(kernel_size: int, inputs: int, outputs: int) -> float:
-    """The deviation of Xavier's normal distribution, times `GAIN`."""
-    return GAIN * math.sqrt(2 / (kernel_size**2 * (inputs + outputs)))
+    """The deviation of initial kernels."""
+    return deviation((kernel_size, kernel_size, inputs, outputs), GAIN)
 
 
 class PlainConv(nn.Module):
@@ -49,8 +49,8 @@ class PlainConv(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """(N, H, W, C) -> (N, H, W, features)."""
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
-        deviation = xavier(self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.normal(deviation), shape)
+        init = nn.initializers.normal(deviation(shape, GAIN))
+        kernel = self.param("kernel", init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         padded = convolution.zero_pad(x.astype(self.dtype), self.kernel_size // 2)
         return convolution.convolve(padded, kernel.astype(self.dtype)) + bias.astype(self.dtype)

@@ -24,6 +24,8 @@ from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models import detector, translation, upscaling
 from dermgan_jax.models.contract import Classifier, Sampler, Translator
 from dermgan_jax.models.detector import Detector
+from dermgan_jax.models.painter import Painter, paint
+from dermgan_jax.models.segmenter import Segmenter
 from dermgan_jax.models.upscaler import Upscaler
 from dermgan_jax.runs.metrics_log import evaluated, read_rows
 from dermgan_jax.runs.restore import restore
@@ -167,9 +169,14 @@ def made(workdir):
     if isinstance(model, Classifier):
         pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         return model.probabilities(restored.variables, model.inputs(restored.variables, pixels))
+    if isinstance(model, Painter):
+        masks = np.random.default_rng(0).integers(0, model.data.mask_classes, shape[:3], np.uint8)
+        return paint(model, restored.variables, masks, np.zeros(4, np.int32))
     images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     if isinstance(model, Detector):
         return detector.detect(model, restored.variables, images).normal
+    if isinstance(model, Segmenter):
+        return jax.jit(model.probabilities)(restored.variables, images)
     if isinstance(model, Upscaler):
         return upscaling.upscale(model, restored.variables, images)
     return translation.translate(model, restored.variables, images, model.directions[-1])
