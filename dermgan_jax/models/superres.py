@@ -18,6 +18,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from dermgan_jax import losses
+from dermgan_jax.augment import degradation
 from dermgan_jax.data import matlab_resize
 from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
 from dermgan_jax.models.perceptual import PUBLISHED, Perceptual
@@ -31,7 +32,7 @@ GENERATORS = {
     "srresnet": srresnet.SR_SCALES,
 }
 DISCRIMINATORS = ("vgg", "unet")
-DEGRADATIONS = ("bicubic",)
+DEGRADATIONS = ("bicubic", "second_order")
 MUTABLE = ["batch_stats", "spectral"]
 
 _FLOOR = 5e-4  # of the cosine, as a share of the rate: 1e-7 of 2e-4
@@ -53,7 +54,8 @@ class SuperResolution(Upscaler):
             "growth": 32,  # rrdbnet: channels that a convolution within a block adds
             "discriminator": "vgg",  # vgg: one judgement | unet: one per pixel
             "discriminator_width": 64,
-            "degradation": "bicubic",  # how small images are made of large ones
+            # How small images are made: bicubic | second_order (blur, noise, JPEG, twice).
+            "degradation": "bicubic",
             "rotate": True,  # random quarter turns
             "pixel_kimg": 16000.0,  # thousands of images of the first stage, by L1 alone
             "cosine_kimg": 4000.0,  # period of its learning rate, with restarts; 0: constant
@@ -227,8 +229,11 @@ class SuperResolution(Upscaler):
         return jnp.clip(2 * large - 1, -1, 1)
 
     def degrade(self, images: jax.Array, rng: jax.Array) -> jax.Array:
-        del rng
-        return matlab_resize.to_steps_of_bytes(matlab_resize.shrink(images, self.scale))
+        if self.config.model.degradation == "second_order":
+            small = 2 * degradation.second_order(to_unit(images), rng, self.scale) - 1
+        else:
+            small = matlab_resize.shrink(images, self.scale)
+        return matlab_resize.to_steps_of_bytes(small)
 
     def phases(self) -> tuple[Phase, ...]:
         return (
