@@ -188,7 +188,7 @@ def segmenter():
     config = _phantoms(experiment("segmenter"), 16)
     config.train.update({"total_kimg": 0.096, "batch_size": 8})
     config.eval.snapshot_kimg = 0.064
-    config.model.update({"width": 4, "levels": 2})
+    config.model.update({"width": 4, "levels": 2, "decay_kimg": 0.08})
     return config
 
 

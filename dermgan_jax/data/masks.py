@@ -9,7 +9,6 @@ import hashlib
 import json
 
 import numpy as np
-from PIL import Image
 
 from dermgan_jax.data import file_digests
 from dermgan_jax.data.catalogue import Catalogue, DataConfig
@@ -17,6 +16,7 @@ from dermgan_jax.data.decode import DECODER_VERSION, header_size, read_mask, rea
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.prepare import FITS, decode_mask, decoded_once, prepared_dir
 from dermgan_jax.data.records import Record, load_resolution
+from dermgan_jax.files import Path
 
 SHOWN = 3  # values that a message names
 
@@ -37,15 +37,8 @@ def decode_classes(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.
     """
     record = catalogue.records[i]
     if record.mask is not None:
-        _require_usable(record, tuple(data_config.mask_values))
-    if data_config.mask_values and record.mask is not None:
-        classes = class_indices(read_mask_values(record.mask), tuple(data_config.mask_values))
-        side, fit = load_resolution(data_config), FITS[data_config.fit]
-        shares = [
-            fit((classes == index)[..., None].astype(np.uint8) * 255, side)[..., 0]
-            for index in range(len(data_config.mask_values))
-        ]
-        return np.argmax(shares, axis=0).astype(np.uint8)[..., None]
+        _require_size_of_image(record)
+        return decode_file(record.mask, data_config)[..., None]
     mask = decode_mask(catalogue, i, data_config)
     if mask is None:
         raise _fault(
@@ -54,6 +47,41 @@ def decode_classes(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.
             "out",
         )
     return mask.astype(np.uint8)[..., None]
+
+
+def decode_file(path: Path, data_config: DataConfig) -> np.ndarray:
+    """A mask file, cut and resized as an image would be: uint8 (R, R), class indices.
+
+    Raises:
+      DataError: as `decode_classes`, but for what concerns its image.
+    """
+    side, fit = load_resolution(data_config), FITS[data_config.fit]
+
+    def share(classes: np.ndarray) -> np.ndarray:
+        """How much of each pixel is covered, of 255."""
+        return fit(classes[..., None].astype(np.uint8) * 255, side)[..., 0]
+
+    known = tuple(data_config.mask_values)
+    if not known:
+        lesion = read_mask(path)
+        if not lesion.any():
+            raise _fault(
+                "empty masks",
+                f"{path} marks nothing: no pixel is as bright as half of white; if 1 means "
+                "lesion, set data.mask_values=(0,1)",
+            )
+        return (share(lesion) >= 128).astype(np.uint8)
+    try:
+        classes = class_indices(read_mask_values(path), known)
+    except ValueError as error:
+        raise _fault(
+            "unknown values in masks",
+            f"{path} has pixels of value {error}, which data.mask_values="
+            f"{','.join(map(str, known))} does not name: name every value that occurs",
+        ) from error
+    if not classes.any():
+        raise _fault("empty masks", f"{path} marks nothing but background ({known[0]})")
+    return np.argmax([share(classes == i) for i in range(len(known))], axis=0).astype(np.uint8)
 
 
 def class_indices(values: np.ndarray, known: tuple[int, ...]) -> np.ndarray:
@@ -92,7 +120,7 @@ def prepare_masks(catalogue: Catalogue, data_config: DataConfig) -> np.ndarray:
     return decoded_once(catalogue, data_config, mark, decode_classes, "masks")
 
 
-def _require_usable(record: Record, values: tuple[int, ...]) -> None:
+def _require_size_of_image(record: Record) -> None:
     found, wanted = header_size(record.mask), header_size(record.image)
     if found != wanted:
         raise _fault(
@@ -100,33 +128,12 @@ def _require_usable(record: Record, values: tuple[int, ...]) -> None:
             f"{record.mask} is {found[1]}x{found[0]} pixels and its image {record.image.name} "
             f"{wanted[1]}x{wanted[0]}: a mask has to fit its image pixel by pixel",
         )
-    if not values:
-        if not read_mask(record.mask).any():
-            raise _fault(
-                "empty masks",
-                f"{record.mask} marks nothing: no pixel is as bright as half of white; if 1 means "
-                "lesion, set data.mask_values=(0,1)",
-            )
-        return
-    stored = read_mask_values(record.mask)
-    try:
-        classes = class_indices(stored, values)
-    except ValueError as error:
-        raise _fault(
-            "unknown values in masks",
-            f"{record.mask} has pixels of value {error}, which data.mask_values="
-            f"{','.join(map(str, values))} does not name: name every value that occurs",
-        ) from error
-    if not classes.any():
-        raise _fault("empty masks", f"{record.mask} marks nothing but background ({values[0]})")
 
 
 def _fault(kind: str, message: str) -> DataError:
     return DataError([Fault(kind, message)])
 
 
-def save_mask(path, classes: np.ndarray, data_config: DataConfig) -> None:
-    """Writes class indices, uint8 (H, W), as a grey PNG of the values that they stand for."""
-    values = np.asarray(tuple(data_config.mask_values) or (0, 255), np.uint8)
-    with path.open("wb") as file:
-        Image.fromarray(values[classes]).save(file, "PNG")
+def stored_values(classes: np.ndarray, data_config: DataConfig) -> np.ndarray:
+    """Class indices as the grey values that stand for them in mask files, uint8."""
+    return np.asarray(tuple(data_config.mask_values) or (0, 255), np.uint8)[classes]

@@ -34,7 +34,9 @@ class UnetSegmenter(Segmenter):
                     "levels": 4,  # times that the size is halved
                     "dice": 1.0,  # weight of 1 − soft Dice beside the cross entropy
                     "turn": True,  # images are laid in any of the eight ways
-                    "decay": True,  # the learning rate falls to 0 along a cosine
+                    # The learning rate falls to 0 along a cosine in so many thousand images; 0: it
+                    # stays.
+                    "decay_kimg": 0.0,
                 },
                 "optimizers": {"s": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8}},
                 "data": {"masks": True},
@@ -72,11 +74,10 @@ class UnetSegmenter(Segmenter):
         return {"s": dict(self.net.init(rng, images, train=False))}
 
     def stage(self, images_seen: int) -> Stage:
-        stage, train = super().stage(images_seen), self.config.train
-        if not self.config.model.decay:
+        stage, kimg = super().stage(images_seen), self.config.model.decay_kimg
+        if not kimg:
             return stage
-        total = train.total_epochs * self.data.num_examples or train.total_kimg * 1000
-        done = min(images_seen / total, 1.0)
+        done = min(images_seen / (kimg * 1000), 1.0)
         factor = 0.5 * (1 + math.cos(math.pi * done))
         rates = {net: rate * factor for net, rate in stage.learning_rates.items()}
         return dataclasses.replace(stage, learning_rates=rates)

@@ -13,6 +13,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import Sampler, StyleSampler
+from dermgan_jax.models.painter import Painter
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.runs.restore import Restored, restore
 from dermgan_jax.synthesis.drawing import Drawing
@@ -47,6 +48,11 @@ class TrainedSampler:
         return other
 
     def _open(self, workdir: Path, restored: Restored, drawing: Drawing) -> None:
+        if isinstance(restored.model, Painter):
+            raise UserError(
+                f"{workdir} holds a {restored.model.config.model.name}, which paints masks: name "
+                "their folder in dermgan generate --masks"
+            )
         if not isinstance(restored.model, Sampler):
             raise UserError(
                 f"{workdir} holds a {restored.model.config.model.name}, which makes no images from "
