@@ -16,19 +16,24 @@ thousand updates of the generator, 50 thousand of the encoder. Cost: hours on a 
 Variants, after a colon:
   small     the same networks, narrow, on two CPU cores: at most an hour. Not run here
   phantom   drawn phantoms in grey at 32×32: minutes on two CPU cores, nothing to download
+
+In place of a variant the folder of a run of any sampler of normal images: it takes the GAN's place,
+and the encoder alone is trained, on pixels, as samplers give no features.
 """
 
 from ml_collections import ConfigDict
 
 from dermgan_jax.config import experiment
 from dermgan_jax.presets import phantom_detector, require_variant, small_detector
+from dermgan_jax.runs.borrowing import borrow_sampler, is_run
 
 VARIANTS = ("", "small", "phantom")
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    """The experiment of one variant."""
-    require_variant(variant, VARIANTS)
+    """The experiment of one variant, or with the sampler of a run's folder."""
+    if not is_run(variant):
+        require_variant(variant, VARIANTS)
     config = experiment("fanogan")
     config.title = "f-AnoGAN of normal chest X-rays at 64×64"
     config.data.update({"dataset": "chest_xray", "normal": ("normal",), "resolution": 64})
@@ -43,4 +48,7 @@ def get_config(variant: str = "") -> ConfigDict:
     elif variant == "phantom":
         config.title = "f-AnoGAN of drawn phantoms in grey, 32×32"
         phantom_detector(config)
+    elif variant:
+        small_detector(config)
+        borrow_sampler(config, variant)
     return config

@@ -53,6 +53,11 @@ class Detector(Model):
     def score_terms(self) -> str:
         """What a score is the sum of, in words."""
 
+    @property
+    def starts_from(self) -> str:
+        """The family of the runs whose networks `train.init_from` may name."""
+        return self.config.model.name
+
     def not_yet(self, stage: Stage) -> str:
         """Why nothing can be detected as far as the curriculum has come; "" if it can."""
         del stage

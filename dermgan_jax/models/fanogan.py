@@ -7,9 +7,13 @@ pixels and in the discriminator's features, is the score.
 
 Follows tSchlegl/f-AnoGAN. Its encoder is trained by RMSProp; here by Adam without momentum, which
 is RMSProp with its bias corrected.
+
+Any sampler that learned from normal images may take the place of the GAN (`model.sampler`): then
+the encoder alone is trained, and as samplers give no features, on pixels alone.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,8 +23,8 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from dermgan_jax import losses
-from dermgan_jax.models import izi_f
-from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
+from dermgan_jax.models import borrowed_sampler, izi_f
+from dermgan_jax.models.contract import Aux, Phase, Sampler, Stage, Variables, bind
 from dermgan_jax.models.detector import Detector
 from dermgan_jax.nets import fanogan_networks as networks
 
@@ -43,6 +47,9 @@ class FAnoGan(Detector):
             "gradient_penalty": 10.0,
             "critic_updates": 5,  # of the discriminator per update of the generator
             "kappa": 1.0,  # weight of the discriminator's features, in training and in the score
+            # A trained sampler in place of the GAN, as `borrowed_sampler.as_text`; its networks
+            # come from train.init_from.
+            "sampler": "",
             "bounded_latents": True,  # the encoder's pass through tanh
         }
         adam = {"learning_rate": 1e-4, "b1": 0.0, "b2": 0.9, "eps": 1e-8}
@@ -77,7 +84,62 @@ class FAnoGan(Detector):
                 found.append(f"model.{key} is {fields[key]}; at least 1")
         if fields.kappa < 0:
             found.append(f"model.kappa is {fields.kappa}; expected a weight from 0 on")
-        return found + self._schedule_faults()
+        return found + self._schedule_faults() + (self._sampler_faults() if fields.sampler else [])
+
+    def _sampler_faults(self) -> list[str]:
+        fields, sampler, found = self.config.model, self.sampler, []
+        name, theirs, data = sampler.config.model.name, sampler.config.data, self.config.data
+        if not self.config.train.init_from:
+            found.append("model.sampler needs the networks of its run: set train.init_from to it")
+        if fields.kappa:
+            found.append(
+                f"model.kappa is {fields.kappa:g}, but a {name} gives no features: set it to 0, so "
+                "that pixels alone are compared"
+            )
+        if fields.gan_kimg:
+            found.append(
+                f"model.gan_kimg is {fields.gan_kimg:g}, but the {name} is trained already: set it "
+                "to 0"
+            )
+        if sampler.conditional:
+            found.append(f"the {name} draws images of a class: take one that is not conditional")
+        sizes = [(spec.height, spec.width, spec.channels) for spec in (sampler.data, self.data)]
+        if sizes[0] != sizes[1]:
+            found.append(
+                f"the {name} draws images of {sizes[0]} (height, width, channels), and the data "
+                f"are of {sizes[1]}: bring both to one size"
+            )
+        learned = borrowed_sampler.learned_classes(sampler)
+        if data.normal and not (learned and set(learned) <= set(data.normal)):
+            found.append(
+                f"the {name} learned from {', '.join(learned) or 'images of every class'}, and "
+                f"normal is {', '.join(data.normal)}: take one of normal images only (data.normal "
+                "or data.classes of its run)"
+            )
+        for key in ("split", "split_seed", "split_fractions", "split_by"):
+            if theirs[key] != data[key]:
+                found.append(
+                    f"the {name} learned with data.{key}={theirs[key]}, this run has {data[key]}: "
+                    "it may have seen images that are held out here; take the same"
+                )
+        return found
+
+    @functools.cached_property
+    def sampler(self) -> Sampler | None:
+        """What draws instead of the GAN, if anything does."""
+        text = self.config.model.sampler
+        return borrowed_sampler.from_text(text) if text else None
+
+    @property
+    def starts_from(self) -> str:
+        return self.sampler.config.model.name if self.sampler else super().starts_from
+
+    @property
+    def latent_size(self) -> int:
+        """Numbers per latent."""
+        if self.sampler is None:
+            return self.config.model.latent_size
+        return jax.eval_shape(lambda: self.sampler.latents(jax.random.key(0), 1)).shape[-1]
 
     def _schedule_faults(self) -> list[str]:
         gan, train = self.config.model.gan_kimg, self.config.train
@@ -103,7 +165,7 @@ class FAnoGan(Detector):
 
     @property
     def encoder(self) -> nn.Module:
-        return self._reader("batch", self.config.model.latent_size)
+        return self._reader("batch", self.latent_size)
 
     def _reader(self, norm: str, outputs: int) -> nn.Module:
         fields, dtype = self.config.model, jnp.dtype(self.config.precision)
@@ -116,11 +178,13 @@ class FAnoGan(Detector):
     def init(self, rng: jax.Array) -> Variables:
         g_rng, d_rng, e_rng = jax.random.split(rng, 3)
         images = jnp.zeros((1, self.data.height, self.data.width, self.data.channels))
-        latents = jnp.zeros((1, self.config.model.latent_size))
+        encoder = {"e": dict(self.encoder.init(e_rng, images, False))}
+        if self.sampler is not None:
+            return {**self.sampler.init(g_rng), **encoder}
         return {
-            "g": dict(self.generator.init(g_rng, latents, False)),
+            "g": dict(self.generator.init(g_rng, jnp.zeros((1, self.latent_size)), False)),
             "d": dict(self.discriminator.init(d_rng, images, False)),
-            "e": dict(self.encoder.init(e_rng, images, False)),
+            **encoder,
         }
 
     def stage(self, images_seen: int) -> Stage:
@@ -129,16 +193,18 @@ class FAnoGan(Detector):
         return dataclasses.replace(stage, phases=GAN if learns_images else ENCODER)
 
     def phases(self) -> tuple[Phase, ...]:
-        updates = self.config.model.critic_updates
+        updates, encode = self.config.model.critic_updates, Phase("e", ("e",), self._e_phase)
+        if self.sampler is not None:
+            return (encode,)
         return (
             Phase("d", ("d",), self._d_phase, repeat=updates),
             Phase("g", ("g",), self._g_phase),
-            Phase("e", ("e",), self._e_phase),
+            encode,
         )
 
     def _fakes(self, variables: Mapping[str, Any], rng: jax.Array, num: int):
         """(images, changed collections) of random latents, as in training."""
-        latents = jax.random.normal(rng, (num, self.config.model.latent_size))
+        latents = jax.random.normal(rng, (num, self.latent_size))
         return self.generator.apply(variables, latents, True, mutable=["batch_stats"])
 
     def _judge(self, variables: Mapping[str, Any], images: jax.Array, rng: jax.Array):
@@ -203,16 +269,22 @@ class FAnoGan(Detector):
         return (jnp.tanh(latents) if self.config.model.bounded_latents else latents), changed
 
     def _draw(self, variables: Variables, latents: jax.Array) -> jax.Array:
-        return self.generator.apply(variables["g"], latents, False)
+        if self.sampler is None:
+            return self.generator.apply(variables["g"], latents, False)
+        labels, stage = jnp.zeros(len(latents), jnp.int32), self.sampler.stage(borrowed_sampler.END)
+        return jnp.clip(self.sampler.sample(variables, latents, labels, stage), -1, 1)
 
     def _residuals(
         self, variables: Variables, images: jax.Array, made: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """Squared errors (N,) of pixels and of the discriminator's features."""
+        """Squared errors (N,) of pixels and of the discriminator's features, 0 without any."""
+        of_pixels = izi_f.squared_error(images, made)
+        if self.sampler is not None:
+            return of_pixels, jnp.zeros_like(of_pixels)
         features = [
             self.discriminator.apply(variables["d"], each, False)[1] for each in (images, made)
         ]
-        return izi_f.squared_error(images, made), izi_f.squared_error(*features)
+        return of_pixels, izi_f.squared_error(*features)
 
     def reconstruct(self, variables: Variables, images: jax.Array) -> jax.Array:
         return self._draw(variables, self._encode(variables["e"], images, None)[0])
@@ -235,6 +307,8 @@ class FAnoGan(Detector):
     @property
     def score_terms(self) -> str:
         kappa = self.config.model.kappa
+        if not kappa:
+            return "squared error of pixels"
         return (
             f"squared error of pixels + {kappa:g} × squared error of the discriminator's features"
         )

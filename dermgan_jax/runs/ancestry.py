@@ -54,7 +54,7 @@ def lineage(workdir: Path, checkpoint: str = LATEST) -> tuple[Ancestor, ...]:
     _, facts = checkpoint_facts(workdir, checkpoint)
     own = Ancestor(str(workdir), facts["split_hash"])
     if own.is_known:
-        classes = tuple(facts["classes"])
+        classes = tuple(config.data.normal) or tuple(facts["classes"])
         own = Ancestor(own.workdir, own.split_hash, config.data.dataset, config.data.split, classes)
     return (own, *ancestors(workdir))
 

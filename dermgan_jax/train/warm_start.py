@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from dermgan_jax import files
 from dermgan_jax.errors import UserError
 from dermgan_jax.models.contract import Model
+from dermgan_jax.models.detector import Detector
 from dermgan_jax.runs import ancestry, restore
 from dermgan_jax.runs.ancestry import Ancestor
 from dermgan_jax.runs.state import TrainState
@@ -38,7 +39,8 @@ class Taken(NamedTuple):
 
 
 def require_source(model: Model) -> None:
-    """Checks that what `train.init_from` names is a run of the same family.
+    """Checks that what `train.init_from` names is a run of the same family, or of a detector's
+    sampler.
 
     Raises:
       UserError: if it is not there, has no such checkpoint or is of another family.
@@ -50,10 +52,11 @@ def require_source(model: Model) -> None:
     if not path.is_dir():
         raise UserError(f"train.init_from is {source}, but {path} is no work directory")
     family, own = WorkDir(path).read_config().model.name, model.config.model.name
-    if family != own:
+    wanted = model.starts_from if isinstance(model, Detector) else own
+    if family != wanted:
         raise UserError(
             f"train.init_from is {source}, a run of {family}: networks of {own} can only begin "
-            f"from a run of {own}"
+            f"from a run of {wanted}"
         )
     restore.require_checkpoint(path, checkpoint)
 
@@ -73,9 +76,11 @@ def warm_start(model: Model, state: TrainState) -> tuple[TrainState, dict[str, T
     """
     require_source(model)
     source = restore.restored_state(*_parsed(model.config.train.init_from)).state
+    # What a detector takes is not trained on, so that it takes what is used: averages.
+    given = source.averaged if isinstance(model, Detector) else source.variables
     variables, taken = {}, {}
     for net, own in state.variables.items():
-        variables[net], taken[net] = _filled(own, source.variables.get(net, {}))
+        variables[net], taken[net] = _filled(own, given.get(net, {}))
     ema = {net: _filled(own, source.ema.get(net, {}))[0] for net, own in state.ema.items()}
     if not any(each.taken for each in taken.values()):
         raise UserError(

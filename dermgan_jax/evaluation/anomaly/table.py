@@ -27,7 +27,9 @@ def text(found: DetectionResult) -> str:
         found.verdict(),
         CAUTION,
     ]
-    if found.without_mask:
+    if not found.localised_images:
+        lines.append("note: no abnormal test image has a mask, so nothing is said of places")
+    elif found.without_mask:
         lines.append(
             f"note: {found.without_mask} abnormal test images have no mask and are left out of "
             "pixel AUROC and AUPRO"
