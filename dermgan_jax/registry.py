@@ -17,6 +17,7 @@ REGISTRY = {
         "generate": "dermgan_jax.commands.generate:COMMAND",
         "translate": "dermgan_jax.commands.translate:COMMAND",
         "upscale": "dermgan_jax.commands.upscale:COMMAND",
+        "evaluate_upscaler": "dermgan_jax.commands.evaluate_upscaler:COMMAND",
         "interpolate": "dermgan_jax.commands.interpolate:COMMAND",
         "mix": "dermgan_jax.commands.mix:COMMAND",
         "project": "dermgan_jax.commands.project:COMMAND",
