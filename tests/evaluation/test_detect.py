@@ -3,11 +3,13 @@
 import csv
 import dataclasses
 import types
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny_configs
+from command_line import call
 from PIL import Image
 
 from dermgan_jax import config as config_schema
@@ -266,3 +268,34 @@ def test_a_run_that_detects_nothing_is_refused(run, monkeypatch):
     monkeypatch.setattr(detecting, "restore", lambda *_: dataclasses.replace(restored, model=other))
     with pytest.raises(UserError, match="holds a fanogan, which detects nothing"):
         detecting.restore_detector(run)
+
+
+def test_the_command_judges_a_run(run, tmp_path, capsys):
+    flags = (f"--workdir={run}", f"--out={tmp_path / 'out'}")
+    assert call("detect", *flags, "--baselines=mean_image,contrast") == 0
+    told = capsys.readouterr().out
+    assert "AUROC against" in told
+    assert "contrast alone" in told
+    assert call("detect", *flags, "--input=nowhere") == 2
+    assert "nowhere is neither a folder of images" in capsys.readouterr().err
+    assert call("detect", *flags, "--input=nowhere", "--baselines=pca") == 2
+    assert "--baselines are for the run's test split" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("normal=()", "name the normal classes in data.normal"),
+        ("normal=('naevus',)", "data.normal names 'naevus', which is no class"),
+        ("normal=('akiec','bcc','bkl','df','mel','nv','vasc')", "none is abnormal (data.normal)"),
+    ],
+)
+def test_training_on_what_is_not_normal_is_one_message(field, message, tmp_path, capsys):
+    config = f"--config={Path(tiny_configs.__file__)}:fanogan"
+    code = call(
+        *("train", config, f"--config.data.{field}", f"--workdir={tmp_path / 'run'}"),
+        f"--config.data.prepared_dir={tmp_path / 'prepared'}",
+    )
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
