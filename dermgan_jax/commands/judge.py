@@ -1,22 +1,25 @@
-"""dermgan judge: a classifier as judge of synthetic images."""
+"""dermgan judge: a classifier, or a segmenter, as judge of synthetic images."""
 
 import argparse
 
 from dermgan_jax.commands import flags, output, paths
 from dermgan_jax.commands.command import Command
+from dermgan_jax.errors import UserError
 
 
 def _add_flags(parser: flags.Parser) -> None:
-    flags.add_workdir(parser, "of a classifier")
+    flags.add_workdir(parser, "of a classifier, or of a segmenter")
     flags.add_path(
-        parser, "fake", "synthetic images: a folder with a subfolder per class, or .npz with labels"
+        parser,
+        "fake",
+        "synthetic images: a folder with a subfolder per class, or .npz with labels; for a "
+        "segmenter what generate --masks wrote",
     )
     parser.add_argument(
         "--probability",
         type=float,
-        default=0.98,
         metavar="SHARE",
-        help="from which an image counts as identified; default 0.98",
+        help="from which a classifier counts an image as identified; default 0.98",
     )
     flags.add_out(
         parser,
@@ -28,18 +31,31 @@ def _add_flags(parser: flags.Parser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    from dermgan_jax import registry
     from dermgan_jax.evaluation.judge import judge_images
+    from dermgan_jax.evaluation.judge_masks import judge_masks
     from dermgan_jax.runs.restore import LATEST
+    from dermgan_jax.runs.workdir import WorkDir
+    from dermgan_jax.statistics.identification import THRESHOLD
 
-    found = judge_images(args.workdir, args.fake, args.probability, args.checkpoint or LATEST)
+    checkpoint = args.checkpoint or LATEST
+    family = WorkDir(args.workdir).read_config().model.name
+    if registry.load("model", family).kind == "segmenter":
+        if args.probability is not None:
+            raise UserError("--probability is of classifiers: leave it out")
+        found = judge_masks(args.workdir, args.fake, checkpoint)
+    else:
+        threshold = THRESHOLD if args.probability is None else args.probability
+        found = judge_images(args.workdir, args.fake, threshold, checkpoint)
     print(found.text())
     output.keep(found.to_json(), args.out)
 
 
 COMMAND = Command(
     "judge",
-    "has a classifier tell whether synthetic images show what they were made to show",
-    "judge --workdir=runs/classifier --fake=samples --out=judged.json",
+    "has a classifier, or a segmenter, tell whether images show what they were made to show",
+    "judge --workdir=runs/classifier --fake=samples --out=judged.json\n"
+    "judge --workdir=runs/segmenter --fake=painted",
     _add_flags,
     _run,
 )

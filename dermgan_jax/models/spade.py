@@ -125,9 +125,9 @@ class Spade(Painter):
             found.append(
                 f"model.upsampling is {fields.upsampling!r}; expected one of {', '.join(DOUBLINGS)}"
             )
-        elif self.data.height % self.multiple:
+        elif self.data.height % self.multiple or self.data.width % self.multiple:
             found.append(
-                f"images of {self.data.height} pixels do not suit model.upsampling="
+                f"images of {self.data.height}x{self.data.width} do not suit model.upsampling="
                 f"{fields.upsampling!r}: sides have to be multiples of {self.multiple}"
             )
         if fields.conditional and not self.data.num_classes:
@@ -152,9 +152,9 @@ class Spade(Painter):
 
     def init(self, rng: jax.Array) -> Variables:
         g_rng, d_rng, e_rng, vgg_rng = jax.random.split(rng, 4)
-        fields, side = self.config.model, self.data.height
-        image = jnp.zeros((1, side, side, self.data.channels))
-        maps = self._maps(jnp.zeros((1, side, side), jnp.int32), jnp.zeros(1, jnp.int32))
+        fields, size = self.config.model, (self.data.height, self.data.width)
+        image = jnp.zeros((1, *size, self.data.channels))
+        maps = self._maps(jnp.zeros((1, *size), jnp.int32), jnp.zeros(1, jnp.int32))
         latents = (jnp.zeros((1, fields.latent_size)),) if fields.vae else ()
         seen = jnp.concatenate([maps, image], -1)
         nets = {

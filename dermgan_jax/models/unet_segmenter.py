@@ -61,11 +61,14 @@ class UnetSegmenter(Segmenter):
         found = []
         if not self.config.data.masks:
             found.append("data.masks is False: a segmenter learns from masks")
-        if self.data.height % self.multiple:
+        height, width = self.data.height, self.data.width
+        if height % self.multiple or width % self.multiple:
             found.append(
-                f"images of {self.data.height} pixels do not suit model.levels="
-                f"{self.config.model.levels}: sides have to be multiples of {self.multiple}"
+                f"images of {height}x{width} do not suit model.levels={self.config.model.levels}: "
+                f"sides have to be multiples of {self.multiple}"
             )
+        if self.config.model.turn and height != width:
+            found.append(f"images of {height}x{width} cannot be turned: set model.turn=False")
         return found
 
     def init(self, rng: jax.Array) -> Variables:
