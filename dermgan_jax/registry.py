@@ -151,15 +151,18 @@ REGISTRY = {
     "study": {
         "comparison": "dermgan_jax.studies.comparison:run",
         "augmentation": "dermgan_jax.studies.augmentation:run",
+        "segmentation": "dermgan_jax.studies.segmentation:run",
     },
     # What a study trains: its configuration -> experiments by name.
     "study experiments": {
         "comparison": "dermgan_jax.studies.comparison_config:experiments",
         "augmentation": "dermgan_jax.studies.augmentation_config:experiments",
+        "segmentation": "dermgan_jax.studies.segmentation_config:experiments",
     },
     "study report": {
         "comparison": "dermgan_jax.report.comparison:build",
         "augmentation": "dermgan_jax.report.augmentation:build",
+        "segmentation": "dermgan_jax.report.segmentation:build",
     },
     # From files of the PyTorch originals, and back.
     "importer": {
