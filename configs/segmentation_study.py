@@ -3,14 +3,14 @@
 Segmenters learn from real images, from real and painted ones, and from painted ones only: as many
 steps, the same test lesions.
 
-  python -m dermgan_jax.main --config=configs/segmentation_study.py:small --workdir=runs/masks \
+  python -m dermgan_jax.main --config=configs/segmentation_study.py --workdir=runs/masks \
       --config.data.dir=/data/HAM10000
 
-The painter is configs/spade.py, the segmenter configs/segmenter.py of the same variant; a painter
-that is there already is named by --config.synthesis.workdir. Three segmenters in each arm.
+The painter is configs/spade.py:small, the segmenter configs/segmenter.py:small, at 64×64 on two CPU
+cores; a painter that is there already is named by --config.synthesis.workdir. Three segmenters in
+each arm. Cost: not run here.
 
 Variants, after a colon:
-  small     64×64 on two CPU cores; not run here yet
   phantom   drawn phantoms at 32×32, two segmenters in each arm: minutes on two CPU cores
 """
 
@@ -22,13 +22,13 @@ from dermgan_jax.presets import require_variant
 from dermgan_jax.studies.experiments import read_experiment
 from dermgan_jax.studies.segmentation_config import segmentation
 
-VARIANTS = ("small", "phantom")
+VARIANTS = ("", "phantom")
 HERE = pathlib.Path(__file__).parent
 
 
-def get_config(variant: str = "small") -> ConfigDict:
+def get_config(variant: str = "") -> ConfigDict:
     """The study of one variant."""
-    require_variant(variant, ("", *VARIANTS))
+    require_variant(variant, VARIANTS)
     own = variant or "small"
     config = segmentation(
         "Painted images for learning to segment",

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.errors import UserError
+from dermgan_jax.studies import segmentation_config
 from dermgan_jax.studies.augmentation_config import require_valid
 from dermgan_jax.studies.comparison_config import experiments
 
@@ -24,7 +25,11 @@ def load(path):
 
 
 EXPERIMENTS = [(path, variant) for path in CONFIGS for variant in load(path).VARIANTS]
-VALIDATE_STUDY = {"comparison": experiments, "augmentation": require_valid}
+VALIDATE_STUDY = {
+    "comparison": experiments,
+    "augmentation": require_valid,
+    "segmentation": segmentation_config.require_valid,
+}
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def _run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     "agreement",
-    "tells how far readers, or classifiers, agree on the same images, and who is right",
+    "tells how far readers or classifiers agree on the same images, and who is right",
     "agreement --votes=votes.csv --out=agreement.json",
     _add_flags,
     _run,

@@ -49,7 +49,7 @@ def _run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     "detect",
-    "scores how far images are from normal, with heat maps; on test images beside baselines",
+    "scores how far images are from normal, with heat maps, beside simple baselines",
     "detect --workdir=runs/anomaly --input=DIR --out=detected",
     _add_flags,
     _run,

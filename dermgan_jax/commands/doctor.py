@@ -19,7 +19,7 @@ def _run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     "doctor",
-    "says whether this machine is ready: versions, devices, memory, one compiled step",
+    "says whether this machine is ready: versions, devices, memory, a compiled step",
     "doctor",
     _add_flags,
     _run,

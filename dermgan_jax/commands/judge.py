@@ -53,7 +53,7 @@ def _run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     "judge",
-    "has a classifier, or a segmenter, tell whether images show what they were made to show",
+    "has a classifier or a segmenter tell whether images show what they should",
     "judge --workdir=runs/classifier --fake=samples --out=judged.json\n"
     "judge --workdir=runs/segmenter --fake=painted",
     _add_flags,

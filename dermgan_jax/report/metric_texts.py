@@ -156,6 +156,25 @@ METRICS = {
         "class; 0.5 is guessing.",
         "average",
     ),
+    "dice": MetricText(
+        "Overlap with the known masks (Dice)",
+        "Dice",
+        "Dice",
+        "Twice the area that the found and the known mask share, over the sum of both; 1 is the "
+        "same mask, 0 none in common.",
+    ),
+    "iou": MetricText(
+        "Intersection over union with the known masks",
+        "IoU",
+        "intersection over union",
+        "The area that the found and the known mask share, over the area that either covers.",
+    ),
+    "pixel_accuracy": MetricText(
+        "Pixels of the right class",
+        "Pixel accuracy",
+        "share of pixels",
+        "Background counts too, so that large backgrounds make it high.",
+    ),
     "loss": MetricText(
         "Validation loss (cross entropy)",
         "Validation loss",
