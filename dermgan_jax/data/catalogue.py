@@ -12,6 +12,7 @@ from dermgan_jax import files, registry
 from dermgan_jax.data import domains, file_digests, splits
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.image_sets import FolderImages
+from dermgan_jax.data.masks_as_pictures import MASK, with_masks_as_pictures
 from dermgan_jax.data.records import UNLABELLED, Dataset, DataSpec, Record, load_resolution
 from dermgan_jax.files import Path
 
@@ -129,14 +130,16 @@ def select(dataset: Dataset, data_config: DataConfig) -> Catalogue:
     record has one, unless `split_by` is "image". Synthetic images join the training split last, so
     that they change neither the split nor its hash. `num_images` keeps a random subset of all
     splits, chosen by hash of the ids; of a pair it keeps both or none. Two domains without
-    `data.classes` keep the classes they contain. With `normal`, training images of other classes,
-    or of none, are left out last.
+    `data.classes` keep the classes they contain; "mask" is a domain, see `masks_as_pictures`. With
+    `normal`, training images of other classes, or of none, are left out last.
 
     Raises:
       DataError: if `data.classes`, `normal`, `domain_a` or `domain_b` names something unknown, no
         image of a domain remains, the domains overlap, or an image has no partner and `data.paired`
         is set.
     """
+    if MASK in (*data_config.domain_a, *data_config.domain_b):
+        dataset = with_masks_as_pictures(dataset, data_config.channels)
     records = dataset.records
     wanted = tuple(dict.fromkeys(data_config.classes)) or dataset.classes
     unknown = [name for name in wanted if name not in dataset.classes]
@@ -195,6 +198,13 @@ def _subset(rows: Sequence[int], records: tuple[Record, ...], data_config: DataC
 
 
 def _splits(records: tuple[Record, ...], data_config: DataConfig) -> np.ndarray:
+    """Of every record, str (N,); a mask that is a picture goes with its image."""
+    images = tuple(record for record in records if record.domain != MASK)
+    if len(images) < len(records):
+        of_images = _splits(images, data_config)
+        split_of = {record.id: split for record, split in zip(images, of_images, strict=True)}
+        found = [split_of[r.pair if r.domain == MASK else r.id] for r in records]
+        return np.asarray(found, "U5")
     published = [record.split for record in records]
     if all(published) and data_config.split_by == splits.GROUP:
         return np.asarray(published, dtype="U5")

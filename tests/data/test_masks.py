@@ -12,6 +12,7 @@ from dermgan_jax.data.check import check, checked_catalogue
 from dermgan_jax.data.faults import DataError
 from dermgan_jax.data.masks import class_indices, decode_classes, num_classes, prepare_masks
 from dermgan_jax.data.pipeline import open_feed
+from dermgan_jax.data.prepare import decode_mask, prepare
 from dermgan_jax.train.sharding import data_mesh
 
 CACHES = ("none", "host", "device")
@@ -171,3 +172,34 @@ def test_synthetic_images_bring_their_masks(masked, tmp_path):
     (tmp_path / "drawn" / "mel" / "0.png").unlink()
     with pytest.raises(DataError, match=r"0.png has no mask"):
         catalogue(masked.data)
+
+
+# Masks as pictures of their own
+
+
+def test_masks_are_partners_of_their_images(make_config):
+    images = make_config("phantom", num_images=40)
+    pairs = make_config("phantom", num_images=40, domain_a=("mask",), domain_b=("image",))
+    pairs.data.paired = True
+    alone, both = catalogue(images.data), catalogue(pairs.data)
+    split_of = dict(zip((r.id for r in alone.records), alone.splits, strict=True))
+    assert all(
+        split_of[r.pair] == split for r, split in zip(both.records, both.splits, strict=True)
+    )
+    pictures = prepare(both, pairs.data).images
+    of_masks, of_images = both.pairs("train")
+    assert len(of_masks) == len(of_images) == (both.splits == "train").sum() / 2 > 5
+    for mask, image in zip(of_masks[:5], of_images[:5], strict=True):
+        assert both.records[mask].id == f"{both.records[image].id}_mask"
+        row = [r.id for r in alone.records].index(both.records[image].id)
+        expected = decode_mask(alone, row, images.data)
+        np.testing.assert_array_equal(pictures[mask][..., 0] >= 128, expected)
+        np.testing.assert_array_equal(pictures[image], prepare(alone, images.data).images[row])
+
+
+def test_images_without_a_mask_have_no_partner(make_config, ham10000_dir):
+    config = make_config("ham10000", ham10000_dir, domain_a=("mask",), domain_b=("image",))
+    assert catalogue(config.data).domain_counts("all") == (1, 24)
+    config.data.paired = True
+    with pytest.raises(DataError, match="23 images have no partner"):
+        catalogue(config.data)
