@@ -51,7 +51,7 @@ class Catalogue:
         digest = hashlib.sha256()
         for record in sorted(made, key=lambda record: record.id):
             digest.update(f"{record.id}\0".encode())
-            for path in (record.image, record.mask):
+            for path in (record.image, *record.masks):
                 digest.update(bytes.fromhex(file_digests.digest(path)) if path else b"")
         return digest.hexdigest() if made else ""
 

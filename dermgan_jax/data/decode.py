@@ -92,13 +92,17 @@ def header_size(path: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
-def read_mask(path: Path) -> np.ndarray:
-    """Decodes a segmentation: bool (H, W), true where the luminance is at least half.
+def read_mask(*paths: Path) -> np.ndarray:
+    """Decodes a segmentation: bool (H, W), true where any file's luminance is at least half.
 
     Raises:
-      DataError: if the file is truncated or unreadable.
+      DataError: if a file is truncated or unreadable, or two are of different size.
     """
-    return read_image(path, 1)[..., 0] >= 128
+    marked = [read_image(path, 1)[..., 0] >= 128 for path in paths]
+    for path, mask in zip(paths, marked, strict=True):
+        if mask.shape != marked[0].shape:
+            raise _error("masks of another size", path, f"is of another size than {paths[0].name}")
+    return np.logical_or.reduce(marked)
 
 
 def read_mask_values(path: Path) -> np.ndarray:

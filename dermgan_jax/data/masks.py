@@ -7,6 +7,7 @@ the values of the classes 0, 1, … as they are stored: grey levels, or of a pal
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -36,9 +37,9 @@ def decode_classes(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.
         (of background alone), or holds values that are no class.
     """
     record = catalogue.records[i]
-    if record.mask is not None:
+    if record.masks:
         _require_size_of_image(record)
-        return decode_file(record.mask, data_config)[..., None]
+        return decode_files(record.masks, data_config)[..., None]
     mask = decode_mask(catalogue, i, data_config)
     if mask is None:
         raise _fault(
@@ -49,11 +50,14 @@ def decode_classes(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.
     return mask.astype(np.uint8)[..., None]
 
 
-def decode_file(path: Path, data_config: DataConfig) -> np.ndarray:
-    """A mask file, cut and resized as an image would be: uint8 (R, R), class indices.
+def decode_files(paths: Sequence[Path], data_config: DataConfig) -> np.ndarray:
+    """An image's mask files, cut and resized as it would be: uint8 (R, R), class indices.
+
+    Of several, a pixel is lesion if any marks it; of several classes what a later one marks lies
+    over earlier ones.
 
     Raises:
-      DataError: as `decode_classes`, but for what concerns its image.
+      DataError: as `decode_classes`, but for what concerns the image.
     """
     side, fit = load_resolution(data_config), FITS[data_config.fit]
 
@@ -63,25 +67,32 @@ def decode_file(path: Path, data_config: DataConfig) -> np.ndarray:
 
     known = tuple(data_config.mask_values)
     if not known:
-        lesion = read_mask(path)
+        lesion = read_mask(*paths)
         if not lesion.any():
             raise _fault(
                 "empty masks",
-                f"{path} marks nothing: no pixel is as bright as half of white; if 1 means "
+                f"{paths[0]} marks nothing: no pixel is as bright as half of white; if 1 means "
                 "lesion, set data.mask_values=(0,1)",
             )
         return (share(lesion) >= 128).astype(np.uint8)
+    classes = _stored_classes(paths[0], known)
+    for path in paths[1:]:
+        above = _stored_classes(path, known)
+        classes = np.where(above > 0, above, classes)
+    if not classes.any():
+        raise _fault("empty masks", f"{paths[0]} marks nothing but background ({known[0]})")
+    return np.argmax([share(classes == i) for i in range(len(known))], axis=0).astype(np.uint8)
+
+
+def _stored_classes(path: Path, known: tuple[int, ...]) -> np.ndarray:
     try:
-        classes = class_indices(read_mask_values(path), known)
+        return class_indices(read_mask_values(path), known)
     except ValueError as error:
         raise _fault(
             "unknown values in masks",
             f"{path} has pixels of value {error}, which data.mask_values="
             f"{','.join(map(str, known))} does not name: name every value that occurs",
         ) from error
-    if not classes.any():
-        raise _fault("empty masks", f"{path} marks nothing but background ({known[0]})")
-    return np.argmax([share(classes == i) for i in range(len(known))], axis=0).astype(np.uint8)
 
 
 def class_indices(values: np.ndarray, known: tuple[int, ...]) -> np.ndarray:
@@ -105,8 +116,9 @@ def prepare_masks(catalogue: Catalogue, data_config: DataConfig) -> np.ndarray:
       DataError: naming every mask at fault.
       UserError: if the disk does not take the array.
     """
-    files = [record.mask for record in catalogue.records]
-    contents = file_digests.digests(files, prepared_dir(data_config), data_config.workers)
+    folder, workers = prepared_dir(data_config), data_config.workers
+    contents = file_digests.digests([r.mask for r in catalogue.records], folder, workers)
+    further = [mask for record in catalogue.records for mask in record.further_masks]
     facts = {
         "masks_of": catalogue.dataset.name,
         "source_version": catalogue.dataset.source_version,
@@ -115,19 +127,22 @@ def prepare_masks(catalogue: Catalogue, data_config: DataConfig) -> np.ndarray:
         "fit": data_config.fit,
         "values": list(data_config.mask_values),
         "masks": [[r.id, c] for r, c in zip(catalogue.records, contents, strict=True)],
+        "further": file_digests.digests(further, folder, workers) if further else [],
     }
     mark = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return decoded_once(catalogue, data_config, mark, decode_classes, "masks")
 
 
 def _require_size_of_image(record: Record) -> None:
-    found, wanted = header_size(record.mask), header_size(record.image)
-    if found != wanted:
-        raise _fault(
-            "masks of another size",
-            f"{record.mask} is {found[1]}x{found[0]} pixels and its image {record.image.name} "
-            f"{wanted[1]}x{wanted[0]}: a mask has to fit its image pixel by pixel",
-        )
+    wanted = header_size(record.image)
+    for mask in record.masks:
+        found = header_size(mask)
+        if found != wanted:
+            raise _fault(
+                "masks of another size",
+                f"{mask} is {found[1]}x{found[0]} pixels and its image {record.image.name} "
+                f"{wanted[1]}x{wanted[0]}: a mask has to fit its image pixel by pixel",
+            )
 
 
 def _fault(kind: str, message: str) -> DataError:

@@ -94,7 +94,7 @@ def decode_mask(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.nda
     """
     record = catalogue.records[i]
     if record.synthetic:
-        mask = None if record.mask is None else read_mask(record.mask)
+        mask = read_mask(*record.masks) if record.masks else None
     else:
         mask = catalogue.dataset.read_mask(record)
     if mask is None:

@@ -21,6 +21,8 @@ class Record:
       group: lesion, patient or case; records of one group never cross splits.
       image: the file, or None where images are drawn rather than stored.
       mask: lesion segmentation file, if there is one.
+      further_masks: more of them. A pixel is lesion if any file marks it; of several classes
+        (`data.mask_values`) what a later file marks lies over earlier ones.
       split: the split the publisher assigned ("train", "val", "test"), or None.
       subgroups: columns that results are broken down by, such as age, sex, localization.
       domain: what kind of picture it is, such as "clinical"; "" where a data set has one kind.
@@ -38,6 +40,12 @@ class Record:
     domain: str = ""
     pair: str = ""
     synthetic: bool = False
+    further_masks: tuple[Path, ...] = ()
+
+    @property
+    def masks(self) -> tuple[Path, ...]:
+        """All mask files."""
+        return () if self.mask is None else (self.mask, *self.further_masks)
 
 
 @dataclasses.dataclass(frozen=True)

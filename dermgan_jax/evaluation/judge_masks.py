@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dermgan_jax.data.image_sets import FolderImages
-from dermgan_jax.data.masks import decode_file, prepare_masks
+from dermgan_jax.data.masks import decode_files, prepare_masks
 from dermgan_jax.data.prepare import at_full_size
 from dermgan_jax.data.splits import TEST
 from dermgan_jax.errors import UserError
@@ -197,4 +197,4 @@ def _mask_of(image: Path, painted: Path, model: Segmenter) -> np.ndarray:
     mask = (painted / MASKS / image.relative_to(painted / IMAGES)).with_suffix(".png")
     if not mask.is_file():
         raise UserError(f"{image} has no mask {mask}: judge what dermgan generate --masks wrote")
-    return decode_file(mask, at_full_size(model.config.data))
+    return decode_files([mask], at_full_size(model.config.data))

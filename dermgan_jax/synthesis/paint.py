@@ -10,7 +10,7 @@ from dermgan_jax.data.decode import SUFFIXES, find_images
 from dermgan_jax.data.faults import DataError, lines
 from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.mask_deformation import deform
-from dermgan_jax.data.masks import decode_file, stored_values
+from dermgan_jax.data.masks import decode_files, stored_values
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.data.prepare import at_full_size
 from dermgan_jax.errors import UserError
@@ -120,7 +120,7 @@ def restored_painter(workdir: Path, checkpoint: str) -> Restored:
 
 def _decoded(path: Path, data) -> np.ndarray:
     try:
-        return decode_file(path, data)
+        return decode_files([path], data)
     except DataError as error:
         raise UserError("\n".join(lines(error.faults))) from error
 

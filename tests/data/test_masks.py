@@ -174,6 +174,27 @@ def test_synthetic_images_bring_their_masks(masked, tmp_path):
         catalogue(masked.data)
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_several_masks_of_an_image_are_merged(make_config, tmp_path, several):
+    """Of two classes their union; of several what a later file marks lies over earlier ones."""
+    values = ((0, 1, 1, 0), (0, 0, 2, 2)) if several else ((0, 255, 0, 0), (0, 0, 255, 0))
+    for i, of_file in enumerate(values):
+        write_mask(tmp_path / f"mask{i}.png", of_file)
+    write_image(tmp_path / "a.png")
+    write_table(tmp_path / "data.csv", ("path", "mask"), [("a.png", "mask0.png; mask1.png")])
+    config = make_config("image_folder", tmp_path, csv="data.csv", masks=True)
+    config.data.mask_values = (0, 1, 2) if several else ()
+    listed = catalogue(config.data)
+    found = decode_classes(listed, 0, config.data)[0, ::2, 0]
+    np.testing.assert_array_equal(found, (0, 1, 2, 2) if several else (0, 1, 1, 0))
+    write_mask(tmp_path / "mask1.png", values[1], size=(20, 15))
+    with pytest.raises(DataError, match=r"mask1.png is 20x15 pixels"):
+        decode_classes(listed, 0, config.data)
+    (tmp_path / "mask1.png").unlink()
+    with pytest.raises(DataError, match=r"mask of 'a.png' is listed but .*mask1.png is missing"):
+        catalogue(config.data)
+
+
 # Masks as pictures of their own
 
 

@@ -6,7 +6,8 @@ Layouts, told apart by what is there:
   dir/CLASS/**/*.jpg               a class per folder
   dir/{train,val,test}/CLASS/...   the same, with the splits of whoever made it
   dir/ and data.csv                a table with the columns path (relative to dir) and, if wanted,
-                                   label, group, split, mask (a path); further columns are subgroups
+                                   label, group, split, mask (a path, or several with ; between
+                                   them); further columns are subgroups
 """
 
 import posixpath
@@ -51,13 +52,18 @@ def _list_table(folder: Path, table: Path) -> tuple[tuple[str, ...], list[Record
             label=label,
             group=row.get("group") or row["path"],
             image=folder / row["path"],
-            mask=folder / row["mask"] if row.get("mask") else None,
+            mask=folder / masks[0] if (masks := _mask_names(row)) else None,
+            further_masks=tuple(folder / name for name in masks[1:]),
             split=listing.SPLIT_NAMES.get(row.get("split", "")),
             subgroups={key: row[key] or "unknown" for key in row if key not in TABLE_COLUMNS},
         )
         for row, label in zip(rows, labels, strict=True)
     ]
     return classes, records, faults
+
+
+def _mask_names(row: dict[str, str]) -> list[str]:
+    return [name.strip() for name in row.get("mask", "").split(";") if name.strip()]
 
 
 def _faults_beside_splits(folder: Path, of_splits: list[Path]) -> list[Fault]:

@@ -114,7 +114,7 @@ def file_dataset(
       DataError: naming `faults`, missing files, classes without images and duplicate ids all at
         once, with the sound records as its `dataset`.
     """
-    named = {path for record in records for path in (record.image, record.mask) if path}
+    named = {path for record in records for path in (record.image, *record.masks) if path}
     there = files.existing(named)
     faults = [*faults, *_missing_files(records, there)]
     present = [record for record in records if record.image in there]
@@ -139,7 +139,7 @@ def file_dataset(
         return read_image(record.image, data_config.channels)
 
     def read_record_mask(record: Record) -> np.ndarray | None:
-        return None if record.mask is None else read_mask(record.mask)
+        return read_mask(*record.masks) if record.masks else None
 
     unique = {record.id: record for record in present}
     dataset = Dataset(
@@ -161,7 +161,7 @@ def _missing_files(records: Sequence[Record], there: Collection[Path]) -> list[F
     for record in records:
         for what, path, wanted in (
             ("image", record.image, True),
-            ("mask", record.mask, record.mask is not None),
+            *(("mask", mask, True) for mask in record.masks),
         ):
             if wanted and path not in there:
                 faults.append(
