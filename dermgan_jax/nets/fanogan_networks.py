@@ -3,7 +3,8 @@
 Residual: tSchlegl/f-AnoGAN, wgangp_64x64.py and z_encoding_izif.py (Schlegl et al., Medical Image
 Analysis 2019), which are those of WGAN-GP (Gulrajani et al., 2017). The original is for 64 px;
 other sides have as many blocks as it takes between them and 4×4. Convolutions next to a change of
-size are fused with it (`nets.resampling`), which changes nothing but the time.
+size are fused with it (`nets.resampling`), which changes nothing but the time. The others are XLA's
+own: with so few channels as a CPU has time for, their second derivatives are the fastest.
 
 Convolutional: A03ki/f-AnoGAN, mvtec_ad/model.py. Its batch normalisations have an epsilon of 0.8,
 as `BatchNorm2d(c, 0.8)` means.
@@ -82,7 +83,7 @@ class Conv(nn.Module):
             return resampling.up_conv(x, kernel)
         if self.resample == "down":
             return resampling.down_conv(x, kernel)
-        return convolution.convolve(convolution.zero_pad(x, self.kernel_size // 2), kernel)
+        return resampling.conv(x, kernel)
 
 
 class ResidualBlock(nn.Module):
