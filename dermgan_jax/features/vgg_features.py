@@ -7,6 +7,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
+from dermgan_jax.nets.same_conv import SameConv
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
@@ -50,7 +52,7 @@ class VggFeatures(nn.Module):
                 index += 1
             for place in range(1, depth + 1):
                 width = WIDTHS[block - 1] // self.divisor
-                x = nn.Conv(width, (3, 3), padding=1, name=f"features_{index}")(x)
+                x = SameConv(width, name=f"features_{index}")(x)
                 index += 2  # torchvision numbers convolutions, ReLUs and pools
                 for kind in ("conv", "relu"):
                     if kind == "relu":
