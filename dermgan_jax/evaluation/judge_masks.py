@@ -111,6 +111,10 @@ def judge_masks(workdir: Path, painted: Path, checkpoint: str = LATEST) -> MaskJ
     Raises:
       UserError: if an image has no mask, sizes differ, or the segmenter's data are not there.
     """
+    if not (painted / IMAGES).is_dir():
+        raise UserError(
+            f"{painted} has no folder {IMAGES}: name what dermgan generate --masks has written"
+        )
     restored = restored_segmenter(workdir, checkpoint)
     model = restored.model
     images = FolderImages(painted / IMAGES, model.data.channels)
