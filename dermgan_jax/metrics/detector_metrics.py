@@ -29,6 +29,8 @@ class Judged:
       scores: (n,), high where abnormal.
       errors: (n,), mean squared differences from the reconstructions, of values in [-1, 1].
       spread: how much the reconstructions of normal images vary, as a share of how much these do.
+
+    All are NaN of a model that cannot detect yet.
     """
 
     images: HeldOutImages
@@ -40,6 +42,8 @@ class Judged:
     @functools.cached_property
     def detected(self) -> dict[str, Estimate]:
         """Scores of detection with intervals; NaN where there are not both kinds, or no groups."""
+        if not np.isfinite(self.scores).all():
+            return dict.fromkeys(OF_DETECTION, Estimate(*[float("nan")] * 3))
         try:
             replicated = detection.replicates(self.images, self.abnormal, self.scores)
         except UserError:

@@ -48,6 +48,10 @@ class Detector(Model):
     def reconstruct(self, variables: Variables, images: jax.Array) -> jax.Array:
         """The nearest normal images that the model can draw: (N, H, W, C) -> the same."""
 
+    @abc.abstractmethod
+    def draw(self, variables: Variables, rng: jax.Array, num: int) -> jax.Array:
+        """Normal images (num, H, W, C) in [-1, 1] at random, as far as the model has come."""
+
     @property
     @abc.abstractmethod
     def score_terms(self) -> str:
@@ -69,6 +73,12 @@ def _detect(model: Detector, variables: Variables, images: jax.Array) -> tuple[j
     if images.dtype == np.uint8:
         images = to_signed(images)
     return *model.detect(variables, images), model.reconstruct(variables, images)
+
+
+@functools.partial(jax.jit, static_argnames=("model", "num"))
+def drawn(model: Detector, variables: Variables, rng: jax.Array, num: int) -> jax.Array:
+    """`Detector.draw`, compiled."""
+    return model.draw(variables, rng, num)
 
 
 def batches(model: Detector, variables: Variables, images: ImageSet) -> Iterator[Detection]:

@@ -289,6 +289,11 @@ class FAnoGan(Detector):
     def reconstruct(self, variables: Variables, images: jax.Array) -> jax.Array:
         return self._draw(variables, self._encode(variables["e"], images, None)[0])
 
+    def draw(self, variables: Variables, rng: jax.Array, num: int) -> jax.Array:
+        if self.sampler is not None:
+            return self._draw(variables, self.sampler.latents(rng, num))
+        return self._draw(variables, jax.random.normal(rng, (num, self.latent_size)))
+
     def detect(self, variables: Variables, images: jax.Array) -> tuple[jax.Array, jax.Array]:
         made = self.reconstruct(variables, images)
         residuals = self._residuals(variables, images, made)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from dermgan_jax.evaluation.anomaly import result, table
 from dermgan_jax.evaluation.anomaly.result import DetectionResult, DetectorResult, Subgroup
+from dermgan_jax.models.fanogan import GAN
 from dermgan_jax.report import detector_figures, figures, metric_sections
 from dermgan_jax.report.plots import plots
 from dermgan_jax.report.run_record import RunRecord, RunReport
@@ -46,7 +47,10 @@ RECONSTRUCTION_PLOTS = (
 def parts(record: RunRecord) -> dict[str, Any]:
     """The comparison with the baselines, sections of metrics, and training curves."""
     found = result.read(record.path) if record.path is not None else None
+    of_gan = [sheet["stage"].endswith("+".join(GAN)) for sheet in record.sheets]
     return {
+        "samples": bool(of_gan) and of_gan[-1],
+        "samples_before": any(of_gan[:-1]),
         "detection": shown(found) if found else None,
         "caution": table.CAUTION,
         "metrics": metric_sections.sections(record, images="validation images"),

@@ -13,7 +13,7 @@ from dermgan_jax.data.pixel_range import to_signed, to_uint8
 from dermgan_jax.data.splits import TRAIN, VAL
 from dermgan_jax.metrics.detector_metrics import OF_DETECTION, Judged
 from dermgan_jax.metrics.measurement import Measurement, Measurements, Published, by_key
-from dermgan_jax.models import detector
+from dermgan_jax.models import detector, keys
 from dermgan_jax.models.contract import Stage, Variables
 from dermgan_jax.models.detector import Detector
 from dermgan_jax.runs.workdir import WorkDir
@@ -96,8 +96,12 @@ class DetectorSnapshots(Snapshots[Detector]):
         )
 
     def draw(self, variables: Variables, stage: Stage) -> np.ndarray:
-        """Triples of image, reconstruction and map, uint8 (H, W, 3); all maps on one scale."""
-        del stage
+        """Triples of image, reconstruction and map, uint8 (H, W, 3); all maps on one scale.
+
+        As long as nothing can be detected, images that the model draws at random.
+        """
+        if self.model.not_yet(stage):
+            return self._draw_at_random(variables)
         images = np.asarray(self.validation[self.drawn])
         found = detector.detect(self.model, variables, images)
         triples = [
@@ -111,15 +115,30 @@ class DetectorSnapshots(Snapshots[Detector]):
         cells = np.stack(triples, axis=1).reshape(-1, *triples[0].shape[1:])
         return grid(cells, self.grid[0], TRIPLE * self.grid[1])
 
+    def _draw_at_random(self, variables: Variables) -> np.ndarray:
+        rows, columns = self.grid[0], TRIPLE * self.grid[1]
+        key = keys.samples_key(self.model.config.seed)
+        images = np.asarray(detector.drawn(self.model, variables, key, rows * columns))
+        return grid(to_uint8(images), rows, columns)
+
     def evaluate(self, variables: Variables, stage: Stage) -> Measurements:
-        del stage
-        judged = self._judged(variables)
+        """The configured metrics; no numbers as long as the curriculum has not come to detection.
+
+        An untrained encoder may reconstruct better than a trained one ever will: by grey images.
+        """
+        judged = self._undecided() if self.model.not_yet(stage) else self._judged(variables)
         return by_key(
             *(
                 Measurement(registry.load("detector_metric", name)(judged), split=VAL)
                 for name in self.model.config.eval.metrics
             )
         )
+
+    def _undecided(self) -> Judged:
+        """What is said of the validation images before anything can be."""
+        nothing = np.full(len(self.rows), np.nan)
+        images = held_out(self.data, self.rows)
+        return Judged(images, self.abnormal, nothing, nothing, float("nan"))
 
     def _judged(self, variables: Variables) -> Judged:
         """Scores and errors of the validation images, a batch of reconstructions at a time."""

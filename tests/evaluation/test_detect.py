@@ -50,6 +50,9 @@ class Darkness(Detector):
     def reconstruct(self, variables, images):
         return jnp.ones_like(images)
 
+    def draw(self, variables, rng, num):
+        raise NotImplementedError
+
     def detect(self, variables, images):
         return 1 - images.mean((1, 2, 3)), (1 - images).mean(-1)
 

@@ -20,7 +20,9 @@ from dermgan_jax.models.fanogan import FAnoGan
 from dermgan_jax.runs import ancestry
 from dermgan_jax.runs.borrowing import borrow_sampler, is_run
 from dermgan_jax.runs.restore import restore, restored_state
+from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import loop, schedule
+from dermgan_jax.train.detector_snapshots import DetectorSnapshots, Spread
 from dermgan_jax.train.start import build_model
 
 
@@ -81,6 +83,35 @@ def test_only_the_encoder_changes_while_it_learns(model, variables):
     assert aux.metrics["reconstruction_spread"] > 0
     alike = step(np.repeat(images(1), 8, axis=0))[0][1].metrics
     assert alike["reconstruction_spread"] < 1e-5
+
+
+def test_before_the_encoder_learns_there_are_samples_and_no_numbers(model, variables, tmp_path):
+    """An untrained encoder's grey images may be nearer than any reconstruction: no checkpoint."""
+    config = config_schema.validate(tiny(**{"data.prepared_dir": str(tmp_path)}))
+    listed = catalogue(config.data)
+    whole = FAnoGan(config, listed.spec("train", config.data))
+    snapshots = DetectorSnapshots(whole, listed, WorkDir(tmp_path / "run"))
+    before, after = whole.stage(0), whole.stage(16)
+    for stage, finite in ((before, False), (after, True)):
+        measured = snapshots.evaluate(variables, stage)
+        assert {one.value.is_finite for one in measured.values()} == {finite}
+        assert list(measured) == ["reconstruction_error", "spread", "auroc"]
+    sheets = [snapshots.draw(variables, stage) for stage in (before, before, after)]
+    np.testing.assert_array_equal(sheets[0], sheets[1])
+    assert sheets[0].shape == sheets[2].shape
+    assert not np.array_equal(sheets[0], sheets[2])
+    images = np.asarray(snapshots.validation[snapshots.drawn])
+    np.testing.assert_array_equal(sheets[2][:8, :8], images[0])
+    assert snapshots.abnormal[snapshots.drawn].tolist() == [False, False, True, True]
+
+
+def test_spread_is_that_of_all_images_at_once():
+    rng, spread = np.random.default_rng(0), Spread()
+    images = rng.normal(3, 2, (50, 4, 4, 3))
+    for part in (images[:20], images[20:20], images[20:]):
+        spread.add(part)
+    assert spread.deviation() == pytest.approx(np.sqrt(images.var(0).mean()))
+    assert Spread().deviation() == 0
 
 
 def test_an_image_is_judged_by_itself(model, variables):
