@@ -43,7 +43,7 @@ def import_esrgan(source: Path, path: Path) -> None:
         use.
     """
     imported_run.require_empty(path)
-    tensors = _tensors(source)
+    tensors = read_generator(source)
     config, channels = _config(tensors, source)
     model = SuperResolution(config, DataSpec(SIDE, SIDE, channels, (), num_examples=1))
     if faults := model.faults():
@@ -73,8 +73,12 @@ def tensor_names(model: SuperResolution) -> tuple[TensorName, ...]:
     return superres_names.srresnet(fields.num_blocks, fields.scale)
 
 
-def _tensors(source: Path) -> Tensors:
-    """The generator's tensors under the names of today, without prefixes and wrappers."""
+def read_generator(source: Path) -> Tensors:
+    """The generator's tensors under the names of today, without prefixes and wrappers.
+
+    Raises:
+      UserError: if a file is missing or damaged.
+    """
     if source.suffix in OF_NCNN:
         return _of_ncnn(source)
     found = read_tensors(source)
