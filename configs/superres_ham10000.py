@@ -73,11 +73,11 @@ def _phantom(config: ConfigDict) -> None:
     small_images(config, "phantom", 32)
     config.data.update({"num_images": 1000, "load_resolution": 0})
     config.model.update({"generator": "msrresnet", "scale": 2, "width": 32, "num_blocks": 2})
-    config.model.update({"discriminator_width": 16, "pixel_kimg": 12.0, "cosine_kimg": 12.0})
+    config.model.update({"discriminator_width": 16, "pixel_kimg": 6.0, "cosine_kimg": 6.0})
     config.model.update({"pixel": 1.0, "perceptual": 0.0, "halve_kimg": ()})
     config.optimizers.g.learning_rate = 1e-3
-    config.ema.half_life_kimg = 0.5
-    config.train.update({"total_kimg": 16.0, "log_every_steps": 50})
-    config.checkpoint.update({"every_kimg": 4.0, "best_metric": "ssim_y"})
-    config.eval.update({"every_kimg": 4.0, "snapshot_kimg": 4.0, "num_images": 150})
+    config.ema.half_life_kimg = 0.2
+    config.train.update({"total_kimg": 8.0, "log_every_steps": 50})
+    config.checkpoint.update({"every_kimg": 1.0, "best_metric": "ssim_y"})
+    config.eval.update({"every_kimg": 2.0, "snapshot_kimg": 2.0, "num_images": 150})
     config.eval.metrics = ("psnr_y", "ssim_y", "consistency", "mask_agreement")
