@@ -1,10 +1,10 @@
-"""The other side of few_images_step.py: training iterations written plainly in PyTorch.
+"""The other side of training_step.py: training iterations written plainly in PyTorch.
 
-    RIVAL_PYTHON rival_few_images_step.py FAMILY SIDE BATCH THREADS
+    RIVAL_PYTHON rival_training_step.py FAMILY SIDE BATCH THREADS
 
-FAMILY is projected, fastgan or stylegan2, see `rival_….py`; SIDE is 64 for the first two. For every
-line on standard input one iteration is made and a line of JSON printed: seconds, CPU seconds and
-parameters.
+FAMILY is projected, fastgan, stylegan2, spade or superres, see `rival_….py`; SIDE is 64 for the
+first two. For every line on standard input one iteration is made and a line of JSON printed:
+seconds, CPU seconds and parameters.
 """
 
 import json
@@ -14,7 +14,9 @@ import time
 import torch
 from rival_fastgan import FastGan
 from rival_projected import Projected
+from rival_spade import SpadeGan
 from rival_stylegan2 import StyleGan2
+from rival_superres import SuperResolution
 
 
 def main() -> None:
@@ -22,6 +24,10 @@ def main() -> None:
     torch.set_num_threads(threads)
     if family == "stylegan2":
         model = StyleGan2(side, batch)
+    elif family == "spade":
+        model = SpadeGan(side, batch)
+    elif family == "superres":
+        model = SuperResolution()
     else:
         model = {"projected": Projected, "fastgan": FastGan}[family](batch)
     average = [[p.detach().clone() for p in net.parameters()] for net in model.nets[:1]]

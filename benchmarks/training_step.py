@@ -1,12 +1,15 @@
-"""Images per second of one training iteration of models for few images, against plain PyTorch.
+"""Images per second of one training iteration of several models, against plain PyTorch.
 
-    python benchmarks/few_images_step.py --rival_python=PYTHON
-        [--families=projected,fastgan,stylegan2 --side=64 --batch=16 --iterations=32 --cores=2]
+    python benchmarks/training_step.py --rival_python=PYTHON
+        [--families=projected,fastgan,stylegan2,spade,superres --side=64 --batch=16
+         --iterations=32 --cores=2]
 
 PYTHON is an interpreter with PyTorch, so that it is not needed here; without it only ours are
 measured. The networks are those of configs/projected.py:cpu, with fakes of its own for either net,
 of configs/fastgan.py:cpu, whose reconstructions are judged by pixels, and of
-configs/stylegan2_melanoma.py:small, all without augmentation. An iteration is everything:
+configs/stylegan2_melanoma.py:small, all without augmentation; of configs/spade.py:small; and an
+RRDBNet of 4 blocks with a U-Net discriminator in the second stage of configs/superres_ham10000.py,
+without its perceptual term. An iteration is everything:
 all phases that are due (StyleGAN2's penalties in some only), optimisers, averages. The two programs
 take turns, one waiting while the other computes; the mean of the iterations counts, after warm-up
 and without compilation.
@@ -45,9 +48,16 @@ def configured(family: str, side: int, batch: int) -> ConfigDict:
     elif family == "fastgan":
         config = read_experiment(CONFIGS / "fastgan.py", "cpu")
         config.model.distance = "pixels"
-    else:
+    elif family == "stylegan2":
         config = read_experiment(CONFIGS / "stylegan2_melanoma.py", "small")
-    config.model.augment = "none"
+    elif family == "spade":
+        config = read_experiment(CONFIGS / "spade.py", "small")
+    else:
+        config = read_experiment(CONFIGS / "superres_ham10000.py", "small")
+        config.model.update({"generator": "rrdbnet", "num_blocks": 4, "width": 32, "growth": 16})
+        config.model.update({"discriminator": "unet", "perceptual": 0.0, "rotate": False})
+    if "augment" in config.model:
+        config.model.augment = "none"
     config.data.resolution = side
     config.train.batch_size = batch
     return config
@@ -57,10 +67,13 @@ def our_step(config: ConfigDict) -> tuple[Callable[[int], None], int]:
     """(a function that makes iteration `number` and waits for it, parameters that are trained)."""
     config = config_schema.validate(config)
     side, batch = config.data.resolution, config.train.batch_size
-    model = registry.load("model", config.model.name)(config, DataSpec(side, side, 3, (), 779))
+    masks = 2 if config.data.masks else 0
+    spec = DataSpec(side, side, 3, (100,) * 7 if masks else (), 779, mask_classes=masks)
+    model = registry.load("model", config.model.name)(config, spec)
     recipe = Recipe(model, sharding.data_mesh(jax.devices()[:1]))
     state = jax.jit(lambda: init_state(model))()
-    run, stage = compile_steps(recipe), model.stage(0)
+    # The last stage is what most of the time goes into.
+    run, stage = compile_steps(recipe), model.stage(10**9)
     rates = {net: jnp.full(1, rate) for net, rate in stage.learning_rates.items()}
     inputs, active = StageInputs(rates, {}, jnp.zeros(1, jnp.uint32)), jnp.ones(1, bool)
     rng = np.random.default_rng(0)
@@ -70,6 +83,8 @@ def our_step(config: ConfigDict) -> tuple[Callable[[int], None], int]:
         nonlocal state
         images = rng.integers(0, 256, (1, repeats, batch, side, side, 3), np.uint8)
         batches = {"image": images, "label": np.zeros(images.shape[:3], np.int32)}
+        if masks:
+            batches["mask"] = images[..., :1] // 128
         state, _ = run(
             *(state, batches, {}, inputs, active),
             image_size=(side, side),
@@ -85,7 +100,7 @@ def our_step(config: ConfigDict) -> tuple[Callable[[int], None], int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rival_python", help="interpreter that has PyTorch")
-    parser.add_argument("--families", default="projected,fastgan,stylegan2")
+    parser.add_argument("--families", default="projected,fastgan,stylegan2,spade,superres")
     parser.add_argument("--side", type=int, default=64, help="of the images, pixels")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--iterations", type=int, default=32, help="a multiple of 16")
@@ -103,7 +118,7 @@ def main() -> None:
             step(number)
         rival = None
         if arguments.rival_python:
-            script = "rival_few_images_step.py"
+            script = "rival_training_step.py"
             rival = Rival(arguments.rival_python, script, family, side, batch, cores)
             theirs = [rival.measure() for _ in range(WARM_UP)]
         ours, theirs = [], []
