@@ -7,13 +7,14 @@ arXiv:2403.09303, on autoencoders).
 import numpy as np
 from scipy.sparse.linalg import svds
 
-from dermgan_jax.data.image_sets import ImageSet
+from dermgan_jax.data.image_sets import ImageSet, evenly_spaced
 from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.anomaly.baseline import Baseline, Detect, Detected, signed_chunks
 from dermgan_jax.files import Path
 
 COMPONENTS = 16
+IMAGES = 2000  # normal images at most, evenly spaced, whose components are taken
 
 
 def components(rows: np.ndarray, num: int = COMPONENTS) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +44,8 @@ def fit(normals: ImageSet, weights: Path | None = None) -> Detect:
     """Score: mean squared residual of pixels in [-1, 1]; map: its absolute value, channel mean."""
     del weights
     shape = normals.shape[1:]
-    rows = to_signed(np.asarray(normals[:])).reshape(len(normals), -1)
+    some = normals[evenly_spaced(len(normals), IMAGES)]
+    rows = to_signed(np.asarray(some)).reshape(len(some), -1)
     mean, found = components(rows)
 
     def detect(images: ImageSet, title: str = "") -> Detected:
