@@ -24,7 +24,7 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_out(
         parser,
         paths.file_to_write(paths.JSON),
-        "JSON file; without it nothing is kept",
+        "JSON file, of a segmenter with a sheet beside it; without it nothing is kept",
         required=False,
     )
     flags.add_checkpoint(parser)
@@ -32,6 +32,7 @@ def _add_flags(parser: flags.Parser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax import registry
+    from dermgan_jax.data.image_files import save_image
     from dermgan_jax.evaluation.judge import judge_images
     from dermgan_jax.evaluation.judge_masks import judge_masks
     from dermgan_jax.runs.restore import LATEST
@@ -44,6 +45,10 @@ def _run(args: argparse.Namespace) -> None:
         if args.probability is not None:
             raise UserError("--probability is of classifiers: leave it out")
         found = judge_masks(args.workdir, args.fake, checkpoint)
+        if args.out is not None:
+            sheet = args.out.with_suffix(".png")
+            save_image(found.sheet, sheet)
+            print(f"sheet: {sheet}")
     else:
         threshold = THRESHOLD if args.probability is None else args.probability
         found = judge_images(args.workdir, args.fake, threshold, checkpoint)
@@ -55,7 +60,7 @@ COMMAND = Command(
     "judge",
     "has a classifier or a segmenter tell whether images show what they should",
     "judge --workdir=runs/classifier --fake=samples --out=judged.json\n"
-    "judge --workdir=runs/segmenter --fake=painted",
+    "judge --workdir=runs/segmenter --fake=painted --out=judged.json",
     _add_flags,
     _run,
 )

@@ -23,6 +23,11 @@ def mask_picture(classes: np.ndarray, channels: int = 3) -> np.ndarray:
     return (colours @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)[..., None]
 
 
+def as_rgb(images: np.ndarray) -> np.ndarray:
+    """Grey images uint8 (N, H, W, 1) with three equal channels; coloured ones as they are."""
+    return np.broadcast_to(images, (*images.shape[:3], 3))
+
+
 def outlined(images: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Images uint8 (N, H, W, C) with the inner border of everything but class 0 in yellow.
 
@@ -34,6 +39,6 @@ def outlined(images: np.ndarray, classes: np.ndarray) -> np.ndarray:
     for down, across in ((0, 1), (2, 1), (1, 0), (1, 2)):
         neighbour = padded[:, down : down + height, across : across + width]
         inner |= (neighbour != classes) & (classes > 0)
-    shown = np.broadcast_to(images, (*images.shape[:3], 3)).copy()
+    shown = as_rgb(images).copy()
     shown[inner] = (255, 220, 0)
     return shown

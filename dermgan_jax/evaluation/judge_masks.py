@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from dermgan_jax.data.image_sets import FolderImages
+from dermgan_jax.data.contact_sheet import contact_sheet
+from dermgan_jax.data.image_sets import FolderImages, ImageSet, evenly_spaced
+from dermgan_jax.data.mask_pictures import as_rgb, mask_picture, outlined
 from dermgan_jax.data.masks import decode_files, prepare_masks
 from dermgan_jax.data.prepare import at_full_size
 from dermgan_jax.data.splits import TEST
@@ -26,6 +28,7 @@ from dermgan_jax.synthesis.made_by import MadeBy
 from dermgan_jax.synthesis.paint import IMAGES, MASKS
 
 ALL = "all"
+SHOWN, COLUMNS = 24, 9  # painted images on the sheet, and pictures in a row of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,13 +57,16 @@ class MaskJudgement:
       real, synthetic: class -> overlap, "all" first; only classes that have images.
       made_by: what made the synthetic images, if they say so.
       phantom: the images called real are drawings of a program.
+      sheet: painted images, evenly spaced, three by three: the mask, the image, the image with the
+        outline that was found, and its Dice; uint8 (H, W, 3).
     """
 
     checkpoint: int
     real: dict[str, Overlap]
     synthetic: dict[str, Overlap]
     made_by: MadeBy | None
-    phantom: bool = False
+    phantom: bool
+    sheet: np.ndarray
 
     @property
     def of_ceiling(self) -> float:
@@ -70,7 +76,9 @@ class MaskJudgement:
     def to_json(self) -> dict[str, Any]:
         """What `json` can write."""
         told = self.made_by.to_json() if self.made_by else None
-        return {**dataclasses.asdict(self), "made_by": told, "of_ceiling": self.of_ceiling}
+        fields = dataclasses.asdict(self)
+        del fields["sheet"]
+        return {**fields, "made_by": told, "of_ceiling": self.of_ceiling}
 
     def text(self) -> str:
         """A table: a class per row, real images and synthetic ones side by side."""
@@ -137,7 +145,17 @@ def judge_masks(workdir: Path, painted: Path, checkpoint: str = LATEST) -> MaskJ
         synthetic,
         told,
         model.config.data.dataset in DRAWN_DATASETS,
+        _sheet(images, masks, found, model.data.mask_classes),
     )
+
+
+def _sheet(images: ImageSet, masks: np.ndarray, found: np.ndarray, num_classes: int) -> np.ndarray:
+    shown = evenly_spaced(len(images), SHOWN)
+    pixels, masks, found = np.asarray(images[shown]), masks[shown], found[shown]
+    scores = segmentation_scores.dice(masks, found, num_classes)
+    cells = np.stack([mask_picture(masks), as_rgb(pixels), outlined(pixels, found)], axis=1)
+    captions = [text for dice in scores for text in ("mask", "painted", f"found: Dice {dice:.2f}")]
+    return contact_sheet(list(cells.reshape(-1, *cells.shape[2:])), captions, COLUMNS)
 
 
 def restored_segmenter(workdir: Path, checkpoint: str) -> Restored:

@@ -88,6 +88,10 @@ def test_painted_images_beside_real_ones(judge, tmp_path):
     assert low < found.real["all"].dice < high
     assert found.of_ceiling == found.synthetic["all"].dice / found.real["all"].dice
     assert found.phantom
+    # Three pictures for each of the three images, enlarged, on one row.
+    assert found.sheet.shape[1] > 9 * 128
+    assert found.sheet.shape[2] == 3
+    assert "sheet" not in found.to_json()
     text = found.text()
     assert "drawings of a program" in text
     assert f"is {found.of_ceiling:.2f} of what" in text
