@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import json
+import shutil
 import types
 from pathlib import Path
 
@@ -255,6 +257,22 @@ def test_a_run_is_judged_and_its_report_shows_it(run, tmp_path):
     assert "distance to the mean image" in page
     assert "not that there is disease" in page
     assert len(rows_of(tmp_path / "out")) == found.test_normal + found.test_abnormal
+
+
+def test_the_report_of_a_gan_that_still_learns_shows_its_samples(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    for sheet in (tmp_path / "run" / "samples").glob("*.png"):
+        sheet.rename(sheet.with_name(sheet.name.replace(" e.png", " d+g.png")))
+    log = tmp_path / "run" / "metrics.jsonl"
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    for row in rows:
+        for value in row["metrics"].values() if row["kind"] == "eval" else ():
+            value.update(value=None, interval=None)
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    page = build(tmp_path / "run").read_text()
+    assert "Nothing is detected yet" in page
+    assert "Normal images that the model draws" in page
+    assert "Nothing is detected yet" not in build(run).read_text()
 
 
 def test_a_gan_without_its_encoder_detects_nothing(run, tmp_path, monkeypatch):

@@ -202,3 +202,37 @@ def test_other_sides_have_as_many_blocks_as_they_take():
     assert discriminator_widths(64, 64) == (64, 128, 256, 512, 512)
     assert generator_widths(16, 4) == (16, 8, 4)
     assert generator_widths(128, 4) == (32, 32, 32, 16, 8, 4)
+
+
+@pytest.mark.skipif(
+    not anomaly_vectors.found("wgan_gp"), reason="the reference vectors are not beside the checkout"
+)
+def test_wgan_gp_of_the_port():
+    """A dense critic. The port mixes each channel by a number of its own; else it is the same."""
+    golden = anomaly_vectors.load("wgan_gp")
+    real, fake, alpha = (golden[f"in:{name}"] for name in ("real", "fake", "alpha"))
+    params = {key: golden[key] for key in golden if key.startswith("param:")}
+
+    def score(params, images):
+        x = images.reshape(len(images), -1)
+        for layer in ("features.0", "features.2"):
+            x = jax.nn.leaky_relu(
+                x @ params[f"param:{layer}.weight"].T + params[f"param:{layer}.bias"], 0.2
+            )
+        return (x @ params["param:last_layer.0.weight"].T + params["param:last_layer.0.bias"])[:, 0]
+
+    @jax.jit
+    @functools.partial(jax.value_and_grad, has_aux=True)
+    def loss(params):
+        between = alpha * real + (1 - alpha) * fake
+        norms = losses.gradient_norms(functools.partial(score, params), between)
+        penalty = losses.gradient_penalty(norms).mean()
+        critic = losses.wasserstein_critic(score(params, real), score(params, fake)).mean()
+        return critic + 10 * penalty, penalty
+
+    (value, penalty), grads = loss(params)
+    np.testing.assert_allclose(penalty, golden["out:gradient_penalty"], rtol=5e-4)
+    np.testing.assert_allclose(value, golden["out:d_loss"], rtol=5e-4)
+    for name in ("features.0.bias", "features.2.bias", "last_layer.0.bias"):
+        found = grads[f"param:{name}"]
+        np.testing.assert_allclose(found, golden[f"out:grad:{name}"], rtol=5e-4, atol=1e-5)
