@@ -121,3 +121,11 @@ def test_relativistic_losses_equal_esrgans(mode, shape):
     np.testing.assert_allclose(value, sum(parts), rtol=1e-5)
     case.check(f"{key}_d_grad_real", of_real)
     case.check(f"{key}_d_grad_fake", of_fake)
+
+
+def test_absolute_error_is_basicsrs_l1():
+    if not (cases := superres_vectors.found("pixel_losses")):
+        pytest.skip("vectors are not here")
+    case = superres_vectors.Case(*cases)
+    error = losses.absolute_error(case["in:a"], case["in:b"]).mean()
+    case.check("out:l1", case.options["l1_weight"] * error)

@@ -115,6 +115,18 @@ def vgg_discriminator(side: int) -> tuple[TensorName, ...]:
     return tuple(names)
 
 
+def srgan_discriminator(num_levels: int) -> tuple[TensorName, ...]:
+    """Of `SrganDiscriminator` with so many widths."""
+    names, place = _layer("net.0", ("conv0_0",)), 2
+    for level in range(num_levels):
+        for part in (0, 1) if level else (1,):
+            names += _layer(f"net.{place}", (f"conv{level}_{part}",))
+            names += _norm(f"net.{place + 1}", f"bn{level}_{part}")
+            place += 3
+    names += _layer(f"net.{place + 1}", ("hidden",))
+    return (*names, *_layer(f"net.{place + 3}", ("score",)))
+
+
 def unet_discriminator() -> tuple[TensorName, ...]:
     """Of `UnetDiscriminator`."""
     names = _layer("conv0", ("conv0",))

@@ -24,6 +24,7 @@ from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
 from dermgan_jax.models.perceptual import PUBLISHED, Perceptual
 from dermgan_jax.models.upscaler import Upscaler
 from dermgan_jax.nets import rrdbnet, srresnet, unet_discriminator, vgg_discriminator
+from dermgan_jax.nets.srgan_discriminator import SrganDiscriminator
 
 # Generator -> the scales that it can have.
 GENERATORS = {
@@ -31,7 +32,7 @@ GENERATORS = {
     "msrresnet": srresnet.MSR_SCALES,
     "srresnet": srresnet.SR_SCALES,
 }
-DISCRIMINATORS = ("vgg", "unet")
+DISCRIMINATORS = ("vgg", "unet", "srgan")
 DEGRADATIONS = ("bicubic", "second_order")
 MUTABLE = ["batch_stats", "spectral"]
 
@@ -52,7 +53,8 @@ class SuperResolution(Upscaler):
             "width": 64,  # channels of the generator
             "num_blocks": 23,  # rrdbnet: 23 | msrresnet and srresnet: 16
             "growth": 32,  # rrdbnet: channels that a convolution within a block adds
-            "discriminator": "vgg",  # vgg: one judgement | unet: one per pixel
+            # vgg: one judgement | unet: one per pixel | srgan: one, of images of any size
+            "discriminator": "vgg",
             "discriminator_width": 64,
             # How small images are made: bicubic | second_order (blur, noise, JPEG, twice).
             "degradation": "bicubic",
@@ -171,6 +173,9 @@ class SuperResolution(Upscaler):
         fields, dtype = self.config.model, jnp.dtype(self.config.precision)
         if fields.discriminator == "unet":
             return unet_discriminator.UnetDiscriminator(fields.discriminator_width, dtype)
+        if fields.discriminator == "srgan":
+            widths = tuple(fields.discriminator_width * times for times in (1, 2, 4, 8))
+            return SrganDiscriminator(widths, 2 * widths[-1], dtype)
         return vgg_discriminator.VggDiscriminator(fields.discriminator_width, dtype)
 
     @property

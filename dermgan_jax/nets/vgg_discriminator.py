@@ -21,17 +21,23 @@ _WIDEST = 8  # times the width
 
 
 class DownConv(nn.Module):
-    """4×4 convolution with stride 2, zero-padded by 1, without bias."""
+    """Convolution with stride 2, zero-padded by 1; kernels of 4 or 3."""
 
     features: int
     dtype: Any
+    kernel_size: int = 4
+    use_bias: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """(N, H, W, C) -> (N, H / 2, W / 2, features)."""
-        init = uniform_fan_in(16 * x.shape[-1])
-        kernel = self.param("kernel", init, (4, 4, x.shape[-1], self.features))
-        return convolution.convolve_down(x.astype(self.dtype), kernel.astype(self.dtype))
+        init = uniform_fan_in(self.kernel_size**2 * x.shape[-1])
+        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", init, shape).astype(self.dtype)
+        y = convolution.convolve_down(x.astype(self.dtype), kernel)
+        if not self.use_bias:
+            return y
+        return y + self.param("bias", init, (self.features,)).astype(self.dtype)
 
 
 class VggDiscriminator(nn.Module):

@@ -23,11 +23,15 @@ def test_defaults_have_no_faults():
     assert model_of().faults() == []
 
 
+def test_srgans_discriminator_takes_images_of_any_size():
+    assert model_of(side=100, width=60, discriminator="srgan", rotate=False).faults() == []
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
         ({"generator": "unet"}, "expected one of rrdbnet"),
-        ({"discriminator": "patch"}, "expected one of vgg, unet"),
+        ({"discriminator": "patch"}, "expected one of vgg, unet, srgan"),
         ({"scale": 3}, "rrdbnet has 1, 2, 4"),
         ({"generator": "srresnet", "scale": 3}, "srresnet has 2, 4"),
         ({"generator": "msrresnet", "scale": 3}, "multiples of 3"),
@@ -112,7 +116,7 @@ def test_generator_loss_is_the_sum_of_its_terms(cache_dir):
 
 @pytest.mark.parametrize(
     ("generator", "discriminator", "phase", "net"),
-    [("rrdbnet", "unet", 2, "d"), ("srresnet", "vgg", 1, "g")],
+    [("rrdbnet", "unet", 2, "d"), ("srresnet", "srgan", 1, "g")],
 )
 def test_other_networks_train(cache_dir, generator, discriminator, phase, net):
     fields = {"model.generator": generator, "model.discriminator": discriminator}

@@ -8,6 +8,7 @@ from superres_vectors import Case, found
 from dermgan_jax.interop import superres_names as names
 from dermgan_jax.nets.pixel_shuffle import pixel_shuffle, pixel_unshuffle
 from dermgan_jax.nets.rrdbnet import RrdbNet
+from dermgan_jax.nets.srgan_discriminator import SrganDiscriminator
 from dermgan_jax.nets.srresnet import MsrResNet, SrResNet
 from dermgan_jax.nets.unet_discriminator import UnetDiscriminator
 from dermgan_jax.nets.vgg_discriminator import VggDiscriminator
@@ -94,6 +95,18 @@ def test_vgg_discriminator(name):
     logits, changed = apply(variables, case["in:x"], train=True)
     case.check("out:train", logits[:, None])
     case.check_state("state:", own, changed)
+
+
+@pytest.mark.parametrize("name", found("srgan_discriminator"))
+def test_srgan_discriminator(name):
+    """The vector's widths are what a replacement in the source made of them."""
+    case = Case(name)
+    net, own = SrganDiscriminator((8, 16, 32, 8), 16), names.srgan_discriminator(4)
+    variables = case.variables(own)
+    apply = jitted(net)
+    for mode in ("eval", "train"):
+        logits, _ = apply(variables, case["in:x"], train=mode == "train")
+        case.check(f"out:{mode}", jax.nn.sigmoid(logits))
 
 
 @pytest.mark.parametrize("name", found("unet_discriminator_sn"))
