@@ -8,13 +8,16 @@ against the six other classes, melanoma apart; splits by lesion.
 
 The second command scores the test images beside six simple detectors, two of which need
 dermgan weights --fetch=efficientnet_lite0. Expect these to win: published benchmarks have f-AnoGAN
-behind PatchCore on five of six medical data sets (BMAD, arXiv:2306.11876).
+behind PatchCore on five of six medical data sets (BMAD, arXiv:2306.11876). On the test split, 1,006
+nevi against 497 others at 64×64, AUROC is 0.67 of 16 principal components, 0.64 of Lite0 features,
+of whole images or of patches, 0.58 of contrast alone and 0.50 of the distance to the mean image.
 
 Without a variant the published code at 64×64: residual networks of width 64, batches of 64, 20
 thousand updates of the generator, 50 thousand of the encoder. Cost: hours on a GPU. Not run here.
 
 Variants, after a colon:
-  small     the same networks, narrow, on two CPU cores: at most an hour. Not run here
+  small     the same networks, narrow, on two CPU cores: 40 minutes by the time of one step, not run
+            to its end here
   phantom   drawn phantoms at 32×32: minutes on two CPU cores, nothing to download
 
 In place of a variant the folder of a run of any sampler of normal images, such as

@@ -129,8 +129,8 @@ def small_detector(config: ConfigDict) -> None:
     """f-AnoGAN's networks for an hour on two CPU cores: narrow, small batches, short stages."""
     config.title += ", small"
     config.model.update({"width": 16, "discriminator_width": 8, "latent_size": 64})
-    config.model.update({"critic_updates": 3, "gan_kimg": 72.0})
-    config.train.update({"batch_size": 16, "total_kimg": 120.0, "log_every_steps": 25})
+    config.model.update({"critic_updates": 3, "gan_kimg": 120.0})
+    config.train.update({"batch_size": 16, "total_kimg": 184.0, "log_every_steps": 25})
     for net, rate in (("g", 2e-4), ("d", 2e-4), ("e", 3e-4)):
         config.optimizers[net].learning_rate = rate
     config.checkpoint.every_kimg = 6.0

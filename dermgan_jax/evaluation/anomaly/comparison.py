@@ -167,7 +167,7 @@ def _judged(
         source=answers.source,
         scores=detection.with_intervals(test, roles.abnormal, replicated),
         per_class=_per_class(roles, scores, resampling),
-        subgroups=_subgroups(roles, scores, resampling),
+        subgroups=_subgroups(roles, scores, resampling) if answers.key == TRAINED else [],
         localised=_localised(roles, answers.test.maps, masks, known),
         threshold=answers.threshold,
         ahead=ahead,

@@ -58,7 +58,7 @@ class DetectorResult:
       source: a paper, or what it does.
       scores: name -> value with interval, of `detection.SCORES` and `detection.RATES`.
       per_class: abnormal class -> its AUROC against the normal images.
-      subgroups: AUROC within each.
+      subgroups: AUROC within each, of the trained detector; empty of others.
       localised: None of detectors without maps, or where no masks are known.
       threshold: that 5 % of the normal validation images exceed.
       ahead: AUROC of the trained detector less this one's, with interval over the same groups;
