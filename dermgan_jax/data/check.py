@@ -218,7 +218,7 @@ def _split_faults(catalogue: Catalogue, data_config: DataConfig) -> list[Fault]:
                 "it out of data.classes",
             )
             for name, count in zip(catalogue.classes, catalogue.class_counts(split), strict=True)
-            if not count
+            if not count and (not data_config.normal or name in data_config.normal)
         ]
     if data_config.split_by == IMAGE:
         return found

@@ -8,7 +8,7 @@ from dermgan_jax import config as config_schema
 from dermgan_jax.config import experiment
 from dermgan_jax.data import pipeline
 from dermgan_jax.data.catalogue import catalogue
-from dermgan_jax.data.check import cautions
+from dermgan_jax.data.check import cautions, check
 from dermgan_jax.data.faults import DataError
 
 
@@ -44,6 +44,15 @@ def test_what_is_fed_is_normal():
     assert any(
         "training images are of nv, bkl only" in each for each in cautions(listed, config.data)
     )
+
+
+def test_classes_that_are_not_normal_need_no_training_images(make_config, ham10000_dir):
+    config = make_config("ham10000", ham10000_dir, normal=("nv",))
+    assert check(config) == []
+    assert classes_of(catalogue(config.data), "train") == {"nv"}
+    config.data.split_fractions = (0.0, 0.5, 0.5)
+    (fault,) = check(config)
+    assert "the training split has no image of data.normal (nv)" in fault
 
 
 def test_configurations_of_before_are_as_they_were():
