@@ -124,7 +124,8 @@ class Measurement:
       split: of the data, that the images belong to or are compared with; "" if they have none.
       real_against_real: the same between real images: what a perfect model would get.
       class_pairs: the same between real images of two classes, the pair least apart first.
-      identity: of translations, the same for images left as they are.
+      identity: of translations, the same for images left as they are; of enlarged images, the same
+        for bicubic enlargement.
       mean_colour: of translations, the same for the mean colour of the target.
       confusion: of a classifier's accuracy.
     """

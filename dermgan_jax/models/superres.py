@@ -103,6 +103,11 @@ class SuperResolution(Upscaler):
         for key in ("width", "num_blocks", "growth", "discriminator_width", "perceptual_divisor"):
             if fields[key] < 1:
                 found.append(f"model.{key} is {fields[key]}: set it to 1 or more")
+        if self.config.data.domain_a or self.config.data.domain_b:
+            found.append(
+                "data.domain_a and data.domain_b are set: super-resolution makes its small images "
+                "of the large ones; leave them empty"
+            )
         if not found and fields.scale not in GENERATORS[fields.generator]:
             scales = ", ".join(map(str, GENERATORS[fields.generator]))
             found.append(f"model.scale is {fields.scale}; {fields.generator} has {scales}")

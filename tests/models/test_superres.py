@@ -5,11 +5,15 @@ import numpy as np
 import pytest
 from engine_probe import first_state, gradients, recipe_of, tiny
 
+from configs import superres_ham10000
 from dermgan_jax.config import experiment, validate
 from dermgan_jax.data import matlab_resize
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models import upscaling
 from dermgan_jax.models.superres import SuperResolution, cosine, turned
+from dermgan_jax.runs.metrics_log import evaluated, read_rows
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.train import loop
 
 
 def model_of(side=128, width=None, channels=3, **fields):
@@ -50,6 +54,13 @@ def test_srgans_discriminator_takes_images_of_any_size():
 )
 def test_faults_are_named(options, named):
     assert named in "\n".join(model_of(**options).faults())
+
+
+def test_two_domains_are_a_fault():
+    config = experiment("superres")
+    config.data.update({"domain_a": ("a",), "domain_b": ("b",)})
+    model = SuperResolution(validate(config), DataSpec(128, 128, 3, (), num_examples=10))
+    assert "leave them empty" in "\n".join(model.faults())
 
 
 def test_two_stages_with_optimisers_and_rates_of_their_own():
@@ -125,3 +136,19 @@ def test_other_networks_train(cache_dir, generator, discriminator, phase, net):
     grads, loss = gradients(recipe, recipe.phases[phase], first_state(recipe))
     assert np.isfinite(loss)
     assert all(np.any(leaf) for leaf in jax.tree.leaves(grads[net]))
+
+
+@pytest.mark.slow
+def test_stage_by_pixels_learns_more_than_bicubic(tmp_path):
+    """The phantom variant, half its length, about a minute."""
+    config = superres_ham10000.get_config("phantom")
+    config.data.prepared_dir = str(tmp_path / "prepared")
+    config.model.update({"pixel_kimg": 4.0, "cosine_kimg": 4.0})
+    config.train.total_kimg = 4.0
+    config.eval.update({"every_kimg": 0.0, "snapshot_kimg": 4.0})
+    config = validate(config)
+    assert loop.train(config, tmp_path / "run", devices=jax.devices()[:1]) == loop.FINISHED
+    *_, last = evaluated(read_rows(WorkDir(tmp_path / "run").metrics)).values()
+    for name in ("psnr_y", "ssim_y"):
+        assert last[name].value.value > last[name].identity.value
+    assert last["consistency"].value.value < last["consistency"].identity.value
