@@ -44,7 +44,8 @@ class Scored:
       names: N, unique.
       images: uint8 (N, H, W, C).
       detected: their scores and maps.
-      normal_scores: of normal validation images (m,); None if they are not known.
+      normal: what it says of normal validation images, which thresholds and the scale of the maps
+        are taken from; None if these are not known.
       class_names: N, or empty where classes are not known.
       abnormal: bool (N,), or None where that is not known.
     """
@@ -52,7 +53,7 @@ class Scored:
     names: Sequence[str]
     images: ImageSet
     detected: Detected
-    normal_scores: np.ndarray | None
+    normal: Detected | None
     class_names: Sequence[str] = ()
     abnormal: np.ndarray | None = None
 
@@ -92,7 +93,7 @@ def detect_images(workdir: Path, source: Path, out: Path, checkpoint: str = LATE
     restored = restore_detector(workdir, checkpoint)
     names, images = _opened(source, restored)
     detect = comparison.trained_detect(restored)
-    scored = Scored(names, images, detect(images), _normal_scores(workdir, restored))
+    scored = Scored(names, images, detect(images), _of_normal(workdir, restored))
     _write(scored, out)
     print(f"{len(names)} images scored in {out / SCORES_FILE}")
 
@@ -121,7 +122,6 @@ def judge_on_test_split(
     names = comparison.baseline_names(baselines)
     restored, roles = restore_detector(workdir, checkpoint), roles_of(workdir)
     detect = comparison.trained_detect(restored)
-    normal_scores = detect(roles.validation).scores
     own = comparison.answers_of(
         result.TRAINED, restored.model.config.model.name, restored.model.score_terms, detect, roles
     )
@@ -130,28 +130,29 @@ def judge_on_test_split(
         print(f"warning: the baseline {name} is left out: {why}")
     data_config = restored.model.config.data
     found = comparison.compare(restored, data_config, roles, [own, *others], left_out)
-    _write(_scored(roles, own.test, normal_scores), out)
+    _write(_scored(roles, own.test, detect(roles.validation)), out)
     for folder in (out, workdir):
         result.write(found, folder)
     return found
 
 
-def _scored(roles: Roles, detected: Detected, normal_scores: np.ndarray) -> Scored:
-    return Scored(
-        roles.names, roles.test, detected, normal_scores, roles.class_names, roles.abnormal
-    )
+def _scored(roles: Roles, detected: Detected, normal: Detected) -> Scored:
+    return Scored(roles.names, roles.test, detected, normal, roles.class_names, roles.abnormal)
 
 
-def _normal_scores(workdir: Path, restored: Restored) -> np.ndarray | None:
-    """Scores of the run's normal validation images, or None, said, where they are not here."""
+def _of_normal(workdir: Path, restored: Restored) -> Detected | None:
+    """What is said of the run's normal validation images; None, said, where they are not here."""
     try:
         data = TrainingData(workdir)
     except UserError as error:
-        print(f"note: without the run's validation images there is no threshold ({error})")
+        print(
+            "note: without the run's validation images there is no threshold, and heat maps are "
+            f"scaled by these images' own ({error})"
+        )
         return None
     rows = normal_validation(data.catalogue)
     images = select(prepare(data.catalogue, at_full_size(data.config)).images, rows)
-    return comparison.trained_detect(restored)(images).scores
+    return comparison.trained_detect(restored)(images)
 
 
 def _opened(source: Path, restored: Restored) -> tuple[list[str], ImageSet]:
@@ -182,10 +183,14 @@ def _opened(source: Path, restored: Restored) -> tuple[list[str], ImageSet]:
 
 
 def _write(scored: Scored, out: Path) -> None:
-    """scores.csv, heat maps on one scale, and the two sheets."""
+    """scores.csv, heat maps and the two sheets.
+
+    Maps are on the scale of normal validation images: what one of their pixels in two hundred
+    exceeds is covered most.
+    """
     files.make_folder(out)
     files.write_text(out / SCORES_FILE, _table(scored))
-    maps, top = scored.detected.maps, heat_map.top_of(scored.detected.maps)
+    maps, top = scored.detected.maps, heat_map.top_of((scored.normal or scored.detected).maps)
     pictures = heat_names(scored.names)
     for first in range(0, len(scored.names), CHUNK):
         rows = np.arange(first, min(first + CHUNK, len(scored.names)))
@@ -238,7 +243,7 @@ def _table(scored: Scored) -> str:
     "normal_above" is the share of normal validation images whose score is higher: 0.05 and less is
     beyond the threshold.
     """
-    header, normal = ["name", "score"], scored.normal_scores
+    header, normal = ["name", "score"], scored.normal and scored.normal.scores
     if normal is not None:
         header += ["normal_above", "abnormal_at_95"]
         threshold = detection.threshold(normal)
