@@ -28,7 +28,6 @@ from dermgan_jax.statistics import group_mean
 from dermgan_jax.synthesis.upscale import restore_upscaler
 from dermgan_jax.train.upscaler_snapshots import bicubic, difference
 
-METRICS = ("psnr_y", "ssim_y", "lpips", "consistency", "mask_agreement")
 CLASS_AGREEMENT = "class_agreement"
 CAUTION = (
     "warning: fine structure in enlarged images is a guess of the model and must not be read as a "
@@ -43,9 +42,9 @@ class Question:
 
     Attributes:
       workdir: of a model that enlarges.
+      metrics: registered names.
       split: of its data; unused with `source`.
       source: folder or .npz of large images instead, each a group of its own; None: its data.
-      metrics: registered names.
       num: images at most, evenly spaced.
       seed: of what is random in making images small.
       checkpoint: "latest", "best" or a step.
@@ -53,9 +52,9 @@ class Question:
     """
 
     workdir: Path
+    metrics: tuple[str, ...]
     split: str = "test"
     source: Path | None = None
-    metrics: tuple[str, ...] = METRICS
     num: int = 2048
     seed: int = 0
     checkpoint: str = LATEST

@@ -56,7 +56,7 @@ def lines(table):
 
 def test_a_model_that_is_bicubic_is_as_bicubic(monkeypatch, folder):
     trained(monkeypatch, 0.0)
-    table = evaluate_upscaler(Question(folder, source=folder, metrics=METRICS))
+    table = evaluate_upscaler(Question(folder, METRICS, source=folder))
     for line in table.lines:
         assert line.model.value == line.bicubic.value
         assert line.verdict == "not told apart"
@@ -67,7 +67,7 @@ def test_a_model_that_is_bicubic_is_as_bicubic(monkeypatch, folder):
 
 def test_a_darker_model_is_worse_and_inconsistent(monkeypatch, folder):
     trained(monkeypatch, 0.1)
-    table = evaluate_upscaler(Question(folder, source=folder, metrics=METRICS))
+    table = evaluate_upscaler(Question(folder, METRICS, source=folder))
     found = lines(table)
     assert found["psnr_y"].verdict == "worse"
     assert found["psnr_y"].gain < 0
@@ -90,9 +90,7 @@ def test_classifier_is_asked_what_images_show(monkeypatch, folder):
     classifier = Restored(None, {}, None, 0, "judge", ("a", "b"))
     monkeypatch.setattr(upscaled, "restore_classifier", lambda workdir, checkpoint: classifier)
     monkeypatch.setattr(upscaled, "probabilities_of", probabilities)
-    table = evaluate_upscaler(
-        Question(folder, source=folder, metrics=("psnr_y",), classifier=folder)
-    )
+    table = evaluate_upscaler(Question(folder, ("psnr_y",), source=folder, classifier=folder))
     agreement = lines(table)["class_agreement"]
     assert (agreement.model.value, agreement.bicubic.value) == (0.0, 1.0)
 
@@ -101,7 +99,7 @@ def test_images_that_are_too_small_are_named(monkeypatch, tmp_path):
     trained(monkeypatch, 0.0)
     write_pngs(np.zeros((2, 12, 12, 3), np.uint8), tmp_path / "images")
     with pytest.raises(UserError, match="ssim_y needs images of 15 pixels; these have 12"):
-        evaluate_upscaler(Question(tmp_path, source=tmp_path / "images", metrics=("ssim_y",)))
+        evaluate_upscaler(Question(tmp_path, ("ssim_y",), source=tmp_path / "images"))
 
 
 def test_interval_of_a_mean_is_over_groups():
