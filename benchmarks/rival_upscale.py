@@ -1,6 +1,9 @@
-"""The rival of upscale.py: an RRDBNet in plain PyTorch that enlarges when asked.
+"""The rival of upscale.py: an RRDBNet in plain PyTorch that enlarges, or learns, when asked.
 
-    PYTHON rival_upscale.py TENSORS.npz IMAGES.npy RESULT.npy CORES
+    PYTHON rival_upscale.py TENSORS.npz IMAGES.npy RESULT.npy CORES STEP
+
+With STEP 1 it computes the gradients of L1 against black images, all images in one batch; RESULT is
+that of the first convolution's kernel.
 
 Every line of input is answered with {"seconds", "cpu_seconds"} per image and "megabytes", the most
 memory that the process ever had; the first answer is of a warm-up, after which RESULT.npy is there.
@@ -60,8 +63,19 @@ class RrdbNet(nn.Module):
         return self.conv_last(functional.leaky_relu(self.conv_hr(x), 0.2, inplace=True))
 
 
+def enlarged(net: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        return torch.cat([net(image[None]) for image in inputs]).permute(0, 2, 3, 1)
+
+
+def gradient(net: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    net.zero_grad(set_to_none=True)
+    net(inputs).abs().mean().backward()
+    return net.conv_first.weight.grad.permute(2, 3, 1, 0)
+
+
 def main() -> None:
-    tensors, images, result, cores = sys.argv[1:]
+    tensors, images, result, cores, step = sys.argv[1:]
     if int(cores):
         torch.set_num_threads(int(cores))
     with np.load(tensors) as arrays:
@@ -73,18 +87,18 @@ def main() -> None:
     net = RrdbNet(num_blocks, width, growth).eval()
     net.load_state_dict(state)
     inputs = torch.from_numpy(np.load(images).transpose(0, 3, 1, 2).copy())
+    compute = gradient if int(step) else enlarged
     warm = False
-    with torch.inference_mode():
-        for _ in sys.stdin:
-            began, cpu_began = time.perf_counter(), time.process_time()
-            found = [net(image[None]) for image in inputs]
-            seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
-            if not warm:
-                np.save(result, torch.cat(found).numpy().transpose(0, 2, 3, 1))
-                warm = True
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            answer = {"seconds": seconds / len(inputs), "cpu_seconds": cpu / len(inputs)}
-            print(json.dumps({**answer, "megabytes": peak}), flush=True)
+    for _ in sys.stdin:
+        began, cpu_began = time.perf_counter(), time.process_time()
+        found = compute(net, inputs)
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
+        if not warm:
+            np.save(result, found.numpy())
+            warm = True
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        answer = {"seconds": seconds / len(inputs), "cpu_seconds": cpu / len(inputs)}
+        print(json.dumps({**answer, "megabytes": peak}), flush=True)
 
 
 if __name__ == "__main__":

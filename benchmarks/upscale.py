@@ -1,7 +1,7 @@
-"""Images per second and memory of enlarging with Real-ESRGAN's x4plus network.
+"""Images per second and memory of Real-ESRGAN's x4plus network: enlarging, and its gradients.
 
     python benchmarks/upscale.py [--source=realesrgan-x4plus.bin] [--rival_python=PYTHON]
-        [--side=64 --num=2 --rounds=3 --cores=2]
+        [--side=64 --num=2 --rounds=3 --cores=2] [--step]
 
 PYTHON is an interpreter of an environment of its own with PyTorch, so that it is not needed here;
 without it only ours is measured. Both get the same weights, random ones unless --source names a
@@ -9,7 +9,8 @@ file that `dermgan import --arch=esrgan` takes, and the same images, one at a ti
 one waiting while the other computes; the median of the rounds counts, without compilation and one
 warm-up round, after which the results are compared. CPU time is that of all threads: where other
 programs run, it tells more than the time on the clock. Memory is the most that each process ever
-had, that of compilation included.
+had, that of compilation included. With --step the gradients of L1, which a step by pixels needs,
+are computed instead, of all images as one batch.
 """
 
 import argparse
@@ -18,10 +19,12 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import flax
 import jax
+import jax.numpy as jnp
 import numpy as np
 from rival import Rival
 
@@ -56,6 +59,30 @@ def torch_tensors(net: RrdbNet, variables: dict) -> dict[str, np.ndarray]:
     }
 
 
+def enlarged(net: RrdbNet) -> Callable[[dict, np.ndarray], np.ndarray]:
+    """(variables, images) -> enlarged images, one at a time."""
+    apply = jax.jit(net.apply)
+    return lambda variables, images: np.concatenate(
+        [np.asarray(apply(variables, image[None])) for image in images]
+    )
+
+
+def gradient(net: RrdbNet) -> Callable[[dict, np.ndarray], np.ndarray]:
+    """(variables, images) -> the gradient of L1 against black images, by the first kernel.
+
+    Those by all parameters are computed.
+    """
+    by_all = jax.jit(
+        jax.grad(lambda variables, images: jnp.abs(net.apply(variables, images)).mean())
+    )
+
+    def compute(variables: dict, images: np.ndarray) -> np.ndarray:
+        found = jax.block_until_ready(by_all(variables, images))
+        return np.asarray(found["params"]["conv_first"]["kernel"])
+
+    return compute
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--source", help="file of the x4plus network")
@@ -63,6 +90,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=64, help="of the images, pixels")
     parser.add_argument("--num", type=int, default=2, help="images in a round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--step", action="store_true", help="gradients instead of enlarging")
     parser.add_argument("--cores", type=int, default=0, help="0: all")
     arguments = parser.parse_args()
     if arguments.cores:  # before JAX starts its threads; the rival inherits it
@@ -77,17 +105,19 @@ def main() -> None:
         rival = None
         if arguments.rival_python:
             script = "rival_upscale.py"
-            rival = Rival(arguments.rival_python, script, *paths, arguments.cores)
-        enlarge, variables = jax.jit(net.apply), jax.device_put(variables)
+            options = (arguments.cores, int(arguments.step))
+            rival = Rival(arguments.rival_python, script, *paths, *options)
+        compute = (gradient if arguments.step else enlarged)(net)
+        variables = jax.device_put(variables)
         rounds = {"ours": [], "PyTorch": []}
         for turn in range(arguments.rounds + 1):
             began, cpu_began = time.perf_counter(), time.process_time()
-            found = [np.asarray(enlarge(variables, image[None])) for image in images]
+            found = compute(variables, images)
             spent = time.perf_counter() - began, time.process_time() - cpu_began
             answer = rival.measure() if rival else None
             if turn == 0:
                 if rival:
-                    apart = np.abs(np.concatenate(found) - np.load(paths[2])).max()
+                    apart = np.abs(found - np.load(paths[2])).max()
                     print(f"largest difference of results: {apart:.1e}")
                 continue
             rounds["ours"].append(tuple(part / len(images) for part in spent))
