@@ -57,6 +57,8 @@ class Spade(Painter):
             "encoder_width": 64,
             "encoder_side": 256,  # to which the encoder resizes images, pixels
             "divergence": 0.05,  # weight of the sum over batch and latents
+            # Of Xavier's initial kernels. At 0.02 masks count for little in the beginning.
+            "gain": GAIN,
             "constant_epochs": 50,
             "decay_epochs": 0,
         }
@@ -158,16 +160,21 @@ class Spade(Painter):
         latents = (jnp.zeros((1, fields.latent_size)),) if fields.vae else ()
         seen = jnp.concatenate([maps, image], -1)
         nets = {
-            "g": _initial(self.generator, g_rng, maps, *latents),
-            "d": _initial(self.discriminator, d_rng, seen),
+            "g": self._initial(self.generator, g_rng, maps, *latents),
+            "d": self._initial(self.discriminator, d_rng, seen),
             # Without a VAE an encoder of nothing, so that its optimiser has something to hold.
             "e": {"params": {}},
         }
         if fields.vae:
-            nets["e"] = _initial(self.encoder, e_rng, image)
+            nets["e"] = self._initial(self.encoder, e_rng, image)
         if fields.perceptual:
             nets["vgg"] = self.perceptual.init(vgg_rng)
         return nets
+
+    def _initial(self, net: nn.Module, rng: jax.Array, *inputs: jax.Array) -> dict[str, Any]:
+        """A network's first variables."""
+        variables = net.init(rng, *inputs, train=False)
+        return with_xavier_kernels(rng, variables, self.config.model.gain)
 
     @property
     def published_weights(self) -> tuple[str, ...]:
@@ -263,8 +270,3 @@ class Spade(Painter):
             "score_fake": mean(lambda logits: logits, of_fake),
         }
         return loss, Aux(metrics, collections=changed)
-
-
-def _initial(net: nn.Module, rng: jax.Array, *inputs: jax.Array) -> dict[str, Any]:
-    """A network's first variables."""
-    return with_xavier_kernels(rng, net.init(rng, *inputs, train=False), GAIN)
