@@ -54,9 +54,13 @@ class Stage:
         """What a compiled step depends on: there is one trace per value."""
         return (self.image_size, self.batch_size, self.phases)
 
+    @property
+    def size(self) -> str:
+        """Height and width, as "64x64"."""
+        return "x".join(str(side) for side in self.image_size)
+
     def __str__(self) -> str:
-        size = "x".join(str(side) for side in self.image_size)
-        return size if self.phases is None else f"{size} {'+'.join(self.phases)}"
+        return self.size if self.phases is None else f"{self.size} {'+'.join(self.phases)}"
 
 
 class Context(NamedTuple):

@@ -56,8 +56,8 @@ class TrainedSampler:
         if not isinstance(restored.model, Sampler):
             raise UserError(
                 f"{workdir} holds a {restored.model.config.model.name}, which makes no images from "
-                "noise: use dermgan translate for one that translates, dermgan judge for a "
-                "classifier"
+                "noise: use dermgan translate for one that translates, upscale for one that "
+                "enlarges, detect for one that tells what is not normal, judge for a classifier"
             )
         self._workdir, self.restored = workdir, restored
         self.model: Sampler = restored.model
