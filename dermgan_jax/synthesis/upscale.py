@@ -134,7 +134,11 @@ def _upscale_arrays(
     if others:
         print(f"note: of {source} only images are enlarged; {', '.join(others)} are left out")
     images = open_floats(source, restored.model.data.channels)
+    with files.open_arrays(source) as arrays:
+        is_grey = arrays["images"].shape[-1] == 1
     large = any_size(restored.model, restored.variables, images, tile)
+    if is_grey:
+        large = large.mean(-1, keepdims=True)
     made_by.begin(out, told)
     write_npz(large, out)
     made_by.end(out, told)

@@ -124,6 +124,11 @@ def test_grey_images_stay_grey(monkeypatch, tmp_path, images):
     with Image.open(tmp_path / "out" / "grey.png") as image:
         assert image.mode == "L"
         np.testing.assert_array_equal(np.asarray(image), repeated(images[0])[..., 0])
+    write_npz(images[..., :1], tmp_path / "in.npz")
+    upscale(tmp_path / "run", tmp_path / "in.npz", tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as found:
+        expected = repeated(images[..., :1]) / 127.5 - 1
+        np.testing.assert_allclose(found["images"], expected, atol=1e-6)
 
 
 def test_npz_is_float_and_not_quantised(monkeypatch, tmp_path, images):
