@@ -22,7 +22,7 @@ from dermgan_jax.models.painter import Painter, paint
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train.snapshots import Snapshots
 
-MASK_IOU = "mask_iou"
+PAINTED_IOU = "painted_iou"
 
 
 class PainterSnapshots(Snapshots[Painter]):
@@ -41,7 +41,7 @@ class PainterSnapshots(Snapshots[Painter]):
 
     @classmethod
     def published(cls, model: Painter, data: Catalogue) -> tuple[Published, ...]:
-        names = (*value_names(model.config.eval.metrics), MASK_IOU)
+        names = (*value_names(model.config.eval.metrics), PAINTED_IOU)
         return tuple(Published(name, split=_split(model, data)) for name in names)
 
     @functools.cached_property
@@ -74,18 +74,18 @@ class PainterSnapshots(Snapshots[Painter]):
         images, masks = self.images_and_masks
         painted = to_uint8(paint(self.model, variables, masks, self.labels, config.seed))
         request = Request(tuple(config.eval.metrics), config.seed, config.data.mirror)
-        known = {key: one for key, one in self.known.items() if key != MASK_IOU}
+        known = {key: one for key, one in self.known.items() if key != PAINTED_IOU}
         found = measure(images, painted, request, known=known)
-        found[MASK_IOU] = self._overlap(painted, images, masks)
+        found[PAINTED_IOU] = self._overlap(painted, images, masks)
         self.known = found
         return by_key(*(dataclasses.replace(one, split=split) for one in found.values()))
 
     def _overlap(self, painted: np.ndarray, images: ImageSet, masks: np.ndarray) -> Measurement:
         def overlap(shown: ImageSet):
             summary = mask_overlap.against_masks(shown, masks=masks > 0)
-            return of_summary(MASK_IOU, mask_overlap.PROTOCOL, summary, "higher")
+            return of_summary(PAINTED_IOU, mask_overlap.PROTOCOL, summary, "higher")
 
-        bound = self.known[MASK_IOU].real_against_real if self.known else overlap(images)
+        bound = self.known[PAINTED_IOU].real_against_real if self.known else overlap(images)
         return Measurement(overlap(painted), real_against_real=bound)
 
 
