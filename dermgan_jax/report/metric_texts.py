@@ -162,7 +162,8 @@ METRICS = {
         "intersection over union",
         "Whether the painted lesion lies where its mask says: overlap of the mask with the darker "
         "part of the image (Otsu's threshold). Crude on real skin with hair, vignettes or fair "
-        "lesions, therefore read it beside the same of real images; dermgan judge asks a segmenter.",
+        "lesions, therefore read it beside the same of real images; dermgan judge asks a "
+        "segmenter.",
     ),
     "dice": MetricText(
         "Overlap with the known masks (Dice)",
