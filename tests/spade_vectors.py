@@ -1,19 +1,17 @@
 """Reference vectors of SPADE, and its tensors' names here.
 
-A generic mapping from the original's names: paths are the same, but that a layer of the original
-may be wrapped (`mlp_shared.0`, `layer1.0`, `model1.0.0`).
+Paths are the original's, but that its layers may be wrapped (`mlp_shared.0`, `layer1.0`,
+`model1.0.0`).
 """
 
-import json
-from pathlib import Path
+import functools
 
 import flax
-import numpy as np
+import vector_case
 
 from dermgan_jax.interop.torch_names import AXES
 
-COPIES = Path(__file__).parent / "golden" / "spade"
-ORIGINALS = Path(__file__).parents[2] / "shared" / "golden" / "spade"
+found = functools.partial(vector_case.found, "spade")
 LEAVES = {
     "weight": ("params", "kernel"),
     "weight_orig": ("params", "kernel"),
@@ -26,16 +24,6 @@ LEAVES = {
 LAYOUTS = {4: "conv", 2: "linear", 1: "vector"}
 
 
-def found(*cases):
-    """Those of the cases that are here."""
-    return [case for case in cases if _path(case).is_file()]
-
-
-def _path(case):
-    copy = COPIES / f"{case}.npz"
-    return copy if copy.is_file() else ORIGINALS / f"{case}.npz"
-
-
 def own_path(torch):
     """The variable of a tensor, the collection first."""
     *layers, leaf = [part for part in torch.split(".") if not part.isdigit()]
@@ -43,18 +31,11 @@ def own_path(torch):
     return (collection, *layers, name)
 
 
-class Case:
-    """One case: `case["in:x"]`, images and feature maps turned from NCHW to NHWC."""
+class Case(vector_case.VectorCase):
+    """One case of SPADE."""
 
     def __init__(self, name):
-        with np.load(_path(name)) as vectors:
-            self.arrays = dict(vectors)
-        self.facts = json.loads(_path(name).with_suffix(".json").read_text())
-        self.options = self.facts["options"]
-
-    def __getitem__(self, key):
-        array = self.arrays[key]
-        return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+        super().__init__("spade", name)
 
     @property
     def mask(self):
@@ -63,18 +44,9 @@ class Case:
 
     def variables(self):
         flat = {}
-        for key, array in self.arrays.items():
-            if key.startswith("param:") and not key.endswith("num_batches_tracked"):
-                flat[own_path(key.removeprefix("param:"))] = array.transpose(
-                    AXES[LAYOUTS[array.ndim]]
-                )
+        for name, tensor in self.tensors().items():
+            flat[own_path(name)] = tensor.transpose(AXES[LAYOUTS[tensor.ndim]])
         return flax.traverse_util.unflatten_dict(flat)
-
-    def check(self, key, got):
-        """Whether an output agrees at the tolerance that the case states."""
-        np.testing.assert_allclose(
-            np.asarray(got), self[key], self.facts["rtol"], self.facts["atol"], err_msg=key
-        )
 
     def check_state(self, prefix, changed):
         """Whether running statistics and singular vectors moved as the original's did."""

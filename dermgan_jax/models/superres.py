@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 
 from dermgan_jax import losses
 from dermgan_jax.augment import degradation
+from dermgan_jax.augment.turning import turned
 from dermgan_jax.data import matlab_resize
 from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
 from dermgan_jax.models.perceptual import PUBLISHED, Perceptual
@@ -259,7 +260,7 @@ class SuperResolution(Upscaler):
         turn_rng, degrade_rng = jax.random.split(rng)
         real = batch["image"]
         if self.config.model.rotate:
-            real = turned(real, turn_rng)
+            (real,) = turned((real,), turn_rng)
         small = jax.lax.stop_gradient(self.degrade(real, degrade_rng))
         fake, changed = self.generator.apply(g, to_unit(small), train=True, mutable=MUTABLE)
         return to_unit(real), fake, {"g": changed} if changed else {}
@@ -313,13 +314,6 @@ class SuperResolution(Upscaler):
 def to_unit(images: jax.Array) -> jax.Array:
     """[-1, 1] -> [0, 1], which the originals' networks see."""
     return (images + 1) / 2
-
-
-def turned(images: jax.Array, rng: jax.Array) -> jax.Array:
-    """Square images (N, S, S, C), at random upside down and mirrored at the diagonal."""
-    down, across = jax.random.bernoulli(rng, 0.5, (2, len(images), 1, 1, 1))
-    images = jnp.where(down, images[:, ::-1], images)
-    return jnp.where(across, images.swapaxes(1, 2), images)
 
 
 def cosine(periods: float) -> float:

@@ -97,13 +97,8 @@ def test_published_sizes_have_no_fault():
 @pytest.mark.parametrize("name", found("vgg_loss_narrow"))
 def test_perceptual_loss_is_the_originals(name):
     case = Case(name)
-    tensors = {
-        key.removeprefix("param:"): array
-        for key, array in case.arrays.items()
-        if key.startswith("param:")
-    }
     loss = Perceptual("vgg19", TAPS, TAP_WEIGHTS, divisor=case.options["width_div"], imagenet=False)
-    variables = from_torch(loss.module, tensors)
+    variables = from_torch(loss.module, case.tensors())
     value, gradient = jax.jit(
         jax.value_and_grad(lambda x: loss.distance(variables, x, case["in:y"]).mean())
     )(case["in:x"])

@@ -10,7 +10,7 @@ from dermgan_jax.config import experiment, validate
 from dermgan_jax.data import matlab_resize
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models import upscaling
-from dermgan_jax.models.superres import SuperResolution, cosine, turned
+from dermgan_jax.models.superres import SuperResolution, cosine
 from dermgan_jax.runs.metrics_log import evaluated, read_rows
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import loop
@@ -81,15 +81,6 @@ def test_two_stages_with_optimisers_and_rates_of_their_own():
 
 def test_cosine_restarts():
     np.testing.assert_allclose([cosine(x) for x in (0, 0.5, 1, 1.5)], [1, 0.50025, 1, 0.50025])
-
-
-def test_turned_images_are_quarter_turns_and_mirror_images():
-    image = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
-    many = np.asarray(turned(image.repeat(64, 0), jax.random.key(0)))
-    found = {tuple(one.ravel()) for one in many}
-    down, across = image[0, ::-1], image[0].swapaxes(0, 1)
-    both = image[0, ::-1].swapaxes(0, 1)
-    assert found == {tuple(one.ravel()) for one in (image[0], down, across, both)}
 
 
 def test_small_images_are_those_of_8_bits():
