@@ -87,7 +87,7 @@ class RunRecord:
             "epochs": f"{round(images / self.epoch, 1):g} of {epochs:g}"
             if epochs and self.epoch
             else "",
-            "stage": train[-1]["stage"] if train else "",
+            "stage": train[-1]["stage"].partition(" ")[0] if train else "",
             "duration": duration(sum(intervals)),
             "evaluating": duration(sum(seconds)),
         }

@@ -84,7 +84,7 @@ class TrainingLog:
                 "kind": "train",
                 "step": clock.step,
                 "images": clock.images_seen,
-                "stage": stage.size,
+                "stage": str(stage),
                 "traced": dict(stage.traced),
                 "images_per_second": rate,
                 "metrics": means,
