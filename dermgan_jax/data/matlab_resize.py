@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dermgan_jax.data.pixel_range import to_signed
+
 
 def shrink(images: jax.Array | np.ndarray, scale: int) -> jax.Array:
     """Images (N, H, W, C) of any numbers -> float32 (N, ⌈H / scale⌉, ⌈W / scale⌉, C).
@@ -29,7 +31,7 @@ def enlarge(images: jax.Array | np.ndarray, scale: int) -> jax.Array:
 
 def to_steps_of_bytes(images: jax.Array) -> jax.Array:
     """Values in [-1, 1] as they are after being stored in 8 bits; what lies outside is clipped."""
-    return jnp.clip(jnp.round((images + 1) * 127.5), 0, 255) / 127.5 - 1
+    return to_signed(jnp.clip(jnp.round((images + 1) * 127.5), 0, 255))
 
 
 def _resize(images: jax.Array | np.ndarray, factor: float) -> jax.Array:

@@ -43,7 +43,8 @@ def test_bytes_become_signed_numbers_in_one_place_only():
         for path in package.rglob("*.py")
         if "/ 127.5 - 1" in path.read_text() or "2 / 255" in path.read_text()
     }
-    resized = {"features/inception.py", "features/lite0_extractor.py"}
+    networks = ("inception", "lite0_extractor", "patch_extractor")
+    resized = {f"features/{name}.py" for name in networks}
     assert scaling - resized == {"data/pixel_range.py"}
 
 
