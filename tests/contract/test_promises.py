@@ -176,7 +176,7 @@ def made(workdir):
     if isinstance(model, Detector):
         return detector.detect(model, restored.variables, images).normal
     if isinstance(model, Segmenter):
-        return jax.jit(model.probabilities)(restored.variables, images)
+        return jax.jit(model.probabilities)(restored.variables, images)[..., 1:]
     if isinstance(model, Upscaler):
         return upscaling.upscale(model, restored.variables, images)
     return translation.translate(model, restored.variables, images, model.directions[-1])
