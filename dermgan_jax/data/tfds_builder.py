@@ -118,6 +118,7 @@ class Dermgan(tfds.core.GeneratorBasedBuilder):
                     "classes": (),
                     "split_by": "group",
                     "synthetic": "",
+                    "normal": (),
                     "domain_a": (),
                     "domain_b": (),
                     "paired": settings.paired,
