@@ -73,7 +73,7 @@ class Evaluator:
 
         def write() -> None:
             if hosts.is_first():
-                name = sample_sheet_name(clock.images_seen, stage.size)
+                name = sample_sheet_name(clock.images_seen, str(stage))
                 save_image(sheet, self.snapshots.workdir.samples / name)
             self.log.sheet(clock, stage, sheet)
 

@@ -26,7 +26,13 @@ from dermgan_jax.studies.segmentation_config import segmentation as configured
 from dermgan_jax.studies.segmentation_result import Arm, sentence
 from dermgan_jax.train import loop
 
-registry.REGISTRY["model"]["toy_painter"] = "toy_painter:ToyPainter"
+
+@pytest.fixture(scope="module", autouse=True)
+def _registered():
+    """The toy is a model while this file is tested."""
+    registry.REGISTRY["model"]["toy_painter"] = "toy_painter:ToyPainter"
+    yield
+    del registry.REGISTRY["model"]["toy_painter"]
 
 
 def study(cache_dir, **fields):
