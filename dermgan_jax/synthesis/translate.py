@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from dermgan_jax import files
-from dermgan_jax.data.decode import SUFFIXES, find_images, read_image
+from dermgan_jax.data.decode import read_image
 from dermgan_jax.data.image_files import save_image, write_npz
 from dermgan_jax.data.image_sets import open_floats
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
@@ -20,6 +20,7 @@ from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.restore import Restored, restore
 from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis.image_folder import named_images
 
 RECONSTRUCTED = "reconstructed"  # subfolder, or key of an .npz
 BATCH = 16  # files read at a time
@@ -65,13 +66,7 @@ def translate(
         made_by.end(out, told)
         print(f"{len(arrays['images'])} translated images in {out}")
         return
-    if out.suffix == ".npz":
-        raise UserError(f"{source} is a folder, so --out has to be one too; it is {out}")
-    if not source.is_dir():
-        raise UserError(f"{source} is neither a folder of images nor an .npz file")
-    names = {path: path.relative_to(source) for path in find_images(source)}
-    if not names:
-        raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
+    names = named_images(source, out)
     made_by.begin(out, told)
     _translate_files(restored, names, out, directions, told.png_text())
     made_by.end(out, told)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from dermgan_jax import files
-from dermgan_jax.data.decode import SUFFIXES, find_images, read_image
+from dermgan_jax.data.decode import read_image
 from dermgan_jax.data.image_files import save_image, write_npz
 from dermgan_jax.data.image_sets import open_floats
 from dermgan_jax.data.pixel_range import to_signed, to_uint8, with_channels
@@ -18,6 +18,7 @@ from dermgan_jax.models.upscaler import Upscaler
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.runs.restore import LATEST, Restored, restore
 from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis.image_folder import named_images
 from dermgan_jax.synthesis.upscale_tiles import TILE, any_size
 
 BATCH = 16  # files read at a time
@@ -71,13 +72,7 @@ def upscale(
     if source.suffix == ".npz":
         _upscale_arrays(restored, source, out, tile, told)
         return
-    if out.suffix == ".npz":
-        raise UserError(f"{source} is a folder, so --out has to be one too; it is {out}")
-    if not source.is_dir():
-        raise UserError(f"{source} is neither a folder of images nor an .npz file")
-    names = {path: path.relative_to(source) for path in find_images(source)}
-    if not names:
-        raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
+    names = named_images(source, out)
     made_by.begin(out, told)
     _upscale_files(restored, names, out, tile, told.png_text())
     made_by.end(out, told)

@@ -1,0 +1,25 @@
+"""What commands that make an image of each image of a folder have in common."""
+
+from dermgan_jax.data.decode import SUFFIXES, find_images
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+
+
+def named_images(source: Path, out: Path) -> dict[Path, Path]:
+    """Images anywhere below a folder -> their names relative to it, by which results are written.
+
+    Args:
+      source: the folder.
+      out: where results go, a folder too.
+
+    Raises:
+      UserError: if `out` is an .npz, or `source` is no folder or holds no images.
+    """
+    if out.suffix == ".npz":
+        raise UserError(f"{source} is a folder, so --out has to be one too; it is {out}")
+    if not source.is_dir():
+        raise UserError(f"{source} is neither a folder of images nor an .npz file")
+    names = {path: path.relative_to(source) for path in find_images(source)}
+    if not names:
+        raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
+    return names
