@@ -153,6 +153,8 @@ class Model(abc.ABC):
     averaged: ClassVar[tuple[str, ...]] = ()
     # The registered kind of what `eval.metrics` names.
     metric_kind: ClassVar[str] = "metric"
+    # Whether its losses look at the masks of images.
+    uses_masks: ClassVar[bool] = False
 
     @staticmethod
     @abc.abstractmethod

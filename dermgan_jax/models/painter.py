@@ -20,6 +20,7 @@ class Painter(Model):
     """A model that paints masks."""
 
     kind: ClassVar[str] = "painter"
+    uses_masks: ClassVar[bool] = True
     averaged: ClassVar[tuple[str, ...]] = ("g",)
 
     @abc.abstractmethod

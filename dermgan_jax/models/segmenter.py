@@ -21,6 +21,7 @@ class Segmenter(Model):
     """A model that segments images."""
 
     kind: ClassVar[str] = "segmenter"
+    uses_masks: ClassVar[bool] = True
     averaged: ClassVar[tuple[str, ...]] = ("s",)
     metric_kind: ClassVar[str] = "segmenter_metric"
 

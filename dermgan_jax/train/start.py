@@ -30,6 +30,10 @@ def build_model(config: FrozenConfigDict, data: Catalogue) -> Model:
     family = registry.load("model", config.model.name)
     model = family(config, data.spec(config.data.split, config.data))
     found = model.faults() + snapshots_of(model).faults(model, data)
+    if config.data.masks and not model.uses_masks:
+        found.append(
+            f"data.masks is set, but a {config.model.name} makes no use of masks: unset it"
+        )
     found = found or freezing.faults(model)
     if found:
         raise UserError("the model and the data do not fit:\n" + "\n".join(f"  {f}" for f in found))

@@ -7,10 +7,13 @@ import pytest
 import tiny_configs
 
 from dermgan_jax import config as config_schema
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.data.records import DataSpec
+from dermgan_jax.errors import UserError
 from dermgan_jax.models.segmenter import segment
 from dermgan_jax.models.unet_segmenter import UnetSegmenter, soft_dice
+from dermgan_jax.train.start import build_model
 
 
 def make(size=(16, 16), **fields):
@@ -60,3 +63,11 @@ def test_faults(size, fields, message):
     found = make(size, **fields).faults()
     assert message in "\n".join(found)
     assert bool(found) == bool(message)
+
+
+def test_masks_that_nobody_looks_at_are_refused():
+    config = tiny_configs.dcgan()
+    config.data.masks = True
+    config = config_schema.validate(config)
+    with pytest.raises(UserError, match="a dcgan makes no use of masks"):
+        build_model(config, catalogue(config.data))
