@@ -10,6 +10,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files, registry
 from dermgan_jax.data import domains, file_digests, splits
+from dermgan_jax.data.class_folders import class_of
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.image_sets import FolderImages
 from dermgan_jax.data.masks_as_pictures import MASK, with_masks_as_pictures
@@ -284,7 +285,7 @@ def with_synthetic(real: Catalogue, data_config: DataConfig) -> Catalogue:
     made = [
         Record(
             id=f"synthetic/{path.relative_to(folder).as_posix()}",
-            label=real.dataset.classes.index(path.parent.name),
+            label=real.dataset.classes.index(class_of(path.parent.name)),
             group=f"synthetic/{path.relative_to(folder).as_posix()}",
             image=path,
             mask=masks.get(path),
@@ -293,7 +294,8 @@ def with_synthetic(real: Catalogue, data_config: DataConfig) -> Catalogue:
         )
         for path in images.paths
     ]
-    labels = np.array([real.classes.index(path.parent.name) for path in images.paths], np.int32)
+    names = [class_of(path.parent.name) for path in images.paths]
+    labels = np.array([real.classes.index(name) for name in names], np.int32)
     kept = real.splits != "train" if data_config.only_synthetic else np.full(len(real.splits), True)
     stay = real.part(np.flatnonzero(kept))
     return dataclasses.replace(

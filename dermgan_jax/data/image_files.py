@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from dermgan_jax import files
+from dermgan_jax.data.class_folders import folder_of
+from dermgan_jax.data.npz_images import SIGNED
 from dermgan_jax.files import Path
 
 GUTTER = 2  # pixels between the images of a grid
@@ -27,7 +29,7 @@ def write_pngs(
       images: uint8 (N, H, W, C), C 1 or 3.
       folder: made if need be.
       labels: (N,) or longer, indices into `classes`; each class then has its own subfolder, the
-        layout of the `image_folder` data set.
+        layout of the `image_folder` data set, see `class_folders`.
       classes: names of the classes.
       first: number of the first image.
       text: what every file carries beside its pixels.
@@ -37,7 +39,7 @@ def write_pngs(
     """
     folders = [folder] * len(images)
     if labels is not None:
-        folders = [folder / classes[label] for label in labels[: len(images)]]
+        folders = [folder / folder_of(classes[label]) for label in labels[: len(images)]]
     files.make_folder(folder)
     paths = [each / f"{index:06d}.png" for index, each in enumerate(folders, first)]
     for image, path in zip(images, paths, strict=True):
@@ -46,7 +48,12 @@ def write_pngs(
 
 
 def write_npz(images: np.ndarray, path: Path, **others: np.ndarray) -> None:
-    """Writes the key `images` (N, H, W, C), values as they are, and others such as `labels`."""
+    """Writes the key `images` (N, H, W, C), uint8 or floats in [-1, 1], and others such as `labels`.
+
+    Of floats the key `range` says where they are, as `npz_images.read` reads it.
+    """
+    if images.dtype != np.uint8:
+        others["range"] = np.array(SIGNED)
     files.write_arrays(path, images=images, **others)
 
 

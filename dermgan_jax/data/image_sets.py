@@ -21,6 +21,7 @@ import numpy as np
 from dermgan_jax import files
 from dermgan_jax.cache import cache_dir
 from dermgan_jax.data import file_digests
+from dermgan_jax.data.class_folders import class_of
 from dermgan_jax.data.decode import SUFFIXES, find_images, header_size, read_image
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
 from dermgan_jax.errors import UserError
@@ -162,8 +163,9 @@ class FolderImages:
             yield from map(bytes.fromhex, found)
 
     def classes(self) -> tuple[tuple[str, ...], np.ndarray]:
-        """Names of the subfolders that directly hold images, sorted, and labels int32 (N,)."""
-        names, labels = np.unique([path.parent.name for path in self.paths], return_inverse=True)
+        """Classes by the subfolders that directly hold images, sorted, and labels int32 (N,)."""
+        folders = [class_of(path.parent.name) for path in self.paths]
+        names, labels = np.unique(folders, return_inverse=True)
         return tuple(map(str, names)), labels.astype(np.int32)
 
 

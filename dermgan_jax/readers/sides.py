@@ -11,6 +11,7 @@ import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import files
+from dermgan_jax.data.class_folders import class_of
 from dermgan_jax.data.decode import find_images, header_size, read_image, to_square
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import UserError
@@ -113,7 +114,7 @@ def _folder(name: str) -> Side:
     return Side(
         name,
         [str(each.relative_to(path)) for each in paths],
-        [each.parent.name if several else "" for each in paths],
+        [class_of(each.parent.name) if several else "" for each in paths],
         np.array([header_size(each) for each in paths]),
         lambda position: read_image(paths[position], 3),
         frozenset(FORMATS.get(each.suffix.lower(), each.suffix[1:].upper()) for each in paths),

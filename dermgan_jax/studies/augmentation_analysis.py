@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from dermgan_jax.data.class_folders import class_of, folder_of
 from dermgan_jax.data.image_files import write_pngs
 from dermgan_jax.data.image_sets import FolderImages
 from dermgan_jax.data.prepare import at_full_size, prepare
@@ -217,7 +218,7 @@ def _examples(part: Part) -> Examples:
     real = {}
     for name in made:
         rows = train[part.data.labels[train] == part.data.classes.index(name)][:EXAMPLES]
-        real[name] = write_pngs(images[rows], part.folder / "examples" / name)
+        real[name] = write_pngs(images[rows], part.folder / "examples" / folder_of(name))
 
     def named(of_classes: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:
         return {
@@ -231,6 +232,6 @@ def _examples(part: Part) -> Examples:
 def _by_class(folder: Path) -> dict[str, list[Path]]:
     """Class -> its images in FOLDER/CLASS."""
     return {
-        sub.name: [path for path in listing(sub)[1] if path.suffix == ".png"]
+        class_of(sub.name): [path for path in listing(sub)[1] if path.suffix == ".png"]
         for sub in listing(folder)[0]
     }

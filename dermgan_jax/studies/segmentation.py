@@ -16,6 +16,7 @@ from ml_collections import FrozenConfigDict
 from dermgan_jax import config as config_schema
 from dermgan_jax import files
 from dermgan_jax.data.catalogue import Catalogue, catalogue
+from dermgan_jax.data.class_folders import folder_of
 from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.image_sets import select
 from dermgan_jax.data.mask_deformation import deform
@@ -171,7 +172,7 @@ def _paint(study: Study) -> str:
             for place, image, mask, label in zip(
                 range(first, first + len(part)), images, masks, labels, strict=True
             ):
-                name = PurePosixPath(data.classes[label]) / f"{place:06d}.png"
+                name = PurePosixPath(folder_of(data.classes[label])) / f"{place:06d}.png"
                 for folder, pixels, text in (
                     (IMAGES, image, told.png_text()),
                     (MASKS, stored_values(mask, fields)[..., None], None),

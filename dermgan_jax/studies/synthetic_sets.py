@@ -11,6 +11,7 @@ from PIL import Image
 
 from dermgan_jax import files
 from dermgan_jax.data.catalogue import Catalogue
+from dermgan_jax.data.class_folders import folder_of
 from dermgan_jax.data.decode import stretch_to_square
 from dermgan_jax.data.image_files import save_image, write_pngs
 from dermgan_jax.data.pixel_range import to_uint8
@@ -242,7 +243,8 @@ def _draw(
         own = sampler.with_drawing(Drawing(seed=seed, checkpoint=checkpoint, label=label))
         text, done = own.made_by.png_text(), 0
         for images in own.drawn(own.labels(num)):
-            done += len(write_pngs(to_uint8(images), pool / name, first=done, text=text))
+            folder = pool / folder_of(name)
+            done += len(write_pngs(to_uint8(images), folder, first=done, text=text))
         told[name] = own.made_by
     return told
 
@@ -269,14 +271,16 @@ def _reduce(config: FrozenConfigDict, data: Catalogue, own_side: int, folder: Pa
     for label, name in enumerate(data.classes):
         for number, row in enumerate(rows[data.labels[rows] == label]):
             small = stretch_to_square(images[row : row + 1][0], own_side)
-            write_pngs(stretch_to_square(small, side)[None], folder / name, first=number)
+            enlarged = stretch_to_square(small, side)[None]
+            write_pngs(enlarged, folder / folder_of(name), first=number)
 
 
 def _deal(pool: Path, folder: Path, numbers: Mapping[str, int], told: Mapping[str, MadeBy]) -> None:
     """Copies the first so many images of each class, and what made them."""
     for name, num in numbers.items():
-        for file in files.listing(pool / name)[1][:num]:
-            files.copy(file, folder / name / file.name)
+        of_class = folder_of(name)
+        for file in files.listing(pool / of_class)[1][:num]:
+            files.copy(file, folder / of_class / file.name)
     whole = [told[name] for name in numbers]
     # Classes have seeds of their own; each file says its own.
     common = whole[0] if len(whole) == 1 else dataclasses.replace(whole[0], drawing=None)

@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 
 from dermgan_jax import files
+from dermgan_jax.data.class_folders import class_of, folder_of
 from dermgan_jax.data.image_files import write_npz, write_pngs
 from dermgan_jax.data.image_sets import (
     FolderImages,
     ImageSet,
-    open_floats,
     open_images,
-    read_labels,
 )
+from dermgan_jax.data.npz_images import open_floats, read_labels
 from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -54,7 +54,7 @@ def read_candidates(source: Path, restored: Restored) -> Candidates:
         names = tuple(f"{i:06d}" for i in range(len(images)))
         return Candidates(source, images, names, _npz_classes(source, len(images), restored))
     paths = [path.relative_to(source) for path in images.paths]
-    folders = ["" if len(path.parts) == 1 else path.parent.name for path in paths]
+    folders = ["" if len(path.parts) == 1 else class_of(path.parent.name) for path in paths]
     strange = sorted(set(folders) - set(restored.classes) - {""})
     if restored.model.conditional and strange:
         hint = did_you_mean(strange[0], restored.classes)
@@ -89,4 +89,6 @@ def write_kept(candidates: Candidates, kept: np.ndarray, restored: Restored, out
         if isinstance(images, FolderImages):
             files.copy(images.paths[row], out / candidates.names[row])
         else:
-            write_pngs(images[row : row + 1], out / candidates.classes[row], first=row)
+            name = candidates.classes[row]
+            folder = out / folder_of(name) if name else out
+            write_pngs(images[row : row + 1], folder, first=row)

@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 
 from dermgan_jax import files
+from dermgan_jax.data.class_folders import class_of, folder_of
 from dermgan_jax.data.decode import SUFFIXES, find_images
 from dermgan_jax.data.faults import DataError, lines
 from dermgan_jax.data.image_files import save_image
@@ -149,7 +150,9 @@ def _listed(
         if turn:
             name = name.with_name(f"{name.name}_{turn}")
         # The layout of image_folder, so that classes are known to whoever reads the images.
-        names.append(type(name)(restored.classes[of_image]) / name.name if conditional else name)
+        if conditional:
+            name = type(name)(folder_of(restored.classes[of_image])) / name.name
+        names.append(name)
     twins = sorted(str(name) for name, times in Counter(names).items() if times > 1)
     if twins:
         raise UserError(f"{folder} has several masks that would become {twins[0]}: rename them")
@@ -161,7 +164,7 @@ def _labels(paths: list[Path], restored: Restored, label: str | None) -> np.ndar
         if label is not None:
             raise UserError("this model was trained without labels: leave --label out")
         return np.zeros(len(paths), np.int32)
-    wanted = [path.parent.name if label is None else label for path in paths]
+    wanted = [class_of(path.parent.name) if label is None else label for path in paths]
     for name, path in zip(wanted, paths, strict=True):
         if name not in restored.classes:
             where = "" if label is not None else f" (the folder of {path})"

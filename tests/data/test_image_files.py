@@ -64,3 +64,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, images):
         save_image(images[1].astype(np.complex64), path)
     np.testing.assert_array_equal(np.asarray(Image.open(path)), images[0])
     assert [each.name for each in tmp_path.iterdir()] == ["image.png"]
+
+
+def test_class_that_is_no_name_of_a_folder_stays_inside(tmp_path, images):
+    classes = ("../x", "SCC/AK", "nv")
+    paths = write_pngs(images[:3], tmp_path / "out", labels=[0, 1, 2], classes=classes)
+    assert [path.parent.parent for path in paths] == [tmp_path / "out"] * 3
+    found, labels = open_images(tmp_path / "out").classes()
+    assert {found[label] for label in labels} == set(classes)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]

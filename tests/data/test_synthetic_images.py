@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from image_trees import write_image
+from image_trees import write_image, write_table
 from PIL import Image
 
 from dermgan_jax.data.catalogue import catalogue
@@ -34,6 +34,16 @@ def test_join_the_training_split_and_nothing_else(make_config, ham10000_dir, syn
     np.testing.assert_array_equal(images[len(real.records) :][0], made)
     assert decode_mask(both, len(real.records), data) is None
     assert [record.synthetic for record in both.records] == [False] * 24 + [True] * 4
+
+
+def test_class_that_is_no_name_of_a_folder(make_config, synthetic_dir, tmp_path):
+    write_table(tmp_path / "real" / "table.csv", ("path", "label"), [("0.png", "SCC/AK")])
+    write_image(tmp_path / "real" / "0.png", seed=0)
+    (synthetic_dir / "mel").rename(synthetic_dir / "SCC%2FAK")
+    (synthetic_dir / "bcc" / "3.png").unlink()
+    fields = {"csv": "table.csv", "split_fractions": (1.0, 0.0, 0.0)}
+    data = make_config("image_folder", tmp_path / "real", synthetic=str(synthetic_dir), **fields)
+    assert catalogue(data.data).class_counts("train") == (4,)
 
 
 def test_can_replace_the_real_training_images(make_config, ham10000_dir, synthetic_dir):

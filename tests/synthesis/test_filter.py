@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from dermgan_jax.runs import training_data
 from dermgan_jax.runs.restore import restore
 from dermgan_jax.synthesis import filter as filtering
 from dermgan_jax.synthesis import made_by, quality_rules
+from dermgan_jax.synthesis.candidates import Candidates, read_candidates, write_kept
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.filter import Criterion, filter_images, keep_best
 from dermgan_jax.synthesis.generate import generate
@@ -394,3 +396,13 @@ def test_a_split_that_changed_is_refused(edited, half_noisy, tmp_path):
 def test_a_model_that_saw_test_images_is_no_reference(edited, half_noisy, tmp_path):
     with pytest.raises(UserError, match="which holds test images"):
         filter_images(edited(split="all"), half_noisy, tmp_path / "out", REALISM)
+
+
+def test_class_that_is_no_name_of_a_folder_stays_inside(tmp_path):
+    images, classes = np.zeros((2, 8, 8, 3), np.uint8), ("../x", "SCC/AK")
+    given = Candidates(tmp_path / "in.npz", images, ("0", "1"), classes)
+    size = SimpleNamespace(channels=3, height=8, width=8)
+    restored = SimpleNamespace(classes=classes, model=SimpleNamespace(data=size, conditional=True))
+    write_kept(given, np.array([True, True]), restored, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert set(read_candidates(tmp_path / "out", restored).classes) == set(classes)

@@ -49,14 +49,14 @@ class GreyPainter(NeverTrained, Painter):
 def restored(monkeypatch):
     """restored(**fields) makes the painter what every work directory holds."""
 
-    def make(conditional=True, **data):
+    def make(conditional=True, classes=("mel", "nv"), **data):
         config = experiment("spade")
         config.train.total_kimg = 1.0
         config.data.update({"resolution": SIDE, "fit": "stretch", **data})
         model = GreyPainter(
             validate(config), DataSpec(SIDE, SIDE, 3, (1, 1), 2, mask_classes=2), conditional
         )
-        found = Restored(model, {}, Stage((SIDE, SIDE), 4, {}), 7, "run", ("mel", "nv"))
+        found = Restored(model, {}, Stage((SIDE, SIDE), 4, {}), 7, "run", classes)
         monkeypatch.setattr(painting, "restore", lambda *_: found)
 
     return make
@@ -91,6 +91,15 @@ def test_every_mask_becomes_an_image_of_its_class(restored, masks, tmp_path):
     told = json.loads((out / "images" / "made_by.json").read_text())
     assert (told["synthetic"], told["complete"], told["model"]) == (True, True, "spade")
     assert "synthetic" in Image.open(out / "images" / "mel" / "0.png").info["Comment"]
+
+
+def test_class_that_is_no_name_of_a_folder(restored, masks, tmp_path):
+    restored(classes=("../mel", "nv"))
+    (masks / "mel").rename(masks / "%2E.%2Fmel")
+    paint_masks(tmp_path / "run", masks, tmp_path / "out", Drawing())
+    for part in ("images", "masks"):
+        found = (tmp_path / "out" / part).rglob("*.png")
+        assert sorted(path.parent.name for path in found) == ["%2E.%2Fmel"] * 2 + ["nv"]
 
 
 def test_a_class_can_be_asked_for(restored, masks, tmp_path):
