@@ -7,6 +7,7 @@ exists here or in the family's `default_config()`, with its default; nothing els
 import functools
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,8 @@ RUNTIME_FIELDS = frozenset(
 # At these they count as absent: neither do configurations differ in them, nor does what a run or a
 # result is called depend on them.
 YOUNGER_FIELDS = {
+    "data.bit_depth": 0,
+    "data.group_pattern": "",
     "data.normal": (),
     "data.masks": False,
     "data.mask_values": (),
@@ -84,10 +87,16 @@ def experiment(model: str) -> ConfigDict:
                 "dataset": "phantom",
                 "dir": "",  # where the original download lies; unused by phantom
                 "csv": "",  # image_folder: table with path, label, group, relative to dir
+                # image_folder*: a regular expression that finds the patient in paths below dir: its
+                # first group, or all of it; empty: folders within classes, or the table, say it
+                "group_pattern": "",
                 "resolution": 32,  # images become squares of this side
                 "load_resolution": 0,  # prepared at this side, cropped at random; 0: resolution
                 "fit": "crop",  # to a square: crop (the centre) | stretch (the aspect is lost)
                 "channels": 3,
+                # Of 16-bit files and DICOM: bits that are used, 9 to 16; 0: all, and files that
+                # seem to use 12 are refused.
+                "bit_depth": 0,
                 "classes": (),  # keep only these classes; empty keeps all
                 # Detection: the normal classes. The training split keeps no others, val and test
                 # keep all.
@@ -240,6 +249,10 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
         require(value in known, f"{key} is {value!r}; expected one of {', '.join(known)}")
     require(0 <= config["seed"] < 2**32, f"seed is {config['seed']}; from 0 to 4294967295")
     require(data["channels"] in (1, 3), f"data.channels is {data['channels']}; expected 1 or 3")
+    require(
+        data["bit_depth"] in (0, *range(9, 17)),
+        f"data.bit_depth is {data['bit_depth']}; expected 0, or 9 to 16",
+    )
     require(data["resolution"] >= 4, f"data.resolution is {data['resolution']}; at least 4")
     require(
         data["load_resolution"] == 0 or data["load_resolution"] >= data["resolution"],
@@ -250,7 +263,7 @@ def _bad_values(config: Mapping[str, Any]) -> list[str]:
         bool(data["synthetic"]) or not data["only_synthetic"],
         "data.only_synthetic needs images: set data.synthetic",
     )
-    found += _domain_faults(data) + _mask_faults(data)
+    found += _domain_faults(data) + _mask_faults(data) + _group_faults(data)
     fractions = tuple(data["split_fractions"])
     require(
         len(fractions) == 3 and min(fractions) >= 0 and abs(sum(fractions) - 1) < 1e-6,
@@ -291,6 +304,22 @@ def _domain_faults(data: Mapping[str, Any]) -> list[str]:
     if data["paired"] and not (domain_a or domain_b):
         found.append("data.paired needs two domains: set data.domain_a and data.domain_b")
     return found
+
+
+def _group_faults(data: Mapping[str, Any]) -> list[str]:
+    pattern = data["group_pattern"]
+    if not pattern:
+        return []
+    if not data["dataset"].startswith("image_folder"):
+        return [
+            f"data.group_pattern is for image_folder and image_folders; {data['dataset']} has "
+            "groups of its own: leave it empty"
+        ]
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return [f"data.group_pattern is {pattern!r}, no regular expression ({error}): correct it"]
+    return []
 
 
 def _mask_faults(data: Mapping[str, Any]) -> list[str]:

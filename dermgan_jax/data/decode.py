@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dermgan_jax import files
+from dermgan_jax.data import dicom
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.files import Path
 
@@ -16,11 +17,13 @@ GREY_MODES = frozenset({"1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L", "I;1
 # Below are grey images whose JPEG has rounded its chroma, or that carry a small coloured mark.
 COLOUR_DIFFERENCE = 16
 COLOURED_SHARE = 0.01
-TWELVE_BITS = 4096  # below it, as many cameras and X-ray detectors write, 16 bits are nearly black
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+FEW_BITS = 12  # cameras and X-ray detectors store so many in 16, which look black
+BIT_DEPTHS = range(9, 17)
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+SUFFIXES = DICOM_SUFFIXES | frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 # Formats of images, or of films, that are not read.
 OTHER_SUFFIXES = frozenset(
-    {".gif", ".dcm", ".dicom", ".heic", ".avif", ".jp2", ".svs", ".ppm", ".pgm", ".nef", ".mp4"}
+    {".gif", ".heic", ".avif", ".jp2", ".svs", ".ppm", ".pgm", ".nef", ".mp4"}
 )
 
 
@@ -37,24 +40,53 @@ def find_images(folder: Path) -> list[Path]:
     return [path for path in found if path.suffix.lower() in SUFFIXES]
 
 
-def read_image(path: Path, channels: int) -> np.ndarray:
+class FewBitsError(DataError):
+    """A file of 16-bit samples that seems to use 12 bits at most.
+
+    Attributes:
+      path: of the file.
+      largest: of its samples.
+    """
+
+    def __init__(self, path: Path, largest: int):
+        self.path, self.largest = path, largest
+        super().__init__([few_bits(f"{path} has 16-bit samples", largest)])
+
+
+def few_bits(what: str, largest: int) -> Fault:
+    """The fault of one file or of a set, whose `largest` sample is known."""
+    return Fault(
+        "12-bit images",
+        f"{what}, of which the largest is {largest}: it would come out black; if {FEW_BITS} bits "
+        f"are used, as often, set data.bit_depth={FEW_BITS}, if all are and these pictures are "
+        f"dark, {BIT_DEPTHS[-1]}",
+    )
+
+
+def read_image(path: Path, channels: int, bit_depth: int = 0) -> np.ndarray:
     """Decodes an image file of any colour mode.
 
     The EXIF orientation is applied. Transparent pixels become white, CMYK and palettes become RGB,
-    of 16-bit grey values the high byte is kept. `require_usable` tells which of these conversions
-    a training set should not rely on.
+    of 16-bit grey values the eight highest used bits are kept. `require_usable` tells which of
+    these conversions a training set should not rely on. DICOM: see `dicom.read`.
 
     Args:
-      path: a file of any format Pillow reads, of one image.
+      path: a file of any format Pillow reads, of one image, or a DICOM file.
       channels: 3 for sRGB, 1 for luminance (ITU-R 601-2).
+      bit_depth: how many bits of 16 are used, 9 to 16; 0: all, and files that seem to use 12 at
+        most are refused. Of files of 8 bits it means nothing.
 
     Returns:
       uint8 (H, W, channels).
 
     Raises:
       DataError: if the file is truncated, unreadable, holds several images, has more than 16 bits
-        per sample, or uses fewer than 13 of 16.
+        per sample, or uses other ones than `bit_depth` says.
     """
+    if _is_dicom(path):
+        picture = Image.fromarray(dicom.read(path, bit_depth))
+        pixels = np.asarray(picture.convert("RGB" if channels == 3 else "L"))
+        return pixels.reshape(*pixels.shape[:2], channels)
     with _opened(path) as image:
         # A telephone's JPEG may carry further pictures (MPO), of which the first is the photograph.
         if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
@@ -62,15 +94,7 @@ def read_image(path: Path, channels: int) -> np.ndarray:
         image.load()
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16"):
-            values = np.asarray(image)
-            if 0 < values.max() < TWELVE_BITS:
-                raise _error(
-                    "12-bit images",
-                    path,
-                    f"has 16-bit samples, of which the largest is {values.max()}: it would come "
-                    "out black; stretch the values and save 8 bits",
-                )
-            image = Image.fromarray((values >> 8).astype(np.uint8))
+            image = Image.fromarray(_eight_bits(np.asarray(image), bit_depth, path))
         if image.mode in ("I", "F"):
             raise _error("deep images", path, "has 32-bit samples: save it with 8 bits per channel")
         if image.has_transparency_data:
@@ -82,12 +106,29 @@ def read_image(path: Path, channels: int) -> np.ndarray:
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
+def _eight_bits(values: np.ndarray, bit_depth: int, path: Path) -> np.ndarray:
+    """16-bit samples, of which `bit_depth` bits are used, as bytes: uint16 to uint8 (H, W)."""
+    largest = int(values.max())
+    if not bit_depth and 0 < largest < 1 << FEW_BITS:
+        raise FewBitsError(path, largest)
+    if bit_depth and largest >= 1 << bit_depth:
+        raise _error(
+            "samples above data.bit_depth",
+            path,
+            f"has samples up to {largest}, more than {bit_depth} bits hold: set data.bit_depth to "
+            f"{largest.bit_length()}",
+        )
+    return (values >> ((bit_depth or 16) - 8)).astype(np.uint8)
+
+
 def header_size(path: Path) -> tuple[int, int]:
     """(H, W) of the stored pixels, which an EXIF orientation may turn; no pixel is decoded.
 
     Raises:
       DataError: if the file is no image.
     """
+    if _is_dicom(path):
+        return dicom.size(path)
     with _opened(path) as image:
         return image.height, image.width
 
@@ -131,19 +172,23 @@ def require_usable(path: Path, resolution: int, field: str = "data.resolution") 
       DataError: if the file is unreadable, holds ink colours (CMYK) or transparency, whose colours
         on a screen are a guess, or would have to be enlarged to `resolution` pixels square.
     """
-    with _opened(path) as image:
-        side = min(image.size)
-        if image.mode == "CMYK":
-            raise _error("CMYK images", path, "is in CMYK: convert it to RGB")
-        if image.has_transparency_data:
-            raise _error("images with alpha", path, "has an alpha channel: flatten it to RGB")
-        if side < resolution:
-            raise _error(
-                "tiny images",
-                path,
-                f"is {image.width}x{image.height} pixels, too small for {field}={resolution}: "
-                f"remove it or set {field} to at most {side}",
-            )
+    if _is_dicom(path):
+        height, width = dicom.size(path)
+    else:
+        with _opened(path) as image:
+            width, height = image.size
+            if image.mode == "CMYK":
+                raise _error("CMYK images", path, "is in CMYK: convert it to RGB")
+            if image.has_transparency_data and _is_see_through(image):
+                raise _error("images with alpha", path, "has an alpha channel: flatten it to RGB")
+    side = min(height, width)
+    if side < resolution:
+        raise _error(
+            "tiny images",
+            path,
+            f"is {width}x{height} pixels, too small for {field}={resolution}: remove it or set "
+            f"{field} to at most {side}",
+        )
 
 
 def require_grey(path: Path) -> None:
@@ -154,10 +199,15 @@ def require_grey(path: Path) -> None:
     Raises:
       DataError: if the image is coloured, truncated or unreadable.
     """
-    with _opened(path) as image:
-        if image.mode in GREY_MODES:
+    if _is_dicom(path):
+        if dicom.is_grey(path):
             return
-        pixels = np.asarray(image.convert("RGB"))
+        pixels = dicom.read(path)
+    else:
+        with _opened(path) as image:
+            if image.mode in GREY_MODES:
+                return
+            pixels = np.asarray(image.convert("RGB"))
     coloured = pixels.max(-1) - pixels.min(-1) > COLOUR_DIFFERENCE
     if coloured.mean() > COLOURED_SHARE:
         raise _error(
@@ -195,6 +245,15 @@ def _resized(image: np.ndarray, resolution: int, resampling: Image.Resampling) -
     picture = Image.fromarray(image if channels == 3 else image[..., 0])
     resized = picture.resize((resolution, resolution), resampling)
     return np.asarray(resized).reshape(resolution, resolution, channels)
+
+
+def _is_dicom(path: Path) -> bool:
+    return path.suffix.lower() in DICOM_SUFFIXES
+
+
+def _is_see_through(image: Image.Image) -> bool:
+    """Whether a pixel is not opaque, as many programs write an alpha channel that says nothing."""
+    return image.convert("RGBA").getextrema()[3][0] < 255
 
 
 @contextmanager

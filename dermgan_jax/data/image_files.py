@@ -37,18 +37,25 @@ def write_pngs(
     Returns:
       The files, in the order of the images.
     """
-    folders = [folder] * len(images)
-    if labels is not None:
-        folders = [folder / folder_of(classes[label]) for label in labels[: len(images)]]
     files.make_folder(folder)
-    paths = [each / f"{index:06d}.png" for index, each in enumerate(folders, first)]
+    paths = [folder / name for name in png_names(len(images), labels, classes, first)]
     for image, path in zip(images, paths, strict=True):
         save_image(image, path, text)
     return paths
 
 
+def png_names(
+    num: int, labels: Sequence[int] | None = None, classes: Sequence[str] = (), first: int = 0
+) -> list[str]:
+    """Where `write_pngs` puts images, relative to its folder."""
+    places = [""] * num
+    if labels is not None:
+        places = [f"{folder_of(classes[label])}/" for label in labels[:num]]
+    return [f"{place}{index:06d}.png" for index, place in enumerate(places, first)]
+
+
 def write_npz(images: np.ndarray, path: Path, **others: np.ndarray) -> None:
-    """Writes the key `images` (N, H, W, C), uint8 or floats in [-1, 1], and others such as `labels`.
+    """Writes the key `images` (N, H, W, C), uint8 or floats in [-1, 1], and others, as `labels`.
 
     Of floats the key `range` says where they are, as `npz_images.read` reads it.
     """

@@ -7,30 +7,25 @@ of other sets, and images kept in a temporary file.
 
 import dataclasses
 import hashlib
-import math
 import tempfile
-import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Protocol, TypeAlias
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from dermgan_jax import files
 from dermgan_jax.cache import cache_dir
-from dermgan_jax.data import file_digests
+from dermgan_jax.data import file_digests, npz_images
 from dermgan_jax.data.class_folders import class_of
-from dermgan_jax.data.decode import SUFFIXES, find_images, header_size, read_image
-from dermgan_jax.data.pixel_range import to_signed, to_uint8
+from dermgan_jax.data.decode import SUFFIXES, find_images, header_size, read_image, to_square
+from dermgan_jax.data.npz_images import Range
+from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
 Rows: TypeAlias = slice | np.ndarray
 
 CHUNK = 256  # images read at a time where a whole set is gone through
-LARGEST_OVERSHOOT = 16  # generators leave [-1, 1] by far less, values of 0 to 255 by far more
 
 
 class ImageSet(Protocol):
@@ -105,13 +100,36 @@ class Concatenation:
         return found
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Resized:
+    """The images of another set at another size, see `decode.to_square`."""
+
+    images: ImageSet
+    side: int
+
+    dtype = np.dtype(np.uint8)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.images), self.side, self.side, self.images.shape[-1])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows: Rows) -> np.ndarray:
+        resized = [to_square(image, self.side) for image in np.asarray(self.images[rows])]
+        return np.stack(resized) if resized else np.empty((0, *self.shape[1:]), np.uint8)
+
+
 class FolderImages:
     """The images of a folder and its subfolders, sorted by path, decoded when asked for.
 
     Args:
-      folder: with at least one image file; all of one size.
+      folder: with at least one image file; all of one size, unless `side` is given.
       channels: 3 or 1; files are converted.
       limit: at most so many, evenly spaced over the whole set.
+      bit_depth: of 16-bit files, see `read_image`.
+      side: brings every image to this size, see `decode.to_square`; 0 leaves them as they are.
 
     Attributes:
       paths: the files.
@@ -124,15 +142,26 @@ class FolderImages:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, folder: Path, channels: int, limit: int | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        channels: int,
+        limit: int | None = None,
+        bit_depth: int = 0,
+        side: int = 0,
+    ):
         paths = find_images(folder)
         if not paths:
             raise UserError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
         self.folder = folder
         self.channels = channels
+        self.bit_depth = bit_depth
+        self.side = side
         self.paths = [paths[i] for i in evenly_spaced(len(paths), limit)]
-        first = read_image(self.paths[0], channels)
+        first = self._read(self.paths[0])
         self.shape = (len(self.paths), *first.shape)
+        if side:
+            return
         with ThreadPoolExecutor() as pool:
             sizes = pool.map(header_size, self.paths)
             for path, size in zip(self.paths, sizes, strict=True):
@@ -147,12 +176,17 @@ class FolderImages:
         with ThreadPoolExecutor() as pool:
             return np.stack(list(pool.map(self._decode, paths)))
 
+    def _read(self, path: Path) -> np.ndarray:
+        image = read_image(path, self.channels, self.bit_depth)
+        return to_square(image, self.side) if self.side else image
+
     def _decode(self, path: Path) -> np.ndarray:
-        image = read_image(path, self.channels)
+        image = self._read(path)
         if image.shape != self.shape[1:]:
             raise UserError(
                 f"{path} is {_size(image.shape)} pixels but {self.paths[0]} is "
-                f"{_size(self.shape[1:])}: bring all images of {self.folder} to one size"
+                f"{_size(self.shape[1:])}: bring all images of {self.folder} to one size "
+                "(evaluate does it with --resize=SIDE)"
             )
         return image
 
@@ -169,13 +203,23 @@ class FolderImages:
         return tuple(map(str, names)), labels.astype(np.int32)
 
 
-def open_images(source: Path, channels: int = 3, limit: int | None = None) -> ImageSet:
+def open_images(
+    source: Path,
+    channels: int = 3,
+    limit: int | None = None,
+    bit_depth: int = 0,
+    value_range: Range | None = None,
+    side: int = 0,
+) -> ImageSet:
     """A folder of images, its subfolders included and sorted by path, or an .npz.
 
     Args:
-      source: a folder, or an .npz with the key `images` (N, H, W, C): uint8, or floats in [-1, 1].
+      source: a folder, or an .npz, see `npz_images.read`.
       channels: 3 or 1. Files are converted; grey arrays are repeated to give 3 channels.
       limit: at most so many, evenly spaced over the whole set.
+      bit_depth: of 16-bit files, see `read_image`.
+      value_range: of floats in an .npz that does not tell it.
+      side: brings every image to this size, see `decode.to_square`; 0 leaves them as they are.
 
     Returns:
       (N, H, W, channels).
@@ -184,49 +228,15 @@ def open_images(source: Path, channels: int = 3, limit: int | None = None) -> Im
       UserError: if there is nothing to read, a file is damaged, or sizes differ.
     """
     if source.is_dir():
-        return FolderImages(source, channels, limit)
+        return FolderImages(source, channels, limit, bit_depth, side)
     if source.suffix == ".npz":
-        return _unpack_npz(source, channels, limit)
+        with npz_images.faults_named(source):
+            parts = npz_images.read(
+                source, channels, lambda n: evenly_spaced(n, limit), value_range
+            )
+            images = spool(part if part.dtype == np.uint8 else to_uint8(part) for part in parts)
+        return Resized(images, side) if side else images
     raise UserError(f"{source} is neither a folder of images nor an .npz file")
-
-
-def open_floats(path: Path, channels: int) -> np.ndarray:
-    """All images of an .npz as float32 (N, H, W, channels) in [-1, 1]; floats as they are.
-
-    Raises:
-      UserError: as `open_images`.
-    """
-    with _npz_faults(path):
-        chunks = [
-            to_signed(images) if images.dtype == np.uint8 else np.float32(images)
-            for images in _read_npz(path, channels, None)
-        ]
-    return np.concatenate(chunks)
-
-
-def read_labels(path: Path, num: int, num_classes: int) -> np.ndarray | None:
-    """The key `labels` of an .npz of `num` images: int (num,), or None if there is none.
-
-    Raises:
-      UserError: if they are not one class for each image.
-    """
-    try:
-        with files.open_arrays(path) as arrays:
-            if "labels" not in arrays:
-                return None
-            labels = arrays["labels"]
-    except ValueError as error:  # an array of Python objects
-        raise UserError(f"'labels' in {path} cannot be read: {error}") from error
-    if (
-        labels.shape != (num,)
-        or not np.issubdtype(labels.dtype, np.integer)
-        or not ((labels >= 0) & (labels < num_classes)).all()
-    ):
-        raise UserError(
-            f"'labels' in {path} are no {num} whole numbers from 0 to {num_classes - 1}, one per "
-            "image"
-        )
-    return labels
 
 
 def select(images: ImageSet, rows: np.ndarray, flipped: np.ndarray | None = None) -> Selection:
@@ -274,13 +284,16 @@ def spool(chunks: Iterable[np.ndarray]) -> np.ndarray:
 
 def digest(images: ImageSet) -> str:
     """SHA-256 that changes with any pixel: of the pixels, or of the files they are read from."""
-    found = hashlib.sha256(repr((images.shape, str(images.dtype))).encode())
+    told = (images.shape, str(images.dtype))
+    found = hashlib.sha256(repr(told).encode())
     base, rows, flipped = (
         (images.images, images.rows, images.flipped)
         if isinstance(images, Selection)
         else (images, np.arange(len(images)), None)
     )
     if isinstance(base, FolderImages) and flipped is None:
+        if base.side or base.bit_depth:
+            found.update(repr((base.side, base.bit_depth)).encode())
         for part in base.file_digests(rows):
             found.update(part)
     else:
@@ -293,60 +306,6 @@ def evenly_spaced(num: int, limit: int | None) -> np.ndarray:
     """Positions of `limit` of `num` things, all if there are no more: int64, ascending."""
     kept = num if limit is None else min(num, limit)
     return np.arange(kept) * num // kept
-
-
-def _unpack_npz(path: Path, channels: int, limit: int | None) -> np.ndarray:
-    with _npz_faults(path):
-        return spool(map(_as_uint8, _read_npz(path, channels, limit)))
-
-
-@contextmanager
-def _npz_faults(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyError as error:
-        raise UserError(f"{path} has no key 'images'") from error
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-        raise UserError(f"{path} cannot be read as an .npz file: {error}") from error
-
-
-def _read_npz(path: Path, channels: int, limit: int | None) -> Iterator[np.ndarray]:
-    """Images as stored, uint8 or floats in [-1, 1], some at a time."""
-    with path.open("rb") as raw, ZipFile(raw) as archive, archive.open("images.npy") as file:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read_header is None:
-            raise ValueError(f"format version {version}")
-        shape, fortran_order, dtype = read_header(file)
-        if len(shape) != 4 or shape[-1] not in (1, channels) or shape[0] == 0 or fortran_order:
-            order = " in Fortran order" if fortran_order else ""
-            raise UserError(
-                f"'images' in {path} has shape {shape}{order}; expected (N, H, W, {channels})"
-            )
-        if dtype != np.uint8 and not np.issubdtype(dtype, np.floating):
-            raise UserError(f"'images' in {path} is {dtype}; expected uint8 or float32")
-        lowest = 0.0
-        kept = np.zeros(shape[0], bool)
-        kept[evenly_spaced(shape[0], limit)] = True
-        for first in range(0, shape[0], CHUNK):
-            part = kept[first : first + CHUNK]
-            size = (len(part), *shape[1:])
-            buffer = file.read(math.prod(size) * dtype.itemsize)
-            images = np.frombuffer(buffer, dtype).reshape(size)[part]
-            # Written so that NaN fails too.
-            if dtype != np.uint8 and not np.abs(images).max(initial=0) < LARGEST_OVERSHOOT:
-                raise UserError(f"'images' in {path} are not floats in [-1, 1]: rescale them")
-            lowest = min(lowest, float(images.min(initial=0)))
-            yield np.repeat(images, channels // shape[-1], axis=-1)
-        if dtype != np.uint8 and lowest >= 0:
-            files.tell_once(f"note: no value in {path} is below 0; they are read as of [-1, 1]")
-
-
-def _as_uint8(images: np.ndarray) -> np.ndarray:
-    return images if images.dtype == np.uint8 else to_uint8(images)
 
 
 def _size(shape: tuple[int, ...]) -> str:

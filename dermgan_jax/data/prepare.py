@@ -27,6 +27,8 @@ from dermgan_jax.data import file_digests
 from dermgan_jax.data.catalogue import Catalogue, DataConfig
 from dermgan_jax.data.decode import (
     DECODER_VERSION,
+    FewBitsError,
+    few_bits,
     read_image,
     read_mask,
     require_grey,
@@ -75,7 +77,7 @@ def decode_record(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.n
         if data_config.channels == 1:
             require_grey(record.image)
     if record.synthetic:
-        return read_image(record.image, data_config.channels)
+        return read_image(record.image, data_config.channels, data_config.bit_depth)
     return FITS[data_config.fit](catalogue.dataset.read(record), side)
 
 
@@ -125,7 +127,7 @@ def decode_all(
       What is wrong with the images. After the first fault nothing more is written.
     """
     found: list[Fault] = []
-
+    dark: list[FewBitsError] = []
     decode = decode or decode_record
 
     def decoded(i: int) -> np.ndarray | DataError:
@@ -141,11 +143,21 @@ def decode_all(
         print(title, file=sys.stderr, flush=True)
     results = _threaded(decoded, total, data_config)
     for result in tqdm(results, desc=title, total=total, disable=not in_terminal):
-        if isinstance(result, DataError):
+        if isinstance(result, FewBitsError):
+            dark.append(result)
+        elif isinstance(result, DataError):
             found += result.faults
-        elif not found:
+        elif not (found or dark):
             write(result)
-    return found
+    return found + _few_bits(dark)
+
+
+def _few_bits(dark: list[FewBitsError]) -> list[Fault]:
+    """One fault for all files that seem to use few of their bits: the depth is that of the set."""
+    if not dark:
+        return []
+    what = f"{len(dark)} images, such as {dark[0].path}, have 16-bit samples"
+    return [few_bits(what, max(each.largest for each in dark))]
 
 
 def _threaded(function: Callable, count: int, data_config: DataConfig) -> Iterator:
@@ -183,6 +195,7 @@ def fingerprint(catalogue: Catalogue, data_config: DataConfig) -> str:
         "resolution": load_resolution(data_config),
         "fit": data_config.fit,
         "channels": data_config.channels,
+        **({"bit_depth": data_config.bit_depth} if data_config.bit_depth else {}),
         "images": [[r.id, c] for r, c in zip(catalogue.records, contents, strict=True)],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

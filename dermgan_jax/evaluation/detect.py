@@ -175,7 +175,8 @@ def _opened(source: Path, restored: Restored) -> tuple[list[str], ImageSet]:
     def read(path: Path) -> np.ndarray:
         if spec.channels == 1:
             require_grey(path)
-        return FITS[data_config.fit](read_image(path, spec.channels), spec.height)
+        image = read_image(path, spec.channels, data_config.bit_depth)
+        return FITS[data_config.fit](image, spec.height)
 
     return [path.relative_to(source).as_posix() for path in paths], spool(
         read(path)[None] for path in paths

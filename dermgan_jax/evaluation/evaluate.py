@@ -8,6 +8,7 @@ import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
+from dermgan_jax.data.npz_images import Range
 from dermgan_jax.evaluation import classifier_features
 from dermgan_jax.evaluation.image_sources import (
     ImageSource,
@@ -18,6 +19,7 @@ from dermgan_jax.evaluation.image_sources import (
     require_checkpoint_means_something,
     require_one_size,
 )
+from dermgan_jax.evaluation.pairing import pairs
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measure import Request, measure
@@ -78,6 +80,8 @@ class Question:
       seed: of samples and metrics.
       checkpoint: of a source that is a work directory: "latest", "best" or a step; None: latest.
       classifier: work directory of a classifier, in whose features distances are taken as well.
+      side: both sides are brought to this size, see `decode.to_square`; 0 leaves them.
+      value_range: of floats in an .npz that does not tell it.
     """
 
     real: str
@@ -87,6 +91,8 @@ class Question:
     seed: int = 0
     checkpoint: str | None = None
     classifier: Path | None = None
+    side: int = 0
+    value_range: Range | None = None
 
 
 def evaluate(
@@ -103,25 +109,45 @@ def evaluate(
     Raises:
       UserError: if a source cannot be read, sizes differ, a metric is unknown or lacks its weights.
     """
-    for name in question.metrics:
-        registry.load("metric", name)
+    of_pairs = tuple(name for name in question.metrics if registry.load("metric", name).paired)
     names = question.real, question.fake
     require_checkpoint_means_something(question.checkpoint, *names)
     config = config or config_of_a_workdir(*names)
     drawing = Drawing(seed=question.seed, checkpoint=question.checkpoint or LATEST)
-    opening = Opening(question.num, drawing, config)
+    opening = Opening(question.num, drawing, config, question.side, question.value_range)
     real, fake = open_real(question.real, opening), open_fake(question.fake, opening)
     require_one_size(real, fake)
     mirror = config is not None and config.data.mirror
     others = {}
     if question.classifier is not None:
         others = classifier_features.metrics(question.classifier)
-    request = Request(tuple(question.metrics), question.seed, mirror, weights, others)
-    found = measure(real.images, fake.images, request, labelling=real.labelling)
+    of_sets = tuple(name for name in question.metrics if name not in of_pairs)
+    request = Request(of_sets, question.seed, mirror, weights, others)
+    found, notes = {}, []
+    if of_sets or others:
+        found = measure(real.images, fake.images, request, labelling=real.labelling)
+    if of_pairs:
+        *sides, notes = pairs(real.compared, fake.images, names)
+        found |= measure(*sides, dataclasses.replace(request, metrics=of_pairs, others={}))
     split = real.split.split if real.split else ""
     measured = by_key(*(dataclasses.replace(one, split=split) for one in found.values()))
-    to_know = (*_phantom_notes(real), *_colour_warnings(real, fake), *warnings(measured.values()))
+    to_know = (
+        *notes,
+        *_resizing_notes(question.side),
+        *_phantom_notes(real),
+        *_colour_warnings(real, fake),
+        *warnings(measured.values()),
+    )
     return Evaluation(real, fake, question.seed, measured, to_know)
+
+
+def _resizing_notes(side: int) -> list[str]:
+    if not side:
+        return []
+    return [
+        f"note: both sides were brought to {side}x{side} pixels (the central square, Lanczos): "
+        "values compare only with others of the same --resize"
+    ]
 
 
 def _phantom_notes(real: ImageSource) -> list[str]:

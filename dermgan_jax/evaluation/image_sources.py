@@ -10,6 +10,7 @@ from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_sets import (
     FolderImages,
     ImageSet,
+    Resized,
     choose,
     evenly_spaced,
     open_images,
@@ -17,6 +18,7 @@ from dermgan_jax.data.image_sets import (
     size_text,
 )
 from dermgan_jax.data.labelling import Labelling
+from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.data.splits import ALL, SPLITS
 from dermgan_jax.errors import UserError
@@ -69,11 +71,15 @@ class Opening:
       num: samples drawn of a work directory, and fake images at most.
       drawing: of these samples; its seed also chooses among the images of a data set.
       config: says how DATASET:SPLIT is prepared, and how many channels files are read with.
+      side: brings all images to this size; 0 leaves them as they are.
+      value_range: of floats in an .npz that does not tell it.
     """
 
     num: int
     drawing: Drawing
     config: FrozenConfigDict | None = None
+    side: int = 0
+    value_range: Range | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +130,7 @@ def open_real(name: str, opening: Opening) -> ImageSource:
         return _open_split(name, split, opening)
     if is_workdir(name):
         return _sampled(name, opening)
-    source = _open_files(name, opening.config, None)
+    source = _open_files(name, opening, None)
     if isinstance(source.images, FolderImages):
         classes, labels = source.images.classes()
         if len(classes) > 1:
@@ -142,7 +148,7 @@ def open_fake(name: str, opening: Opening) -> ImageSource:
         return dataclasses.replace(source, images=chosen, labelling=None)
     if is_workdir(name):
         return _sampled(name, opening)
-    return _open_files(name, opening.config, opening.num)
+    return _open_files(name, opening, opening.num)
 
 
 def require_one_size(first: ImageSource, *others: ImageSource) -> None:
@@ -155,7 +161,8 @@ def require_one_size(first: ImageSource, *others: ImageSource) -> None:
         if other.images.shape[1:] != first.images.shape[1:]:
             raise UserError(
                 f"images of {first.name} are {size_text(first.images)}, those of {other.name} "
-                f"{size_text(other.images)} (height x width x channels): bring both to one size"
+                f"{size_text(other.images)} (height x width x channels): bring both to one "
+                "size (evaluate does it with --resize=SIDE)"
             )
 
 
@@ -191,7 +198,7 @@ def require_checkpoint_means_something(checkpoint: str | None, *names: str) -> N
         )
 
 
-def _open_files(name: str, config: FrozenConfigDict | None, limit: int | None) -> ImageSource:
+def _open_files(name: str, opening: Opening, limit: int | None) -> ImageSource:
     path = files.to_path(name)
     if not path.is_dir() and path.suffix != ".npz":
         raise UserError(
@@ -201,13 +208,15 @@ def _open_files(name: str, config: FrozenConfigDict | None, limit: int | None) -
         )
     if (path / RECONSTRUCTED).is_dir():
         print(f"note: {path / RECONSTRUCTED} is read with {name}: name a folder without it")
-    images = open_images(path, 3 if config is None else config.data.channels, limit)
+    data = None if opening.config is None else opening.config.data
+    channels, bit_depth = (data.channels, data.bit_depth) if data else (3, 0)
+    images = open_images(path, channels, limit, bit_depth, opening.value_range, opening.side)
     return ImageSource(name, images, made_by=made_by.read(path))
 
 
 def _sampled(name: str, opening: Opening) -> ImageSource:
     images, told = sample_for_evaluation(files.to_path(name), opening.num, opening.drawing)
-    return ImageSource(name, images, made_by=told)
+    return ImageSource(name, _at_side(images, opening.side), made_by=told)
 
 
 def _open_split(name: str, split: SplitName, opening: Opening) -> ImageSource:
@@ -231,7 +240,7 @@ def _open_split(name: str, split: SplitName, opening: Opening) -> ImageSource:
         rows = _class_and_others(rows, listed.labels[rows], label, opening.drawing.seed)
         if not (listed.labels[rows] == label).any():
             raise UserError(f"{name} holds no images: see data.split_fractions")
-    images = select(prepare(listed, at_full_size(config.data)).images, rows)
+    images = _at_side(select(prepare(listed, at_full_size(config.data)).images, rows), opening.side)
     labelling = Labelling(listed.classes, listed.labels[rows], split.label)
     return ImageSource(
         name,
@@ -240,6 +249,10 @@ def _open_split(name: str, split: SplitName, opening: Opening) -> ImageSource:
         split=split,
         phantom=listed.dataset.synthetic,
     )
+
+
+def _at_side(images: ImageSet, side: int) -> ImageSet:
+    return Resized(images, side) if side and images.shape[1:3] != (side, side) else images
 
 
 def _class_and_others(rows: np.ndarray, labels: np.ndarray, label: int, seed: int) -> np.ndarray:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_images, read_labels
+from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_images
+from dermgan_jax.data.npz_images import read_labels
 from dermgan_jax.data.splits import TEST
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.predict import predict_split, probabilities_of, restore_classifier

@@ -236,5 +236,6 @@ def _targets(source: Path, model: Sampler) -> tuple[list[str], np.ndarray]:
         raise UserError(f"{source} holds no images ({', '.join(sorted(decode.SUFFIXES))})")
     crop = model.config.data.fit == "crop"
     fit = decode.to_square if crop else decode.stretch_to_square
-    images = [fit(decode.read_image(path, channels), size[0]) for path in paths]
+    bit_depth = model.config.data.bit_depth
+    images = [fit(decode.read_image(path, channels, bit_depth), size[0]) for path in paths]
     return [path.name for path in paths], np.stack(images)

@@ -2,15 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from dermgan_jax import files
+from dermgan_jax.data import npz_images
 from dermgan_jax.data.decode import read_image
 from dermgan_jax.data.image_files import save_image, write_npz
-from dermgan_jax.data.image_sets import open_floats
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -20,10 +19,9 @@ from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.restore import Restored, restore
 from dermgan_jax.synthesis import made_by
-from dermgan_jax.synthesis.image_folder import named_images
+from dermgan_jax.synthesis.image_folder import groups_of_one_size, named_images
 
 RECONSTRUCTED = "reconstructed"  # subfolder, or key of an .npz
-BATCH = 16  # files read at a time
 LARGEST = 1024  # pixels; longer sides are translated in tiles
 TILE, OVERLAP = 512, 128  # pixels
 
@@ -103,7 +101,7 @@ def _translated(
     restored: Restored, source: Path, directions: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """The arrays of an .npz: float32 `images` and, if there are two directions, `reconstructed`."""
-    images = open_floats(source, restored.model.data.channels)
+    images = npz_images.open_floats(source, restored.model.data.channels)
     found = {}
     for key, direction in zip(("images", RECONSTRUCTED), directions, strict=False):
         images = any_size(restored.model, restored.variables, images, direction)
@@ -112,8 +110,7 @@ def _translated(
 
 
 def _tell_of_other_arrays(source: Path) -> None:
-    with files.open_arrays(source) as arrays:
-        others = sorted({*arrays} - {"images"})
+    others = npz_images.other_keys(source)
     if others:
         print(f"note: of {source} only images are translated; {', '.join(others)} are left out")
 
@@ -126,11 +123,14 @@ def _translate_files(
     text: Mapping[str, str],
 ) -> None:
     """Writes the translation of each file under its name; PNG files carry a text."""
-    model = restored.model
+    model, data_config = restored.model, restored.model.config.data
+    read = functools.partial(
+        read_image, channels=data_config.channels, bit_depth=data_config.bit_depth
+    )
     paths = list(names)
     folders = (out, out / RECONSTRUCTED)
     with progress_bar(len(paths), "translating") as bar:
-        for alike in _alike(paths, model.data.channels):
+        for alike in groups_of_one_size(paths, read):
             images = to_signed(np.stack([image for _, image in alike]))
             _require_size(model, alike[0][0], images)
             for folder, direction in zip(folders, directions, strict=False):
@@ -139,18 +139,6 @@ def _translate_files(
                     save_image(image, folder / names[path], text)
             bar.update(len(alike))
     print(f"{len(paths)} translated images in {out}")
-
-
-def _alike(paths: Sequence[Path], channels: int) -> Iterator[list[tuple[Path, np.ndarray]]]:
-    """Files with their uint8 (H, W, C), in groups of one size."""
-    read = functools.partial(read_image, channels=channels)
-    with ThreadPoolExecutor() as pool:
-        for first in range(0, len(paths), BATCH):
-            some = paths[first : first + BATCH]
-            sizes: dict[tuple[int, ...], list[tuple[Path, np.ndarray]]] = {}
-            for path, image in zip(some, pool.map(read, some), strict=True):
-                sizes.setdefault(image.shape, []).append((path, image))
-            yield from sizes.values()
 
 
 def _require_size(model: Translator, path: Path, images: np.ndarray) -> None:

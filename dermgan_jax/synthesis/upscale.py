@@ -1,16 +1,16 @@
 """Enlarges images of any size with a trained model: a folder to a folder, or .npz to .npz."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import functools
+from collections.abc import Mapping
 
 import jax
 import numpy as np
 
 from dermgan_jax import files
+from dermgan_jax.data import npz_images
 from dermgan_jax.data.decode import read_image
 from dermgan_jax.data.image_files import save_image, write_npz
-from dermgan_jax.data.image_sets import open_floats
 from dermgan_jax.data.pixel_range import to_signed, to_uint8, with_channels
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -18,10 +18,8 @@ from dermgan_jax.models.upscaler import Upscaler
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.runs.restore import LATEST, Restored, restore
 from dermgan_jax.synthesis import made_by
-from dermgan_jax.synthesis.image_folder import named_images
+from dermgan_jax.synthesis.image_folder import groups_of_one_size, named_images
 from dermgan_jax.synthesis.upscale_tiles import TILE, any_size
-
-BATCH = 16  # files read at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,11 +122,10 @@ def _upscale_arrays(
 ) -> None:
     if out.suffix != ".npz":
         raise UserError(f"{source} is an .npz, so --out has to end in .npz too; it is {out}")
-    with files.open_arrays(source) as arrays:
-        others = sorted({*arrays} - {"images"})
+    others = npz_images.other_keys(source)
     if others:
         print(f"note: of {source} only images are enlarged; {', '.join(others)} are left out")
-    images = open_floats(source, restored.model.data.channels)
+    images = npz_images.open_floats(source, restored.model.data.channels)
     with files.open_arrays(source) as arrays:
         is_grey = arrays["images"].shape[-1] == 1
     large = any_size(restored.model, restored.variables, images, tile)
@@ -145,8 +142,9 @@ def _upscale_files(
 ) -> None:
     """Writes each file enlarged under its name; PNG files carry a text, and nothing else does."""
     model, paths = restored.model, list(names)
+    read = functools.partial(_read, bit_depth=model.config.data.bit_depth)
     with progress_bar(len(paths), "enlarging") as bar:
-        for alike in _alike(paths):
+        for alike in groups_of_one_size(paths, read):
             images = [_as_learned(image, path, model.data.channels) for path, image in alike]
             large = any_size(model, restored.variables, to_signed(np.stack(images)), tile)
             for (path, image), one in zip(alike, to_uint8(large), strict=True):
@@ -157,19 +155,9 @@ def _upscale_files(
     print(f"{len(paths)} enlarged images in {out}")
 
 
-def _alike(paths: Sequence[Path]) -> Iterator[list[tuple[Path, np.ndarray]]]:
-    """Files with their uint8 (H, W, 3), or (H, W, 1) without colour, in groups of one size."""
-    with ThreadPoolExecutor() as pool:
-        for first in range(0, len(paths), BATCH):
-            some = paths[first : first + BATCH]
-            sizes: dict[tuple[int, ...], list[tuple[Path, np.ndarray]]] = {}
-            for path, image in zip(some, pool.map(_read, some), strict=True):
-                sizes.setdefault(image.shape[:2], []).append((path, image))
-            yield from sizes.values()
-
-
-def _read(path: Path) -> np.ndarray:
-    image = read_image(path, 3)
+def _read(path: Path, bit_depth: int) -> np.ndarray:
+    """uint8 (H, W, 3), or (H, W, 1) without colour."""
+    image = read_image(path, 3, bit_depth)
     return image if np.ptp(image, axis=-1).any() else image[..., :1]
 
 

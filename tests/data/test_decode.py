@@ -44,10 +44,19 @@ def test_high_byte_of_16_bit_values_is_kept(tmp_path):
     np.testing.assert_array_equal(read_image(path, 1)[0, :, 0], [0, 0, 1, 128])
 
 
-def test_twelve_bits_in_sixteen_are_a_fault(tmp_path):
-    path = saved(tmp_path, Image.fromarray(np.full((4, 4), 4095, np.uint16)))
-    with pytest.raises(DataError, match="of which the largest is 4095: it would come out black"):
+def test_twelve_bits_in_sixteen_are_a_fault_until_they_are_said(tmp_path):
+    values = np.array([[0, 1024, 2048, 4095]], np.uint16)
+    path = saved(tmp_path, Image.fromarray(values))
+    with pytest.raises(DataError, match=r"the largest is 4095: .* set data\.bit_depth=12"):
         read_image(path, 1)
+    np.testing.assert_array_equal(read_image(path, 1, 12)[0, :, 0], [0, 64, 128, 255])
+    np.testing.assert_array_equal(read_image(path, 1, 16)[0, :, 0], [0, 4, 8, 15])
+
+
+def test_more_bits_than_said_are_a_fault(tmp_path):
+    path = saved(tmp_path, Image.fromarray(np.full((4, 4), 4096, np.uint16)))
+    with pytest.raises(DataError, match=r"samples up to 4096.* set data\.bit_depth to 13"):
+        read_image(path, 1, 12)
 
 
 def test_film_is_a_fault(tmp_path):
@@ -67,13 +76,13 @@ def test_photograph_of_a_telephone_is_no_film(tmp_path):
 
 
 def test_images_of_other_formats_are_told(tmp_path, capsys):
-    for name in ("a.png", "b.dcm", "c.GIF", "notes.txt"):
+    for name in ("a.png", "b.heic", "c.GIF", "notes.txt"):
         saved(tmp_path, Image.new("RGB", (4, 4)), "a.png")
         (tmp_path / name).touch()
     assert find_images(tmp_path) == [tmp_path / "a.png"]
     said = capsys.readouterr().err
     assert "2 files below" in said
-    assert ".dcm, .gif is not read" in said
+    assert ".gif, .heic is not read" in said
 
 
 def test_32_bit_values_are_a_fault(tmp_path):
@@ -177,3 +186,13 @@ def test_colour_does_not_pass_as_grey(tmp_path, name):
     path = saved(tmp_path, Image.new("RGB", (20, 16), (210, 170, 150)), name)
     with pytest.raises(DataError, match=rf"{name} is coloured but .*: set data\.channels=3"):
         require_grey(path)
+
+
+def test_an_alpha_channel_that_hides_nothing_is_no_fault(tmp_path):
+    opaque = saved(tmp_path, Image.new("RGBA", (8, 8), (*RED, 255)), "opaque.png")
+    require_usable(opaque, 8)
+    np.testing.assert_array_equal(read_image(opaque, 3)[0, 0], RED)
+    see_through = Image.new("RGBA", (8, 8), (*RED, 255))
+    see_through.putpixel((3, 3), (*RED, 254))
+    with pytest.raises(DataError, match="has an alpha channel"):
+        require_usable(saved(tmp_path, see_through, "clear.png"), 8)

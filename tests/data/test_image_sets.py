@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dermgan_jax.data.decode import to_square
 from dermgan_jax.data.image_files import save_image, write_npz, write_pngs
 from dermgan_jax.data.image_sets import (
+    FolderImages,
     choose,
     digest,
     mirror_at_random,
@@ -13,6 +15,7 @@ from dermgan_jax.data.image_sets import (
     select,
     spool,
 )
+from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError
 
 
@@ -27,13 +30,65 @@ def test_grey_npz_gives_three_channels(tmp_path, images):
     np.testing.assert_array_equal(found, images[..., :1].repeat(3, axis=-1))
 
 
-def test_floats_none_of_which_is_negative_are_told(tmp_path, images, capsys):
-    write_npz(np.float32(images) / 255, tmp_path / "from_0.npz")
-    write_npz(np.float32(images) / 127.5 - 1, tmp_path / "signed.npz")
-    open_images(tmp_path / "signed.npz")
-    assert capsys.readouterr().err == ""
-    open_images(tmp_path / "from_0.npz")
-    assert "from_0.npz is below 0; they are read as of [-1, 1]" in capsys.readouterr().err
+def test_floats_without_a_negative_one_are_ambiguous_until_their_range_is_said(tmp_path, images):
+    floats = np.float32(images) / 255
+    np.savez(tmp_path / "from_0.npz", images=floats)
+    np.savez(tmp_path / "told.npz", images=floats, range=(0, 1))
+    np.savez(tmp_path / "signed.npz", images=floats * 2 - 1)
+    with pytest.raises(UserError, match=r"from_0\.npz is below 0, .* say it with --range=0,1"):
+        open_images(tmp_path / "from_0.npz")
+    for found in (
+        open_images(tmp_path / "from_0.npz", value_range=(0.0, 1.0)),
+        open_images(tmp_path / "told.npz"),
+        open_images(tmp_path / "signed.npz"),
+    ):
+        np.testing.assert_array_equal(found, images)
+    brighter = open_images(tmp_path / "from_0.npz", value_range=(-1.0, 1.0))
+    np.testing.assert_array_equal(brighter, to_uint8(floats))
+
+
+def test_what_an_npz_says_of_its_range_has_to_hold(tmp_path, images):
+    floats = np.float32(images) / 127.5 - 1
+    np.savez(tmp_path / "false.npz", images=floats, range=(0, 1))
+    np.savez(tmp_path / "bytes.npz", images=floats, range=(0, 255))
+    with pytest.raises(UserError, match=r"false\.npz are not all in \[0, 1\]"):
+        open_images(tmp_path / "false.npz")
+    with pytest.raises(UserError, match=r"'range' in .*bytes\.npz is .*255"):
+        open_images(tmp_path / "bytes.npz")
+
+
+def test_a_negative_value_anywhere_tells_the_range(tmp_path, images):
+    """Also one among the images that are not asked for, or in a later part of the file."""
+    floats = np.full((300, 2, 2, 3), 0.5, np.float32)
+    floats[299] = -0.5
+    np.savez(tmp_path / "late.npz", images=floats)
+    found = open_images(tmp_path / "late.npz", limit=2)
+    np.testing.assert_array_equal(found, to_uint8(floats[[0, 150]]))
+
+
+def test_our_own_floats_are_never_ambiguous(tmp_path):
+    floats = np.full((2, 4, 4, 3), 0.25, np.float32)
+    write_npz(floats, tmp_path / "bright.npz")
+    np.testing.assert_array_equal(open_images(tmp_path / "bright.npz"), to_uint8(floats))
+
+
+def test_resized_sets_are_alike_wherever_they_lie(tmp_path, images):
+    write_pngs(images, tmp_path / "folder")
+    save_image(images[0].repeat(2, 0).repeat(2, 1), tmp_path / "folder" / "000009.png")
+    write_npz(images, tmp_path / "set.npz")
+    of_files, of_arrays = (open_images(tmp_path / n, side=4) for n in ("folder", "set.npz"))
+    assert of_files.shape == (6, 4, 4, 3)
+    assert of_arrays.shape == (5, 4, 4, 3)
+    expected = np.stack([to_square(image, 4) for image in images])
+    np.testing.assert_array_equal(of_files[:5], expected)
+    np.testing.assert_array_equal(of_arrays[:], expected)
+
+
+def test_what_is_read_of_files_is_part_of_the_digest(tmp_path):
+    Image.fromarray(np.array([[0, 4095], [9, 7]], np.uint16)).save(tmp_path / "a.png")
+    sets = [FolderImages(tmp_path, 1, bit_depth=depth) for depth in (12, 13)]
+    sets.append(FolderImages(tmp_path, 1, bit_depth=12, side=2))
+    assert len({digest(each) for each in sets}) == 3
 
 
 def test_limit_spreads_over_the_whole_set(tmp_path, images):
@@ -74,7 +129,8 @@ def test_hidden_images_are_left_out(tmp_path, images):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"pictures": np.zeros((1, 4, 4, 3), np.uint8)}, "no key 'images'"),
+        ({"pictures": np.zeros((1, 4, 4, 3), np.uint8)}, "no key 'images', but pictures"),
+        ({"images": np.zeros((2, 3, 4, 4), np.uint8)}, r"transpose\(0, 2, 3, 1\)"),
         ({"images": np.zeros((4, 4, 3), np.uint8)}, r"\(4, 4, 3\); expected \(N, H, W, 3\)"),
         ({"images": np.zeros((0, 4, 4, 3), np.uint8)}, r"\(0, 4, 4, 3\)"),
         ({"images": np.zeros((1, 3, 4, 4), np.uint8)}, r"\(1, 3, 4, 4\)"),

@@ -187,3 +187,69 @@ def test_grey_against_coloured_is_said(tmp_path):
 def test_unknown_metric_is_refused_before_anything_is_read():
     with pytest.raises(UserError, match="unknown metric 'sdw'; did you mean 'swd'"):
         evaluate(Question("nowhere", "nowhere", ("sdw",)))
+
+
+def ssim(real, fake, **fields):
+    return evaluate(Question(str(real), str(fake), ("ssim",), **fields))
+
+
+def test_pairs_are_files_of_one_name(tmp_path):
+    """One renamed file of many puts sorted lists out of step; names do not mind."""
+    write_pngs(REAL, tmp_path / "real")
+    write_pngs(REAL, tmp_path / "fake" / "images")
+    (tmp_path / "fake" / "images" / "000000.png").rename(tmp_path / "fake" / "zzz.png")
+    (tmp_path / "fake" / "images" / "000001.png").rename(tmp_path / "fake" / "000001.jpeg")
+    found = ssim(tmp_path / "real", tmp_path / "fake")
+    assert found.measured["ssim"].value.value == pytest.approx(1)
+    assert found.measured["ssim"].value.n == len(REAL) - 1
+    alone = [line for line in found.warnings if "no partner" in line]
+    assert ["'000000'" in alone[0], "'zzz'" in alone[1]] == [True, True]
+
+
+def test_equal_names_in_folders_of_classes_are_told_apart(tmp_path):
+    for label, images in (("a", REAL[:3]), ("b", REAL[3:6])):
+        write_pngs(images, tmp_path / "real" / label)
+        write_pngs(images, tmp_path / "fake" / label)
+        write_pngs(images, tmp_path / "flat" / f"{label}x")
+    assert ssim(tmp_path / "real", tmp_path / "fake").measured["ssim"].value.n == 6
+    with pytest.raises(UserError, match="several images named '000000'"):
+        ssim(tmp_path / "real", tmp_path / "flat")
+
+
+def test_pairs_without_a_common_name_are_refused(tmp_path):
+    write_pngs(REAL[:4], tmp_path / "real")
+    write_pngs(REAL[:4], tmp_path / "fake", first=10)
+    with pytest.raises(UserError, match=r"no image of .*real has a partner .* such as '000000'"):
+        ssim(tmp_path / "real", tmp_path / "fake")
+
+
+def test_pairs_without_names_are_taken_by_position_and_that_is_said(tmp_path):
+    write_npz(REAL, tmp_path / "real.npz")
+    write_npz(REAL[:5], tmp_path / "few.npz")
+    found = ssim(tmp_path / "real.npz", tmp_path / "real.npz")
+    assert found.measured["ssim"].value.value == pytest.approx(1)
+    assert any("by position" in line for line in found.warnings)
+    with pytest.raises(UserError, match=r"has 24 images and .* 5: give as many of each"):
+        ssim(tmp_path / "real.npz", tmp_path / "few.npz")
+
+
+def test_metrics_of_sets_see_all_images_beside_those_of_pairs(tmp_path):
+    write_pngs(REAL, tmp_path / "real")
+    write_pngs(FAKE, tmp_path / "fake")
+    both = evaluate(Question(str(tmp_path / "real"), str(tmp_path / "fake"), ("swd", "ssim")))
+    assert both.measured["swd"] == measure(REAL, FAKE, Request(("swd",)))["swd"]
+    assert both.measured["ssim"].value.n == len(FAKE)
+
+
+def test_sides_of_other_sizes_are_brought_to_one_on_request(tmp_path, capsys):
+    write_pngs(REAL.repeat(2, 1).repeat(2, 2), tmp_path / "real")
+    np.savez(tmp_path / "fake.npz", images=np.float32(FAKE) / 255)
+    sides = (f"--real={tmp_path}/real", f"--fake={tmp_path}/fake.npz", "--metrics=swd")
+    assert call("evaluate", *sides) == 2
+    assert "--range=0,1" in capsys.readouterr().err
+    assert call("evaluate", *sides, "--range=0,1") == 2
+    assert "--resize=SIDE" in capsys.readouterr().err
+    assert call("evaluate", *sides, "--range=0,1", "--resize=16") == 0
+    assert "brought to 16x16 pixels" in capsys.readouterr().out
+    assert call("evaluate", *sides, "--range=0,255") == 2
+    assert "neither 0,1 nor -1,1" in capsys.readouterr().err

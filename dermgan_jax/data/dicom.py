@@ -1,0 +1,168 @@
+"""DICOM files: pixels as a viewer shows them at first, and what is told of whom without a name.
+
+Grey values are rescaled, windowed by the file's own first VOI window or table, and inverted where
+the file says so (PS3.3 C.7.6.3, C.11.1, C.11.2, C.11.6); without a window the range of the stored
+bits becomes black to white. pydicom decodes; compressed pixels may need further packages, which are
+named.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dermgan_jax.data.faults import DataError, Fault
+from dermgan_jax.files import Path
+
+if TYPE_CHECKING:
+    import pydicom
+
+COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420")
+GREYS = ("MONOCHROME1", "MONOCHROME2")
+PALETTE = "PALETTE COLOR"
+OLDEST = 89  # years; older patients are few enough to be recognised by their age
+# Columns of subgroups -> what DICOM calls them.
+SUBGROUPS = {"sex": "PatientSex", "view": "ViewPosition", "body_part": "BodyPartExamined"}
+HEADER = 100_000  # bytes above which values, such as pixels, are not read with a header
+
+
+class Description(NamedTuple):
+    """What a file says beside its pixels.
+
+    Attributes:
+      group: the patient, or else the study, as a digest; "" if neither is told.
+      subgroups: age in years, sex, view and body part, as far as told.
+    """
+
+    group: str
+    subgroups: dict[str, str]
+
+
+def read(path: Path, bit_depth: int = 0) -> np.ndarray:
+    """The only image of a file: uint8 (H, W), or (H, W, 3) in colour.
+
+    Args:
+      path: of the file.
+      bit_depth: of stored grey values without a window; 0: what the file says.
+
+    Raises:
+      DataError: if pydicom or a decoder is not installed, the file is damaged, or it holds a film,
+        colours of more than 8 bits or pixels that are no picture.
+    """
+    with _opened(path) as dataset:
+        from pydicom import pixels
+
+        frames = int(dataset.get("NumberOfFrames") or 1)
+        if frames > 1:
+            raise _error("films", path, f"holds {frames} frames: save those you want one by one")
+        kind = dataset.PhotometricInterpretation
+        if kind == PALETTE:
+            return (pixels.apply_color_lut(pixels.pixel_array(dataset), dataset) >> 8).astype("u1")
+        if kind in COLOURS:
+            values = pixels.pixel_array(dataset)
+            if values.dtype != np.uint8:
+                raise _error("deep images", path, "has colours of more than 8 bits: save it with 8")
+            return values
+        if kind not in GREYS:
+            raise _error("unreadable images", path, f"holds {kind}, which is no picture: remove it")
+        shares = _displayed(dataset, bit_depth)
+    return np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
+
+
+def _displayed(dataset: "pydicom.Dataset", bit_depth: int) -> np.ndarray:
+    """Grey values of a file, from 0 for black to 1 for white: float (H, W)."""
+    from pydicom import pixels
+
+    bits = bit_depth or int(dataset.BitsStored)
+    low = -(1 << (bits - 1)) if dataset.PixelRepresentation else 0
+    ends = np.array([low, low + (1 << bits) - 1])
+    values = pixels.apply_rescale(pixels.pixel_array(dataset), dataset)
+    if "WindowCenter" in dataset:
+        # What lies far outside the window shows which values stand for black and white.
+        ends = pixels.apply_windowing(np.array([-1e12, 1e12]), dataset)
+        values = pixels.apply_windowing(values, dataset)
+    elif "VOILUTSequence" in dataset:
+        ends = np.array([0, (1 << int(dataset.VOILUTSequence[0].LUTDescriptor[2])) - 1])
+        values = pixels.apply_voi(values.astype(np.int64), dataset)
+    else:
+        ends = pixels.apply_rescale(ends, dataset)
+    shares = (values - ends[0]) / (ends[1] - ends[0])
+    shape = dataset.get("PresentationLUTShape") or ""
+    inverse = shape == "INVERSE" or (not shape and dataset.PhotometricInterpretation == GREYS[0])
+    return 1 - shares if inverse else shares
+
+
+def size(path: Path) -> tuple[int, int]:
+    """(H, W); no pixel is decoded.
+
+    Raises:
+      DataError: if the file is no DICOM image.
+    """
+    with _opened(path, header_only=True) as dataset:
+        return int(dataset.Rows), int(dataset.Columns)
+
+
+def is_grey(path: Path) -> bool:
+    """Whether the pixels have no colour.
+
+    Raises:
+      DataError: if the file is no DICOM image.
+    """
+    with _opened(path, header_only=True) as dataset:
+        return dataset.PhotometricInterpretation in GREYS
+
+
+def describe(path: Path) -> Description:
+    """Whom a file shows, and of which subgroups; nothing by which a person is named.
+
+    Raises:
+      DataError: if the file is no DICOM file.
+    """
+    with _opened(path, header_only=True) as dataset:
+        person = dataset.get("PatientID") or dataset.get("StudyInstanceUID") or ""
+        told = {
+            column: str(dataset.get(keyword) or "unknown").lower()
+            for column, keyword in SUBGROUPS.items()
+        }
+        told["age"] = _years(str(dataset.get("PatientAge") or ""))
+    digest = hashlib.sha256(f"dermgan_jax/{person}".encode()).hexdigest()[:16]
+    return Description(f"patient-{digest}" if person else "", told)
+
+
+def _years(age: str) -> str:
+    """DICOM's age, such as "045Y", "011M", in whole years."""
+    number, unit = age[:-1], age[-1:]
+    if not number.isdigit() or unit not in "DWMY":
+        return "unknown"
+    years = int(number) // {"D": 365, "W": 52, "M": 12, "Y": 1}[unit]
+    return str(years) if years <= OLDEST else f"over {OLDEST}"
+
+
+@contextmanager
+def _opened(path: Path, header_only: bool = False) -> Iterator["pydicom.Dataset"]:
+    """The opened file; what pydicom says while it is read becomes a fault naming the file."""
+    try:
+        import pydicom
+    except ImportError as error:
+        message = f"{path} is DICOM, which needs pydicom: pip install 'dermgan-jax[dicom]'"
+        raise DataError([Fault("DICOM files", message)]) from error
+    try:
+        with path.open("rb") as file:
+            dataset = pydicom.dcmread(
+                file, stop_before_pixels=header_only, defer_size=HEADER if header_only else None
+            )
+            yield dataset
+    except pydicom.errors.InvalidDicomError as error:
+        raise _error("unreadable images", path, "is not DICOM: replace or remove it") from error
+    except (RuntimeError, NotImplementedError) as error:  # how a missing decoder is told
+        told = " ".join(str(error).split())
+        raise _error("DICOM files", path, f"cannot be decoded: {told}") from error
+    except (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError) as error:
+        message = f"cannot be read as a DICOM image ({error}): replace or remove it"
+        raise _error("unreadable images", path, message) from error
+
+
+def _error(kind: str, path: Path, message: str) -> DataError:
+    return DataError([Fault(kind, f"{path} {message}")])

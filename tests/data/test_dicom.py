@@ -1,0 +1,137 @@
+"""DICOM files, made here, are read as a viewer shows them, and nobody's name is kept."""
+
+import sys
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, generate_uid
+
+from dermgan_jax.data import dicom
+from dermgan_jax.data.decode import find_images, header_size, read_image, require_grey
+from dermgan_jax.data.faults import DataError
+
+RAMP = np.array([[0, 1024, 2048, 4095]], np.uint16)
+
+
+def written(path, values=RAMP, **tags):
+    """A file of stored values: uint16 (H, W) of 12 bits, or uint8 (H, W, 3)."""
+    dataset = pydicom.Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = tags.pop("syntax", ExplicitVRLittleEndian)
+    dataset.SOPClassUID = pydicom.uid.DigitalXRayImageStorageForPresentation
+    dataset.SOPInstanceUID = generate_uid(entropy_srcs=[path.name])
+    dataset.Rows, dataset.Columns = values.shape[:2]
+    dataset.SamplesPerPixel = values.shape[2] if values.ndim == 3 else 1
+    dataset.PhotometricInterpretation = "RGB" if values.ndim == 3 else "MONOCHROME2"
+    if values.ndim == 3:
+        dataset.PlanarConfiguration = 0
+    dataset.BitsAllocated = 8 * values.dtype.itemsize
+    dataset.BitsStored = 12 if values.dtype == np.uint16 else 8
+    dataset.HighBit = dataset.BitsStored - 1
+    dataset.PixelRepresentation = 0
+    for key, value in tags.items():
+        setattr(dataset, key, value)
+    dataset.PixelData = values.tobytes()
+    dataset["PixelData"].VR = "OW" if values.dtype == np.uint16 else "OB"
+    if dataset.file_meta.TransferSyntaxUID.is_compressed:
+        dataset.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9"])
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def grey(path, **options):
+    return read_image(path, 1, **options)[0, :, 0].tolist()
+
+
+def test_the_range_of_the_stored_bits_becomes_black_to_white(tmp_path):
+    path = written(tmp_path / "a.dcm")
+    assert grey(path) == [0, 64, 128, 255]
+    assert read_image(path, 3).shape == (1, 4, 3)
+    assert header_size(path) == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({"PhotometricInterpretation": "MONOCHROME1"}, [255, 191, 127, 0]),
+        ({"PresentationLUTShape": "INVERSE"}, [255, 191, 127, 0]),
+        # PS3.3 C.11.2.1.2.1: 1024 is at (1024 - 1023.5) / 2047 + 1/2.
+        ({"WindowCenter": 1024, "WindowWidth": 2048}, [0, 128, 255, 255]),
+        ({"WindowCenter": [1024, 9], "WindowWidth": [2048, 9]}, [0, 128, 255, 255]),
+        # Rescaled to -1024 … 3071 before the window, which is in those units.
+        (
+            {
+                "RescaleSlope": 1,
+                "RescaleIntercept": -1024,
+                "WindowCenter": 0,
+                "WindowWidth": 2048,
+            },
+            [0, 128, 255, 255],
+        ),
+        ({"RescaleSlope": 2, "RescaleIntercept": -1000}, [0, 64, 128, 255]),
+    ],
+)
+def test_grey_values_are_displayed_as_the_file_says(tmp_path, tags, expected):
+    assert grey(written(tmp_path / "a.dcm", **tags)) == expected
+
+
+def test_bits_that_are_used_may_be_fewer_than_stored(tmp_path):
+    path = written(tmp_path / "a.dcm", BitsStored=16, HighBit=15)
+    assert max(grey(path)) < 17
+    assert grey(path, bit_depth=12) == [0, 64, 128, 255]
+
+
+def test_colour_is_kept(tmp_path):
+    values = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    path = written(tmp_path / "a.dcm", values)
+    np.testing.assert_array_equal(read_image(path, 3), values)
+    require_grey(written(tmp_path / "b.dcm"))
+
+
+def test_a_film_is_a_fault(tmp_path):
+    path = written(tmp_path / "a.dcm", NumberOfFrames=3)
+    with pytest.raises(DataError, match="holds 3 frames"):
+        read_image(path, 1)
+
+
+def test_a_compression_that_nothing_decodes_is_named_with_its_decoders(tmp_path):
+    path = written(tmp_path / "a.dcm", syntax=JPEGLSLossless)
+    with pytest.raises(DataError, match=r"(?i)a\.dcm cannot be decoded.*JPEG-LS.*pyjpegls"):
+        read_image(path, 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"not DICOM", b"\0" * 128 + b"DICM" + b"\x08\0"])
+def test_damaged_files_are_named(tmp_path, content):
+    (tmp_path / "a.dcm").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.dcm"):
+        read_image(tmp_path / "a.dcm", 1)
+
+
+def test_patients_are_told_apart_and_not_named(tmp_path):
+    told = {"PatientID": "4711", "PatientName": "Doe^Jane", "PatientSex": "F"}
+    one, two, other, nobody = (
+        dicom.describe(written(tmp_path / f"{i}.dcm", **tags))
+        for i, tags in enumerate(
+            (
+                {**told, "PatientAge": "045Y", "ViewPosition": "PA"},
+                {**told, "PatientAge": "093Y"},
+                {**told, "PatientID": "4712", "PatientAge": "011M"},
+                {},
+            )
+        )
+    )
+    assert one.group == two.group != other.group
+    assert nobody.group == ""
+    assert one.subgroups == {"sex": "f", "view": "pa", "body_part": "unknown", "age": "45"}
+    assert (two.subgroups["age"], other.subgroups["age"]) == ("over 89", "0")
+    assert not any(word in str((one, two, other)) for word in ("4711", "4712", "Doe", "Jane"))
+
+
+def test_without_pydicom_the_extra_is_named(tmp_path, monkeypatch):
+    path = written(tmp_path / "a.dcm")
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    assert find_images(tmp_path) == [path]
+    with pytest.raises(DataError, match=r"a\.dcm is DICOM.*dermgan-jax\[dicom\]"):
+        read_image(path, 1)
