@@ -10,6 +10,7 @@ from dermgan_jax.data.masks import decode_classes, prepare_masks
 from dermgan_jax.data.prepare import decode_all, digests, is_prepared, prepare
 from dermgan_jax.data.splits import IMAGE, SPLITS
 
+_OR_A_PATTERN = ", or, if it is not the same patient, say who is with data.group_pattern"
 FEW = 100  # training images; below, the summary warns
 SMALL_SHARE = 0.1  # of the other domain's images; below, the summary warns
 
@@ -116,14 +117,19 @@ def _left_out(catalogue: Catalogue) -> list[str]:
 
 def _without_groups(catalogue: Catalogue) -> list[str]:
     """Files of the user's own, of which nothing says which show the same patient."""
-    if not catalogue.dataset.name.startswith("image_folder"):
+    if not _is_own(catalogue):
         return []
     if len({record.group for record in catalogue.records}) < len(catalogue.records):
         return []
     return [
         "note: no groups are known, so images of one patient may lie in different splits; a column "
-        "`group` in data.csv says which belong together"
+        "`group` in data.csv, or data.group_pattern, says which belong together"
     ]
+
+
+def _is_own(catalogue: Catalogue) -> bool:
+    """Whether the images are files of the user's own, in no publisher's layout."""
+    return catalogue.dataset.name.startswith("image_folder")
 
 
 def _training(catalogue: Catalogue, data_config: DataConfig) -> list[int]:
@@ -228,7 +234,8 @@ def _split_faults(catalogue: Catalogue, data_config: DataConfig) -> list[Fault]:
     found += [
         Fault(
             "groups in several splits",
-            f"group {group!r} is in the splits {', '.join(sorted(found_in))}: keep it in one",
+            f"group {group!r} is in the splits {', '.join(sorted(found_in))}: keep it in one"
+            + _OR_A_PATTERN * (_is_own(catalogue) and not data_config.csv),
         )
         for group, found_in in sorted(splits_of_group.items())
         if len(found_in) > 1

@@ -3,12 +3,20 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from dermgan_jax import files
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
 TAB, SEMICOLON, COMMA = "\t", ";", ","
+# How files begin that people take for tables of text -> what they are.
+OTHER_FORMATS = {
+    b"PK\x03\x04": "an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+}
 
 
 def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -28,20 +36,78 @@ def read_delimited(path: Path) -> tuple[list[str], list[dict[str, str]], str]:
         a space; if a row has more or fewer cells than the header, or a cell goes on in the next
         line, as it does after a quotation mark without its partner.
     """
+    header, lines, delimiter = _lines(path)
+    for name in header:
+        if name != name.strip():
+            raise UserError(f"{path}: the column {name!r} begins or ends with a space: remove it")
+    _require_distinct(path, header)
+    return header, [dict(zip(header, cells, strict=True)) for _, cells in lines], delimiter
+
+
+class StrippedTable(NamedTuple):
+    """A table whose cells are read without spaces around them.
+
+    Attributes:
+      columns: their names.
+      rows: column -> cell.
+      lines: number of each row's line in the file, from 1.
+      notes: what was read otherwise than it is written, or not at all, a clause each.
+    """
+
+    columns: list[str]
+    rows: list[dict[str, str]]
+    lines: list[int]
+    notes: list[str]
+
+
+def read_stripped(path: Path) -> StrippedTable:
+    """A table as spreadsheets and programs leave it.
+
+    Unlike `read_delimited`: spaces around cells and names of columns do not count, and rows and
+    columns that say nothing (no cell is filled, or a column has no name, as those of row numbers)
+    are left out. All this is told in `notes`.
+
+    Raises:
+      UserError: as `read_delimited`, but for spaces.
+    """
+    written, lines, _ = _lines(path)
+    header = [name.strip() for name in written]
+    kept = [position for position, name in enumerate(header) if name]
+    columns = [header[position] for position in kept]
+    _require_distinct(path, columns)
+    notes = [
+        f"the column {name!r} is read as {name.strip()!r}"
+        for name in written
+        if name.strip() and name != name.strip()
+    ]
+    if len(kept) < len(header):
+        notes.append(f"{len(header) - len(kept)} columns without a name are left out")
+    rows, numbers, spaced = [], [], []
+    for number, cells in lines:
+        row = {header[position]: cells[position].strip() for position in kept}
+        if any(row.values()):
+            rows.append(row)
+            numbers.append(number)
+            spaced += [cells[i] for i in kept if cells[i] != cells[i].strip()]
+    if len(rows) < len(lines):
+        notes.append(f"{len(lines) - len(rows)} rows without a filled cell are left out")
+    if spaced:
+        notes.append(f"{len(spaced)} cells, such as {spaced[0]!r}, are read without their spaces")
+    return StrippedTable(columns, rows, numbers, notes)
+
+
+def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], str]:
+    """The header, the other lines with their numbers, and what separates cells."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        delimiter = _delimiter(text.partition("\n")[0])
+        content = path.read_bytes()
+        _require_text(path, content)
+        text = content.decode("utf-8-sig")
+        delimiter = _delimiter(next((line for line in text.splitlines() if line.strip()), ""))
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         lines = [(reader.line_num, cells) for cells in reader if cells]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is not a UTF-8 table ({error}): export it again") from error
     header = lines[0][1] if lines else []
-    for name in header:
-        if name != name.strip():
-            raise UserError(f"{path}: the column {name!r} begins or ends with a space: remove it")
-        if header.count(name) > 1:
-            raise UserError(f"{path} has {header.count(name)} columns {name!r}: keep one")
-    rows = []
     for number, cells in lines[1:]:
         if any("\n" in cell for cell in cells):
             raise UserError(
@@ -52,8 +118,22 @@ def read_delimited(path: Path) -> tuple[list[str], list[dict[str, str]], str]:
             raise UserError(
                 f"{path}, line {number} has {len(cells)} cells, the header {len(header)}"
             )
-        rows.append(dict(zip(header, cells, strict=True)))
-    return header, rows, delimiter
+    return header, lines[1:], delimiter
+
+
+def _require_text(path: Path, content: bytes) -> None:
+    for beginning, what in OTHER_FORMATS.items():
+        if content.startswith(beginning):
+            raise UserError(
+                f"{path} is {what}: open it in a spreadsheet program, save it as CSV (UTF-8), and "
+                "name that file"
+            )
+
+
+def _require_distinct(path: Path, header: Sequence[str]) -> None:
+    for name in header:
+        if header.count(name) > 1:
+            raise UserError(f"{path} has {header.count(name)} columns {name!r}: keep one")
 
 
 def _delimiter(header: str) -> str:

@@ -1,5 +1,6 @@
 import pytest
 from image_trees import write_image, write_table
+from PIL import Image
 
 from dermgan_jax.data import prepare as preparation
 from dermgan_jax.data.catalogue import catalogue
@@ -92,7 +93,7 @@ def test_checked_catalogue_prepares_what_will_be_read(make_config, class_folders
 @pytest.mark.parametrize("cache", ["none", "device"])
 def test_checked_catalogue_names_faults_of_listing_and_images(make_config, class_folders, cache):
     (class_folders / "keratosis").mkdir()
-    write_image(class_folders / "nevus" / "01.png", mode="LA")
+    Image.new("LA", (20, 16), (90, 10)).save(class_folders / "nevus" / "01.png")
     with pytest.raises(DataError) as error:
         checked_catalogue(make_config("image_folder", class_folders, cache=cache))
     kinds = {fault.kind for fault in error.value.faults}

@@ -222,7 +222,7 @@ def test_empty_class_folder(make_config, class_folders):
 def test_images_beside_class_folders(make_config, class_folders):
     write_image(class_folders / "loose.png")
     found = messages(image_folder.load, make_config("image_folder", class_folders))
-    assert "1 images beside the folders of classes, such as loose.png" in found
+    assert "1 images beside its folders, such as loose.png" in found
 
 
 def test_folder_without_images(make_config, tmp_path):
@@ -254,12 +254,20 @@ def test_images_beside_folders_of_splits(make_config, tmp_path, outside):
 @pytest.mark.parametrize(
     ("columns", "rows", "named"),
     [
-        (("path", "Label"), [("nevus/01.png", "x")], "the column 'Label' would be a subgroup"),
-        (("path", "label"), [("nevus/01.png", "x ")], "label 'x ' of 'nevus/01.png' begins or"),
+        (
+            ("file", "image", "label"),
+            [("nevus/01.png", "", "x")],
+            "the columns 'file' and 'image' could both be the path: call the one that is meant",
+        ),
+        (
+            ("path", "label"),
+            [("nevus/01.png", "x"), ("", "y"), ("nan", "y")],
+            "table.csv, line 4 names no image",
+        ),
         (
             ("path", "label"),
             [("nevus/01.png", "x"), ("nevus/../nevus/01.png", "y")],
-            "rows 1 and 2 are the same file nevus/01.png",
+            "lines 2 and 3 are the same file nevus/../nevus/01.png",
         ),
     ],
 )
@@ -294,8 +302,9 @@ def test_table_is_missing(make_config, class_folders):
 
 
 def test_table_without_a_needed_column(with_table):
-    found = messages(image_folder.load, with_table(("file", "label"), [("a.png", "x")]))
-    assert "has no column 'path'; it has file, label" in found
+    found = messages(image_folder.load, with_table(("site", "label"), [("a.png", "x")]))
+    assert "has no column 'path', which names the image files (or file, filename" in found
+    assert "it has site, label" in found
 
 
 def test_table_without_rows(with_table):
@@ -324,7 +333,7 @@ def test_table_faults_are_reported_together(with_table):
         "image of 'absent.png' is listed but",
         "mask of 'nevus/03.png' is listed but",
         "class 'y' has no image",
-        "split 'somewhere' of 'absent.png' is none of train, val, test",
+        "split 'somewhere' of 'absent.png' is none of train, training",
         "1 of 4 images have no split, such as 'absent.png'",
     ):
         assert message in found

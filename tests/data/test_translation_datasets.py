@@ -190,7 +190,7 @@ def test_image_folders_faults_are_reported_together(make_config, two_folders):
     write_image(two_folders / "loose.png")
     (two_folders / "phone").mkdir()
     found = messages(image_folders.load, make_config("image_folders", two_folders))
-    assert "1 images beside the folders, such as loose.png" in found
+    assert "1 images beside its folders, such as loose.png" in found
     assert "phone holds no images" in found
 
 

@@ -17,7 +17,9 @@ import re
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from dermgan_jax import files
 from dermgan_jax.data.datasets import listing
+from dermgan_jax.data.datasets.split_names import split_of
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.data.records import Dataset, Record
 from dermgan_jax.files import Path
@@ -42,10 +44,11 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     """
     folder = _innermost(listing.root(data_config))
     images = [
-        (split, diagnosis, path)
-        for split in ("train", "val", "test")
-        for diagnosis in FOLDERS
-        for path in listing.find_images(folder / split / diagnosis)
+        (split_of(part.name), diagnosis.name.upper(), path)
+        for part in files.listing(folder)[0]
+        for diagnosis in files.listing(part)[0]
+        for path in listing.find_images(diagnosis)
+        if split_of(part.name) and diagnosis.name.upper() in FOLDERS
     ]
     if not images:
         raise listing.failure(
@@ -77,14 +80,15 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         if found
     ]
     return listing.file_dataset(
-        "chest_xray", classes, records, faults, data_config, LICENCE, "patient"
+        "chest_xray", classes, records, faults, data_config, LICENCE, "patient", folder
     )
 
 
 def _innermost(folder: Path) -> Path:
     """Where train/ lies: the Kaggle archive has a folder chest_xray, and in it all files again."""
     nested = folder / "chest_xray"
-    return nested if nested.is_dir() and not (folder / "train").is_dir() else folder
+    splits = [path for path in files.listing(folder)[0] if split_of(path.name)]
+    return nested if nested.is_dir() and not splits else folder
 
 
 def _describe(diagnosis: str, name: str) -> tuple[str, str] | None:

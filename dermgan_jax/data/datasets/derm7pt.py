@@ -73,7 +73,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         Fault(
             "unknown diagnoses",
             f"{table}: diagnosis {row['diagnosis']!r} of case {row['case_num']} is none of "
-            f"{', '.join(CLASS_OF)}",
+            f"{', '.join(CLASS_OF)}: correct it, or remove the row",
         )
         for row in rows
         if row["diagnosis"].strip().lower() not in CLASS_OF
@@ -99,7 +99,9 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
                 )
                 for domain, column in DOMAINS.items()
             ]
-    return listing.file_dataset("derm7pt", classes, records, faults, data_config, LICENCE, "case")
+    return listing.file_dataset(
+        "derm7pt", classes, records, faults, data_config, LICENCE, "case", folder
+    )
 
 
 def _spelling(path: PurePosixPath) -> str:

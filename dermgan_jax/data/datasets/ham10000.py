@@ -4,7 +4,8 @@ P. Tschandl, C. Rosendahl, H. Kittler, "The HAM10000 dataset", Scientific Data 5
 doi:10.7910/DVN/DBW86T. The layouts of the Kaggle and Dataverse downloads are both read:
 
   HAM10000_metadata.csv, HAM10000_metadata.tab or HAM10000_metadata
-  HAM10000_images_part_1/, HAM10000_images_part_2/ (or ..._part1/, ..._part2/)
+  HAM10000_images_part_1/, HAM10000_images_part_2/ (or ..._part1/, ..._part2/), or the images
+                                                         anywhere else in the folder
   HAM10000_segmentations_lesion_tschandl/ISIC_0024306_segmentation.png   if masks are wanted
 """
 
@@ -32,17 +33,17 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
       DataError: naming every fault of the listing.
     """
     folder = listing.root(data_config)
-    table = next((folder / name for name in TABLES if (folder / name).is_file()), None)
-    if table is None:
-        raise listing.failure("table", f"{folder} holds none of {', '.join(TABLES)}: add one")
+    table = _table(folder)
     rows = listing.read_table(table, ("lesion_id", "image_id", "dx", *SUBGROUPS))
-    images = listing.by_stem(folders_named(folder, "ham10000_images_part"), ".jpg")
-    masks = listing.by_stem(folders_named(folder, "ham10000_segmentations"), "_segmentation.png")
+    published = folders_named(folder, "ham10000_images")
+    images = listing.images_named(folder, published, {row["image_id"] for row in rows})
+    masks = listing.by_stem(folders_named(folder, "ham10000_segmentations"), "_segmentation")
 
     faults = [
         Fault(
             "unknown diagnoses",
-            f"{table}: dx {row['dx']!r} of {row['image_id']} is none of {', '.join(CLASSES)}",
+            f"{table}: dx {row['dx']!r} of {row['image_id']} is none of {', '.join(CLASSES)}: "
+            "correct it, or remove the row",
         )
         for row in rows
         if row["dx"] not in CLASSES
@@ -61,8 +62,18 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         if row["dx"] in CLASSES
     ]
     return listing.file_dataset(
-        "ham10000", classes, records, faults, data_config, LICENCE, "lesion"
+        "ham10000", classes, records, faults, data_config, LICENCE, "lesion", folder
     )
+
+
+def _table(folder: Path) -> Path:
+    """The table of diagnoses; capitals of its name do not matter."""
+    _, found = files.listing(folder)
+    known = [name.lower() for name in TABLES]
+    tables = [path for path in found if path.name.lower() in known]
+    if not tables:
+        raise listing.failure("table", f"{folder} holds none of {', '.join(TABLES)}: add one")
+    return min(tables, key=lambda path: known.index(path.name.lower()))
 
 
 def folders_named(folder: Path, prefix: str) -> list[Path]:

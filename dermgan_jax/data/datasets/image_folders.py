@@ -5,20 +5,25 @@ Layouts, told apart by what is there; images are found at any depth:
   dir/KIND/**/*.jpg                       two or more kinds, named as their folders
   dir/{train,val,test}{A,B}/**/*.jpg      the downloads of CycleGAN: kinds "A" and "B", with the
                                           splits of whoever made them
+  dir/KIND/{train,val,test}/**/*.jpg      the same, as pix2pix combines them
+  dir/{train,val,test}/KIND/**/*.jpg      the same
 """
 
 import re
+from collections.abc import Sequence
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files
-from dermgan_jax.data.datasets import listing
+from dermgan_jax.data.datasets import grouping, listing
 from dermgan_jax.data.datasets.image_folder import LICENCE
+from dermgan_jax.data.datasets.layout import Part, parts_of
+from dermgan_jax.data.datasets.split_names import SPLIT_NAMES, split_of
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.data.records import UNLABELLED, Dataset, Record
 from dermgan_jax.files import Path
 
-SPLIT_AND_KIND = re.compile(rf"({'|'.join(listing.SPLIT_NAMES)})([A-Z])")
+SPLIT_AND_KIND = re.compile(rf"((?i:{'|'.join(SPLIT_NAMES)}))[_ -]?([A-Z]|[ab])")
 
 
 def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
@@ -28,7 +33,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     name is the path below the folder without its suffix.
 
     Args:
-      data_config: `config.data`; reads dir, paired and channels.
+      data_config: `config.data`; reads dir, paired, group_pattern, channels and bit_depth.
 
     Raises:
       DataError: naming every fault of the listing.
@@ -41,41 +46,79 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
             f"data.dir={folder} holds {len(folders)} folders: put the images of each kind into a "
             "folder of its own, two at least",
         )
-    faults = _loose_images(folder)
-    records = []
-    for part, (kind, split) in _kinds(folders).items():
-        images = listing.find_images(part)
-        if not images:
+    parts, faults = _kinds(folder, folders)
+    images = [(part, path) for part in parts for path in part.images]
+    ids = [path.relative_to(folder).as_posix() for _, path in images]
+    pairs = [_pair(part, path) if data_config.paired else "" for part, path in images]
+    if data_config.group_pattern:
+        groups, unmatched = grouping.by_pattern(ids, data_config.group_pattern)
+        faults += unmatched
+    else:
+        inner = [part.inner(path) for part, path in images]
+        groups = grouping.by_folder(folder, inner, pairs if data_config.paired else ids)
+    records = [
+        Record(
+            id=id,
+            label=UNLABELLED,
+            group=group,
+            image=path,
+            split=part.split,
+            domain=part.name,
+            pair=pair,
+        )
+        for id, group, pair, (part, path) in zip(ids, groups, pairs, images, strict=True)
+    ]
+    return listing.file_dataset(
+        "image_folders", (), records, faults, data_config, LICENCE, folder=folder
+    )
+
+
+def _kinds(root: Path, folders: Sequence[Path]) -> tuple[list[Part], list[Fault]]:
+    """The parts, each with its kind of picture, and what is wrong with them."""
+    matches = {path: SPLIT_AND_KIND.fullmatch(path.name) for path in folders}
+    fused = [path for path, match in matches.items() if match]
+    if not fused:
+        parts, faults = parts_of(root)
+    else:
+        parts, faults = [_of_cyclegan(path, matches[path]) for path in fused], []
+        others = [path.name for path in folders if path not in fused]
+        if others:
             faults.append(
-                Fault("empty folders", f"{part} holds no images: add some or remove the folder")
-            )
-        for path in images:
-            id = path.relative_to(folder).as_posix()
-            name = path.relative_to(part).with_suffix("").as_posix()
-            pair = f"{split}/{name}" if split else name
-            records.append(
-                Record(
-                    id=id,
-                    label=UNLABELLED,
-                    group=pair if data_config.paired else id,
-                    image=path,
-                    split=split,
-                    domain=kind,
-                    pair=pair if data_config.paired else "",
+                Fault(
+                    "folders like splits",
+                    f"{root} has folders of a split and a kind ({fused[0].name}) and others "
+                    f"({', '.join(others)}): name all in the same way, such as trainA and testA",
                 )
             )
-    return listing.file_dataset("image_folders", (), records, faults, data_config, LICENCE)
+        faults += _loose_images(root)
+    without_kind = [part for part in parts if not part.name and part.images and part.split]
+    faults += [
+        Fault(
+            "images without a kind",
+            f"{part.folder} holds {len(part.images)} images of no kind, such as "
+            f"{part.images[0].name}: put those of each kind into a folder of its own in it",
+        )
+        for part in without_kind
+    ]
+    faults += [
+        Fault("empty folders", f"{part.folder} holds no images: add some or remove the folder")
+        for part in parts
+        if part.name and not part.images
+    ]
+    return parts, faults
 
 
-def _kinds(folders: list[Path]) -> dict[Path, tuple[str, str | None]]:
-    """Folder -> kind of picture, and split if all folders name one."""
-    matches = [SPLIT_AND_KIND.fullmatch(path.name) for path in folders]
-    if not all(matches):
-        return {path: (path.name, None) for path in folders}
-    return {
-        path: (match[2], listing.SPLIT_NAMES[match[1]])
-        for path, match in zip(folders, matches, strict=True)
-    }
+def _of_cyclegan(folder: Path, match: re.Match) -> Part:
+    split, kind = split_of(match[1]), match[2].upper()
+    if folder.name != f"{split}{kind}":
+        files.tell_once(f"note: {folder} is read as kind {kind} of the split {split}")
+    return Part(folder, kind, split, tuple(listing.find_images(folder)))
+
+
+def _pair(part: Part, image: Path) -> str:
+    """What partners have in common: their split and path, without its suffix."""
+    name = image.relative_to(part.folder).with_suffix("").as_posix()
+    return f"{part.split}/{name}" if part.split else name
 
 
 def _loose_images(folder: Path) -> list[Fault]:
@@ -85,7 +128,7 @@ def _loose_images(folder: Path) -> list[Fault]:
     return [
         Fault(
             "images outside folders",
-            f"{folder} holds {len(loose)} images beside the folders, such as {loose[0].name}: move "
+            f"{folder} holds {len(loose)} images beside its folders, such as {loose[0].name}: move "
             "them into a folder",
         )
     ]

@@ -3,7 +3,7 @@
 N. Codella et al., "Skin Lesion Analysis Toward Melanoma Detection 2018", arXiv:1902.03368. Layout
 as downloaded from challenge.isic-archive.com/data:
 
-  ISIC2018_Task3_Training_Input/ISIC_0024306.jpg
+  ISIC2018_Task3_Training_Input/ISIC_0024306.jpg  or anywhere else in the folder
   ISIC2018_Task3_Training_GroundTruth/ISIC2018_Task3_Training_GroundTruth.csv
   ISIC2018_Task3_Training_LesionGroupings.csv     which images show the same lesion
   ISIC2018_Task3_{Validation,Test}_{Input,GroundTruth}/                  optional
@@ -45,7 +45,8 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     parts = [
         part
         for part in PARTS
-        if part == "Training" or any(p.exists() for p in _paths(folder, part))
+        if part == "Training"
+        or any(p.exists() for p in (*_paths(folder, part), _table(folder, part)))
     ]
     listed, faults = [], []
     for part in parts:
@@ -60,15 +61,16 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         raise DataError(faults)
 
     groups = _groups(folder)
-    images = {part: listing.by_stem([_paths(folder, part)[0]], ".jpg") for part in parts}
-    masks = listing.by_stem(_mask_folders(folder), "_segmentation.png")
+    published = [_paths(folder, part)[0] for part in parts]
+    images = listing.images_named(folder, published, {name for _, name, _ in listed})
+    masks = listing.by_stem(_mask_folders(folder), "_segmentation")
     classes = tuple(name for name in CLASSES if any(dx == name for _, _, dx in listed))
     records = [
         Record(
             id=name,
             label=classes.index(dx),
             group=groups.get(name, {}).get("lesion_id") or name,
-            image=images[part].get(name),
+            image=images.get(name),
             mask=masks.get(name),
             split=PARTS[part] if len(parts) > 1 else None,
             subgroups={"dx_type": groups.get(name, {}).get("diagnosis_confirm_type", "unknown")},
@@ -76,7 +78,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         for part, name, dx in listed
     ]
     return listing.file_dataset(
-        "isic2018", classes, records, faults, data_config, LICENCE, "lesion"
+        "isic2018", classes, records, faults, data_config, LICENCE, "lesion", folder
     )
 
 
@@ -86,10 +88,16 @@ def _paths(folder: Path, part: str) -> tuple[Path, Path]:
     return folder / f"{stem}_Input", folder / f"{stem}_GroundTruth"
 
 
+def _table(folder: Path, part: str) -> Path:
+    """The table of diagnoses of a part, in its folder or beside it."""
+    truth = _paths(folder, part)[1]
+    beside = folder / f"{truth.name}.csv"
+    return beside if beside.is_file() else truth / f"{truth.name}.csv"
+
+
 def _diagnoses(folder: Path, part: str) -> tuple[list[tuple[str, str]], list[Fault]]:
     """Image names with their class, from the one-hot table of a part."""
-    truth = _paths(folder, part)[1]
-    table = truth / f"{truth.name}.csv"
+    table = _table(folder, part)
     rows = listing.read_table(table, ("image", *(name.upper() for name in CLASSES)))
     found, faults = [], []
     for row in rows:

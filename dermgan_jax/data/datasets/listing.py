@@ -1,5 +1,6 @@
 """What listings of data sets on disk share: finding files, reading tables, reporting faults."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
@@ -13,16 +14,6 @@ from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.records import UNLABELLED, Dataset, Record
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
-
-# How publishers call the splits -> how this program does.
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
 
 
 def root(data_config: ConfigDict | FrozenConfigDict) -> Path:
@@ -55,39 +46,102 @@ def find_images(folder: Path) -> list[Path]:
     return decode.find_images(folder) if folder.is_dir() else []
 
 
-def by_stem(folders: Iterable[Path], suffix: str) -> dict[str, Path]:
-    """File name without `suffix` -> file, for files that end in it; of equal names the first."""
+def by_stem(folders: Iterable[Path], tail: str) -> dict[str, Path]:
+    """File name without `tail` and suffix -> image; of equal names the first.
+
+    Args:
+      folders: where to look.
+      tail: end of the names that are meant, such as "_segmentation"; capitals do not matter.
+    """
     found: dict[str, Path] = {}
-    for folder in folders:
-        for path in find_images(folder):
-            if path.name.endswith(suffix):
-                found.setdefault(path.name.removesuffix(suffix), path)
+    for path in (path for folder in folders for path in find_images(folder)):
+        if path.stem.lower().endswith(tail):
+            found.setdefault(path.stem[: len(path.stem) - len(tail)], path)
     return found
 
 
-def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a table, see `csv_table.read_table`.
+def images_named(
+    folder: Path, published: Sequence[Path], names: Collection[str]
+) -> dict[str, Path]:
+    """Name without suffix -> image; of several one in a published place, or the first.
+
+    Where images are taken from other places, and which of several are used, is told once.
+
+    Args:
+      folder: anywhere below which they may lie.
+      published: folders in which the publisher has them.
+      names: of the images that are wanted.
+    """
+    found: dict[str, Path] = {}
+    places = [path.as_posix() + "/" for path in published]
+
+    def is_elsewhere(path: Path) -> bool:
+        return not path.as_posix().startswith(tuple(places))
+
+    again = []
+    for path in sorted(find_images(folder), key=is_elsewhere):
+        if path.stem in names and found.setdefault(path.stem, path) != path:
+            again.append(path)
+    elsewhere = [path for path in found.values() if is_elsewhere(path)]
+    if elsewhere:
+        files.tell_once(
+            f"note: {len(elsewhere)} images lie elsewhere than in the published folders and are "
+            f"read from there, such as {elsewhere[0]}"
+        )
+    if again:
+        files.tell_once(
+            f"note: {len(again)} further images have the names of others and are left out, such as "
+            f"{again[0]}, for which {found[again[0].stem]} is read"
+        )
+    return found
+
+
+def read_stripped(path: Path) -> csv_table.StrippedTable:
+    """A table, see `csv_table.read_stripped`.
 
     Raises:
-      DataError: if the file is missing, is not a table or lacks one of `columns`.
+      DataError: if the file is missing, is not a table or has no rows.
     """
     if not path.is_file():
         raise failure("table", f"{path} is missing: put the table there or correct its name")
     try:
-        found, content = csv_table.read_table(path)
+        found = csv_table.read_stripped(path)
     except UserError as error:
         raise failure("table", str(error)) from error
-    missing = [column for column in columns if column not in found]
+    if not found.rows:
+        raise failure("table", f"{path} has a header but no rows: export it again")
+    return found
+
+
+def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a publisher's table; names of columns may have other capitals, which is told once.
+
+    Raises:
+      DataError: as `read_stripped`, and if the table lacks one of `columns`.
+    """
+    found = read_stripped(path)
+    notes, names = list(found.notes), {}
+    for column in columns:
+        alike = [name for name in found.columns if name.lower() == column.lower()]
+        names[column] = column if column in found.columns else (alike or [None])[0]
+        if names[column] not in (column, None):
+            notes.append(f"the column {names[column]!r} is read as {column!r}")
+    for note in notes:
+        files.tell_once(f"note: {path}: {note}")
+    missing = [column for column, name in names.items() if name is None]
     if missing:
+        has = ", ".join(found.columns)
         raise DataError(
             [
-                Fault("column", f"{path} has no column {column!r}; it has {', '.join(found)}")
+                Fault(
+                    "column",
+                    f"{path} has no column {column!r}; it has {has}: name it so, or restore the "
+                    "published table",
+                )
                 for column in missing
             ]
         )
-    if not content:
-        raise failure("table", f"{path} has a header but no rows: export it again")
-    return content
+    return [row | {column: row[name] for column, name in names.items()} for row in found.rows]
 
 
 def file_dataset(
@@ -98,6 +152,7 @@ def file_dataset(
     data_config: ConfigDict | FrozenConfigDict,
     licence: str,
     group_noun: str = "group",
+    folder: Path | None = None,
 ) -> Dataset:
     """A data set whose records are image files, sorted by id.
 
@@ -109,6 +164,7 @@ def file_dataset(
       data_config: `config.data`; reads channels.
       licence: one line for reports.
       group_noun: what groups are, in the singular.
+      folder: that holds the images; how many of them are in no record is told once.
 
     Raises:
       DataError: naming `faults`, missing files, classes without images and duplicate ids all at
@@ -118,6 +174,9 @@ def file_dataset(
     there = files.existing(named)
     faults = [*faults, *_missing_files(records, there)]
     present = [record for record in records if record.image in there]
+    if folder is not None:
+        _tell_left_out(folder, named)
+    _tell_alike(classes)
     labels = {record.label for record in present}
     faults += [
         Fault(
@@ -136,7 +195,7 @@ def file_dataset(
     faults += _split_faults(records)
 
     def read(record: Record) -> np.ndarray:
-        return read_image(record.image, data_config.channels)
+        return read_image(record.image, data_config.channels, data_config.bit_depth)
 
     def read_record_mask(record: Record) -> np.ndarray | None:
         return read_mask(*record.masks) if record.masks else None
@@ -154,6 +213,30 @@ def file_dataset(
     if faults:
         raise DataError(faults, dataset)
     return dataset
+
+
+def _tell_left_out(folder: Path, used: Collection[Path]) -> None:
+    """Says how many images below a folder are not used."""
+    others = [path for path in find_images(folder) if path not in used]
+    if others:
+        files.tell_once(
+            f"note: {len(others)} images below {folder} are left out, as nothing says what they "
+            f"are, such as {others[0].relative_to(folder).as_posix()}"
+        )
+
+
+def _tell_alike(classes: Sequence[str]) -> None:
+    """Says which classes may be one, written in different ways."""
+    spellings: dict[str, list[str]] = {}
+    for name in classes:
+        key = "".join(unicodedata.normalize("NFC", name).casefold().split())
+        spellings.setdefault(key, []).append(name)
+    for names in spellings.values():
+        if len(names) > 1:
+            files.tell_once(
+                f"warning: {' and '.join(map(repr, names))} are different classes: if they are "
+                "one, write them alike"
+            )
 
 
 def _missing_files(records: Sequence[Record], there: Collection[Path]) -> list[Fault]:

@@ -1,0 +1,205 @@
+"""Which folders of one's own images are splits, and which are classes or kinds of picture.
+
+Layouts, told apart by what is there; images lie at any depth below:
+
+  DIR/*                      neither splits nor classes
+  DIR/NAME/**                classes or kinds
+  DIR/SPLIT/*                splits alone
+  DIR/SPLIT/NAME/**          splits and in them classes or kinds
+  DIR/NAME/SPLIT/**          classes or kinds and in them splits, as pix2pix wants them
+
+SPLIT is a name of `split_names`. Anything in between is a fault: an image of the test split that
+passes for one of a class would be trained on.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dermgan_jax import files
+from dermgan_jax.data.class_folders import class_of
+from dermgan_jax.data.datasets import listing
+from dermgan_jax.data.datasets.split_names import look_like_splits, split_of
+from dermgan_jax.data.decode import SUFFIXES
+from dermgan_jax.data.faults import Fault
+from dermgan_jax.files import Path
+
+A_TABLE = "or say it in a table (data.csv)"
+
+
+class Part(NamedTuple):
+    """Images that have a class or kind, and a split, in common.
+
+    Attributes:
+      folder: that holds them.
+      name: of the class or kind; "" without one.
+      split: "train", "val", "test" or None.
+      images: at any depth below `folder`, or directly in it where only that is meant.
+    """
+
+    folder: Path
+    name: str
+    split: str | None
+    images: tuple[Path, ...]
+
+    def inner(self, image: Path) -> str:
+        """The outermost folder that an image lies in below `folder`, or ""."""
+        parts = image.relative_to(self.folder).parts
+        return parts[0] if len(parts) > 1 else ""
+
+
+def parts_of(root: Path) -> tuple[list[Part], list[Fault]]:
+    """The parts of `data.dir`, and what of it is none.
+
+    Splits that are not called train, val or test are told once.
+    """
+    folders, loose = _content(root)
+    splits = [path for path in folders if split_of(path.name)]
+    if splits:
+        parts, faults = _splits_first(root, splits, folders, loose)
+    else:
+        parts, faults = _names_first(root, folders, loose)
+    _tell_splits(parts, root)
+    return parts, [*faults, *_deeper_splits(parts)]
+
+
+def _content(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Folders and images that lie directly in a folder."""
+    folders, found = files.listing(folder)
+    return folders, [path for path in found if path.suffix.lower() in SUFFIXES]
+
+
+def _splits_first(
+    root: Path, splits: Sequence[Path], folders: Sequence[Path], loose: Sequence[Path]
+) -> tuple[list[Part], list[Fault]]:
+    parts: list[Part] = []
+    faults: list[Fault] = []
+    others = [path for path in folders if path not in splits]
+    outside = [*loose, *(image for other in others for image in listing.find_images(other))]
+    if outside:
+        names = ", ".join(path.name for path in splits)
+        faults.append(
+            Fault(
+                "images outside splits",
+                f"{root} has folders of splits ({names}) and {len(outside)} images beside them, "
+                f"such as {outside[0].relative_to(root)}: move these into a split, or rename the "
+                "folders",
+            )
+        )
+    for path in splits:
+        inside, found = _named(path, split_of(path.name))
+        parts += inside
+        faults += found
+    return parts, faults
+
+
+def _named(folder: Path, split: str | None) -> tuple[list[Part], list[Fault]]:
+    """A part for each folder in `folder`, or one without a name where there are none."""
+    folders, loose = _content(folder)
+    if not folders:
+        return [Part(folder, "", split, tuple(loose))] if loose or split else [], []
+    parts = [
+        Part(path, class_of(path.name), split, tuple(listing.find_images(path))) for path in folders
+    ]
+    if not loose:
+        return parts, []
+    fault = Fault(
+        "images outside class folders",
+        f"{folder} holds {len(loose)} images beside its folders, such as "
+        f"{loose[0].name}: move them into a folder",
+    )
+    return [*parts, Part(folder, "", split, tuple(loose))], [fault]
+
+
+def _names_first(
+    root: Path, folders: Sequence[Path], loose: Sequence[Path]
+) -> tuple[list[Part], list[Fault]]:
+    inside = {path: _content(path) for path in folders}
+    with_splits = [
+        path for path, (inner, _) in inside.items() if any(split_of(each.name) for each in inner)
+    ]
+    found = look_like_splits(path.name for path in inside[folders[0]][0]) if folders else []
+    if len(folders) == 1 and found:  # the folder is the data set, not a class
+        message = (
+            f"{root} holds a single folder, {folders[0].name}, in which those of splits lie "
+            f"({', '.join(found)}): set data.dir={folders[0]}"
+        )
+        return [], [Fault("directory", message)]
+    if not with_splits:
+        parts, faults = _named(root, None)
+        return parts, [*_alike(root, folders), *faults]
+    parts: list[Part] = []
+    faults = []
+    for path, (inner, beside) in inside.items():
+        mixed = [each for each in inner if not split_of(each.name)]
+        outside = [*beside, *(image for each in mixed for image in listing.find_images(each))]
+        if outside:
+            faults.append(
+                Fault(
+                    "images outside splits",
+                    f"{with_splits[0]} has folders of splits, but {len(outside)} images of {path} "
+                    f"are in none, such as {outside[0].relative_to(root)}: move them into one",
+                )
+            )
+        parts += [
+            Part(each, class_of(path.name), split_of(each.name), tuple(listing.find_images(each)))
+            for each in inner
+            if split_of(each.name)
+        ]
+    if loose:
+        faults.append(
+            Fault(
+                "images outside class folders",
+                f"{root} holds {len(loose)} images beside its folders, such as {loose[0].name}: "
+                "move them into a folder",
+            )
+        )
+    return parts, faults
+
+
+def _alike(root: Path, folders: Sequence[Path]) -> list[Fault]:
+    """Folders that may well be splits but are not called so exactly."""
+    odd = look_like_splits(path.name for path in folders)
+    if not odd:
+        return []
+    return [
+        Fault(
+            "folders like splits",
+            f"{root} has folders that are called like splits ({', '.join(odd)}) where no splits "
+            f"are expected: call them train, val and test, {A_TABLE}",
+        )
+    ]
+
+
+def _deeper_splits(parts: Sequence[Part]) -> list[Fault]:
+    """Folders called like splits where a class's images or a split's classes lie."""
+    found: dict[Path, int] = {}
+    for part in parts:
+        if part.split and split_of(part.name):
+            found[part.folder] = len(part.images)
+        for image in part.images:
+            folders = image.relative_to(part.folder).parts[:-1]
+            depth = next((i for i, name in enumerate(folders) if split_of(name)), None)
+            if depth is not None:
+                place = part.folder.joinpath(*folders[: depth + 1])
+                found[place] = found.get(place, 0) + 1
+    return [
+        Fault(
+            "folders like splits",
+            f"{folder} is called like a split and holds {count} images, where no split is "
+            f"expected: name as data.dir the folder in which the splits lie, rename it, {A_TABLE}",
+        )
+        for folder, count in found.items()
+    ]
+
+
+def _tell_splits(parts: Sequence[Part], root: Path) -> None:
+    """Says which folders are read as splits under other names."""
+    renamed = {}
+    for part in parts:
+        if part.split:
+            for name in part.folder.relative_to(root).parts:
+                if split_of(name) == part.split != name:
+                    renamed[name] = part.split
+    if renamed:
+        named = ", ".join(f"{name} is {split}" for name, split in sorted(renamed.items()))
+        files.tell_once(f"note: {root}: folders are read as splits: {named}")
