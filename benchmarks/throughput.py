@@ -5,9 +5,9 @@
 Run it from the repository's root; fields are set as in training, --config.train.batch_size=16.
 There is a row per stage of the curriculum and a column per data.cache and train.steps_per_call.
 In parentheses is the ratio to the first column: batches decoded from their files, one step per
-call. All columns train by the engine's own `Loop.call`, without logs, evaluation and checkpoints.
-They take turns; the median of the rounds counts, without compilation and warm-up. The last row is
-the host's time inside `Feed.take`, during part of which the devices compute.
+call. All columns train by the engine's own `Calls.dispatch`, without logs, evaluation and
+checkpoints, and wait for each call. They take turns; the median of the rounds counts, without
+compilation and warm-up. The last row is the host's time inside `Feed.take`.
 
 For the fairness of cache=none, phantoms are read from JPEG files like those of HAM10000, 600x450
 pixels, which the operating system keeps in memory. Other configurations read their own data.
@@ -38,7 +38,7 @@ from dermgan_jax.data.pipeline import Feed, open_feed
 from dermgan_jax.models.contract import Stage
 from dermgan_jax.runs.state import Clock, init_state
 from dermgan_jax.train import schedule, sharding
-from dermgan_jax.train.loop import Loop
+from dermgan_jax.train.calls import Calls
 from dermgan_jax.train.start import build_model
 from dermgan_jax.train.step import Recipe
 
@@ -77,48 +77,36 @@ class Rival:
         self.data = catalogue(self.config.data)
         model, mesh = build_model(self.config, self.data), sharding.data_mesh()
         self.stages = schedule.all_stages(model)
-        # What a call that logs nothing never looks at is None.
-        self.loop = Loop(
-            recipe=Recipe(model, mesh),
-            data=self.data,
-            feed=None,
-            checkpoints=None,
-            preemption=None,
-            writer=None,
-            progress=None,
-            snapshots=None,
-            state=jax.jit(lambda: init_state(model), out_shardings=sharding.replicated(mesh))(),
-            clock=Clock(0, 0, 0),
-        )
+        self.recipe = Recipe(model, mesh)
+        self.clock = Clock(0, 0, 0)
+        start = jax.jit(lambda: init_state(model), out_shardings=sharding.replicated(mesh))
+        self.state = start()
 
     def measure(self, stage: Stage, seconds: float) -> tuple[float, float]:
         """(images per second, share of the time inside `Feed.take`) after a warm-up.
 
         The feed is opened anew, so that none decodes ahead while others are measured.
         """
-        feed = TimedFeed(open_feed(self.config, self.data, self.loop.recipe.mesh))
-        self.loop.feed = feed
-        self._advance(stage, seconds / 2)
+        feed = TimedFeed(open_feed(self.config, self.data, self.recipe.mesh))
+        calls = Calls(self.recipe, feed)
+        self._advance(calls, stage, seconds / 2)
         feed.seconds = 0.0
-        images, elapsed = self._advance(stage, seconds)
-        self.loop.feed = None
+        images, elapsed = self._advance(calls, stage, seconds)
         return images / elapsed, feed.seconds / elapsed
 
-    def _advance(self, stage: Stage, seconds: float) -> tuple[int, float]:
+    def _advance(self, calls: Calls, stage: Stage, seconds: float) -> tuple[int, float]:
         """Makes calls for so many seconds, at least one: (images, seconds)."""
-        loop = self.loop
         stages = [stage] * self.config.train.steps_per_call
-        began, before = time.perf_counter(), loop.clock.images_seen
+        images = self.recipe.model.iteration_images(stage)
+        began, before = time.perf_counter(), self.clock.images_seen
         while True:
-            after = loop.clock
             for _ in stages:
-                after = after.advance(
-                    loop.recipe.model.iteration_images(stage), self.config.train.schedule_interval
-                )
-            loop.call(stages, after)
+                self.clock = self.clock.advance(images, self.config.train.schedule_interval)
+            ahead, self.state = self.state, None
+            self.state, reports = calls.dispatch(ahead, self.clock, stages)
+            jax.block_until_ready(reports)
             if time.perf_counter() - began >= seconds:
-                loop.catch_up()
-                return loop.clock.images_seen - before, time.perf_counter() - began
+                return self.clock.images_seen - before, time.perf_counter() - began
 
 
 def write_phantoms(folder: Path) -> None:
