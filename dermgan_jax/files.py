@@ -149,6 +149,11 @@ def unfinished_name(path: pathlib.Path) -> pathlib.Path:
     return path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}-{path.name}")
 
 
+def is_unfinished(path: Path) -> bool:
+    """Whether a file is, or lies in, what was being written when a process was killed."""
+    return any(part.startswith(_TEMPORARY) for part in path.parts)
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file in UTF-8; a reader sees the old or the new content, never a part."""
     with replacing(path) as file:
@@ -177,7 +182,7 @@ def is_visible(name: str) -> bool:
     return not name.startswith(".") and name != "__MACOSX"
 
 
-def find_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+def find_files(folder: Path, suffixes: Collection[str] | None = None) -> list[Path]:
     """Files anywhere below a folder, sorted by path.
 
     Hidden files and folders and those of macOS archives are left out. Links are followed, as large
@@ -185,9 +190,10 @@ def find_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
 
     Args:
       folder: where to look.
-      suffixes: in lower case, such as ".png"; capitals in names do not matter.
+      suffixes: in lower case, such as ".png"; capitals in names do not matter. None: any.
     """
-    return sorted(path for path in _walk(folder, set()) if path.suffix.lower() in suffixes)
+    found = _walk(folder, set())
+    return sorted(path for path in found if suffixes is None or path.suffix.lower() in suffixes)
 
 
 def _walk(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
@@ -232,6 +238,24 @@ def listing(folder: Path) -> tuple[list[Path], list[Path]]:
     return tuple(sorted(path for path in part if is_visible(path.name)) for part in found)
 
 
+def everything_in(folder: Path) -> list[Path]:
+    """All files anywhere below a folder, hidden ones too, sorted; links are not followed."""
+    found: list[Path] = []
+    if is_local(folder):
+        for place, folders, names in os.walk(folder):
+            here = pathlib.Path(place)
+            found += [here / name for name in names]
+            found += [here / name for name in folders if is_link(here / name)]
+    elif folder.is_dir():
+        found = [place / name for place, _, names in folder.walk() for name in names]
+    return sorted(found)
+
+
+def is_link(path: Path) -> bool:
+    """Whether a path is a symbolic link, which a bucket has none of."""
+    return is_local(path) and path.is_symlink()
+
+
 def existing(paths: Iterable[Path]) -> set[Path]:
     """Those of the paths that are files; a bucket is asked once for each folder."""
     wanted: dict[Path, list[Path]] = {}
@@ -263,6 +287,28 @@ def remove_folder(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     elif folder.exists():
         folder.rmtree()
+
+
+def replace_folder(folder: pathlib.Path, new: pathlib.Path) -> None:
+    """Puts a folder in the place of another, which is removed.
+
+    Raises:
+      UserError: if it cannot take its place; both are as before.
+    """
+    old = unfinished_name(folder)
+    try:
+        shutil.copymode(folder, new)
+        os.rename(folder, old)
+        try:
+            os.rename(new, folder)
+        except OSError:
+            os.rename(old, folder)
+            raise
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be replaced as a whole ({error.strerror}): name another folder"
+        ) from error
+    shutil.rmtree(old)
 
 
 def write_once(path: pathlib.Path, write: Callable[[pathlib.Path], T]) -> T:

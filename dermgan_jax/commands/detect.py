@@ -16,7 +16,7 @@ def _add_flags(parser: flags.Parser) -> None:
     )
     flags.add_out(
         parser,
-        paths.folder_to_write,
+        paths.folder_to_fill,
         "folder for scores.csv, heat maps over the images, and the most and least normal",
     )
     parser.add_argument(
@@ -27,6 +27,7 @@ def _add_flags(parser: flags.Parser) -> None:
     )
     flags.add_checkpoint(parser)
     flags.add_weights(parser)
+    flags.add_overwrite(parser)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -40,10 +41,15 @@ def _run(args: argparse.Namespace) -> None:
         if args.baselines is not None:
             raise UserError("--baselines are for the run's test split: leave out --input or them")
         paths.require_apart(args.out, input=args.input)
-        detect.detect_images(args.workdir, args.input, args.out, checkpoint)
+        detect.detect_images(
+            args.workdir, args.input, args.out, checkpoint, overwrite=args.overwrite
+        )
         return
     weights = flags.use_weights(args)
-    found = detect.judge_on_test_split(args.workdir, args.out, checkpoint, args.baselines, weights)
+    found = detect.judge_on_test_split(
+        *(args.workdir, args.out, checkpoint, args.baselines, weights),
+        overwrite=args.overwrite,
+    )
     print(text(found))
 
 

@@ -74,6 +74,15 @@ def add_out(
     parser.add_argument("--out", type=type, required=required, metavar="PATH", help=help)
 
 
+def add_overwrite(parser: Parser) -> None:
+    """--overwrite."""
+    add_switch(
+        parser,
+        "overwrite",
+        "replace the folder --out as a whole; only what this program wrote is ever removed",
+    )
+
+
 def add_input(parser: Parser, help: str) -> None:
     """--input."""
     add_path(parser, "input", help)

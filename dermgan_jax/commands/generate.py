@@ -31,6 +31,7 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_drawing(
         parser, "seed", "label", "checkpoint", "truncation", "truncation_cutoff", "noise"
     )
+    flags.add_overwrite(parser)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -38,16 +39,21 @@ def _run(args: argparse.Namespace) -> None:
         from dermgan_jax.synthesis.paint import paint_masks
 
         _refuse_beside_masks(args)
+        paths.require_apart(args.out, masks=args.masks)
         paint_masks(
             *(args.workdir, args.masks, args.out, flags.drawing(args)),
-            *(args.deform, args.num),
+            *(args.deform, args.num, args.overwrite),
         )
         return
     if args.deform:
         raise UserError("--deform is for --masks: name their folder")
+    paths.require_apart(args.out, latents=args.latents)
     from dermgan_jax.synthesis.generate import generate
 
-    generate(args.workdir, args.out, args.num, flags.drawing(args), args.latents)
+    generate(
+        *(args.workdir, args.out, args.num, flags.drawing(args), args.latents),
+        overwrite=args.overwrite,
+    )
 
 
 def _refuse_beside_masks(args: argparse.Namespace) -> None:

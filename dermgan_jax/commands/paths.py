@@ -44,12 +44,18 @@ def file_to_write(suffix: str) -> Callable[[str], Path]:
     return convert
 
 
-def folder_to_write(text: str) -> Path:
-    """A folder to write into."""
+def folder_to_fill(text: str) -> Path:
+    """A folder that the command itself looks into before it writes."""
     target = path(text)
     if target.suffix.lower() in OF_FILES:
         raise argparse.ArgumentTypeError(f"{text} is to be a folder, but ends like a file")
     _require_room(target, is_file=False)
+    return target
+
+
+def folder_to_write(text: str) -> Path:
+    """A folder to write into, whatever lies there."""
+    target = folder_to_fill(text)
     if not files.is_empty(target):
         files.tell_once(f"note: {target} is not empty: files of the same names will be replaced")
     return target

@@ -9,7 +9,7 @@ from dermgan_jax.commands.command import Command
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
     flags.add_input(parser, "folder of images")
-    flags.add_out(parser, paths.folder_to_write, "folder for the nearest images and their latents")
+    flags.add_out(parser, paths.folder_to_fill, "folder for the nearest images and their latents")
     parser.add_argument(
         "--steps",
         type=flags.positive,
@@ -19,6 +19,7 @@ def _add_flags(parser: flags.Parser) -> None:
     )
     flags.add_drawing(parser, "label", "checkpoint")
     flags.add_weights(parser)
+    flags.add_overwrite(parser)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -26,7 +27,10 @@ def _run(args: argparse.Namespace) -> None:
 
     paths.require_apart(args.out, input=args.input)
     weights = flags.use_weights(args)
-    project(args.workdir, args.input, args.out, flags.drawing(args), args.steps, weights)
+    project(
+        *(args.workdir, args.input, args.out, flags.drawing(args), args.steps, weights),
+        overwrite=args.overwrite,
+    )
 
 
 COMMAND = Command(

@@ -15,6 +15,7 @@ def _add_flags(parser: flags.Parser) -> None:
     )
     flags.add_switch(parser, "reconstruct", "translate back again as well")
     flags.add_checkpoint(parser)
+    flags.add_overwrite(parser)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -29,6 +30,7 @@ def _run(args: argparse.Namespace) -> None:
         direction=args.direction,
         checkpoint=args.checkpoint or LATEST,
         reconstruct=args.reconstruct,
+        overwrite=args.overwrite,
     )
 
 

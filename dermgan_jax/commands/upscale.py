@@ -36,6 +36,7 @@ def _add_flags(parser: flags.Parser) -> None:
         help="of the network of --workdir, the rest being that of --mix_with; 0 to 1",
     )
     flags.add_checkpoint(parser)
+    flags.add_overwrite(parser)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -53,7 +54,10 @@ def _run(args: argparse.Namespace) -> None:
     between = None
     if args.mix_with is not None:
         between = Between(args.mix_with, args.mix_checkpoint or LATEST, args.alpha)
-    upscale(args.workdir, args.input, args.out, args.checkpoint or LATEST, tile, between)
+    upscale(
+        *(args.workdir, args.input, args.out, args.checkpoint or LATEST, tile, between),
+        overwrite=args.overwrite,
+    )
 
 
 COMMAND = Command(

@@ -7,15 +7,17 @@ import collections
 import csv
 import dataclasses
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 
 from dermgan_jax import files
 from dermgan_jax.data import heat_map
 from dermgan_jax.data.contact_sheet import contact_sheet
-from dermgan_jax.data.decode import SUFFIXES, find_images, read_image, require_grey
+from dermgan_jax.data.decode import SUFFIXES, read_image, require_grey
 from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.image_sets import CHUNK, ImageSet, open_images, select, spool
 from dermgan_jax.data.prepare import FITS, at_full_size, prepare
@@ -28,6 +30,8 @@ from dermgan_jax.models.detector import Detector
 from dermgan_jax.runs.restore import LATEST, Restored, restore
 from dermgan_jax.runs.training_data import TrainingData
 from dermgan_jax.statistics import detection
+from dermgan_jax.synthesis import made_by, output_folder
+from dermgan_jax.synthesis.image_folder import named_images
 
 SCORES_FILE, HEAT_FOLDER = "scores.csv", "heat"
 MOST_NORMAL, LEAST_NORMAL = "most_normal.png", "least_normal.png"
@@ -77,7 +81,9 @@ def restore_detector(workdir: Path, checkpoint: str = LATEST) -> Restored:
     return found
 
 
-def detect_images(workdir: Path, source: Path, out: Path, checkpoint: str = LATEST) -> None:
+def detect_images(
+    workdir: Path, source: Path, out: Path, checkpoint: str = LATEST, overwrite: bool = False
+) -> None:
     """Scores the images of a folder or an .npz.
 
     Args:
@@ -86,15 +92,19 @@ def detect_images(workdir: Path, source: Path, out: Path, checkpoint: str = LATE
         training; or an .npz with the key `images`, of the size of training, in [-1, 1] or uint8.
       out: folder for scores.csv, heat/, most_normal.png and least_normal.png.
       checkpoint: "latest", "best" or a step.
+      overwrite: remove what the program wrote to the folder before.
 
     Raises:
-      UserError: if the model or an image is at fault.
+      UserError: if the model or an image is at fault, or the folder holds images of anything else.
     """
     restored = restore_detector(workdir, checkpoint)
+    asked = _asked(restored, input=str(files.absolute(source)))
+    output_folder.require_room(out, asked, overwrite)
     names, images = _opened(source, restored)
     detect = comparison.trained_detect(restored)
     scored = Scored(names, images, detect(images), _of_normal(workdir, restored))
-    _write(scored, out)
+    with output_folder.filling(out, asked, _files(names), overwrite) as folder:
+        _write(scored, folder, restored)
     print(f"{len(names)} images scored in {out / SCORES_FILE}")
 
 
@@ -104,6 +114,7 @@ def judge_on_test_split(
     checkpoint: str = LATEST,
     baselines: Sequence[str] | None = None,
     weights: Path | None = None,
+    overwrite: bool = False,
 ) -> result.DetectionResult:
     """Scores the run's own test images, and holds the detector against the baselines.
 
@@ -115,12 +126,17 @@ def judge_on_test_split(
       checkpoint: "latest", "best" or a step.
       baselines: names; all by default, none of them by ("none",).
       weights: folder where weights are looked for first.
+      overwrite: remove what the program wrote to the folder before.
 
     Raises:
-      UserError: if the model or the data are at fault, or the test split has no abnormal images.
+      UserError: if the model or the data are at fault, the test split has no abnormal images, or
+        the folder holds images of anything else.
     """
     names = comparison.baseline_names(baselines)
-    restored, roles = restore_detector(workdir, checkpoint), roles_of(workdir)
+    restored = restore_detector(workdir, checkpoint)
+    asked = _asked(restored, baselines=list(names))
+    output_folder.require_room(out, asked, overwrite)
+    roles = roles_of(workdir)
     detect = comparison.trained_detect(restored)
     own = comparison.answers_of(
         result.TRAINED, restored.model.config.model.name, restored.model.score_terms, detect, roles
@@ -130,10 +146,24 @@ def judge_on_test_split(
         print(f"warning: the baseline {name} is left out: {why}")
     data_config = restored.model.config.data
     found = comparison.compare(restored, data_config, roles, [own, *others], left_out)
-    _write(_scored(roles, own.test, detect(roles.validation)), out)
-    for folder in (out, workdir):
+    scored = _scored(roles, own.test, detect(roles.validation))
+    written = [*_files(scored.names), result.RESULT_FILE]
+    with output_folder.filling(out, asked, written, overwrite) as folder:
+        _write(scored, folder, restored)
         result.write(found, folder)
+    result.write(found, workdir)
     return found
+
+
+def _asked(restored: Restored, **choices: Any) -> dict[str, Any]:
+    """What the files depend on, for `output_folder.filling`."""
+    return {"command": "detect", "run": restored.run, "checkpoint": restored.step, **choices}
+
+
+def _files(names: Sequence[str]) -> list[str]:
+    """What `_write` writes of images of these names."""
+    heat = [f"{HEAT_FOLDER}/{name}" for name in heat_names(names)]
+    return [SCORES_FILE, MOST_NORMAL, LEAST_NORMAL, *heat]
 
 
 def _scored(roles: Roles, detected: Detected, normal: Detected) -> Scored:
@@ -166,11 +196,8 @@ def _opened(source: Path, restored: Restored) -> tuple[list[str], ImageSet]:
                 f"learned from {spec.width}x{spec.height}: resize them, or give a folder of files"
             )
         return [f"{i:06d}" for i in range(len(images))], images
-    if not source.is_dir():
-        raise UserError(f"{source} is neither a folder of images nor an .npz file")
-    paths = find_images(source)
-    if not paths:
-        raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
+    named = named_images(source)
+    paths = list(named)
 
     def read(path: Path) -> np.ndarray:
         if spec.channels == 1:
@@ -178,12 +205,10 @@ def _opened(source: Path, restored: Restored) -> tuple[list[str], ImageSet]:
         image = read_image(path, spec.channels, data_config.bit_depth)
         return FITS[data_config.fit](image, spec.height)
 
-    return [path.relative_to(source).as_posix() for path in paths], spool(
-        read(path)[None] for path in paths
-    )
+    return [name.as_posix() for name in named.values()], spool(read(path)[None] for path in paths)
 
 
-def _write(scored: Scored, out: Path) -> None:
+def _write(scored: Scored, out: Path, restored: Restored) -> None:
     """scores.csv, heat maps and the two sheets.
 
     Maps are on the scale of normal validation images: what one of their pixels in two hundred
@@ -193,15 +218,21 @@ def _write(scored: Scored, out: Path) -> None:
     files.write_text(out / SCORES_FILE, _table(scored))
     maps, top = scored.detected.maps, heat_map.top_of((scored.normal or scored.detected).maps)
     pictures = heat_names(scored.names)
+    text = _png_text(restored)
     for first in range(0, len(scored.names), CHUNK):
         rows = np.arange(first, min(first + CHUNK, len(scored.names)))
         covered = heat_map.over(np.asarray(scored.images[rows]), maps[rows], top)
         for row, picture in zip(rows, covered, strict=True):
-            save_image(enlarged(picture), out / HEAT_FOLDER / pictures[row], {"Comment": COMMENT})
+            save_image(enlarged(picture), out / HEAT_FOLDER / pictures[row], text)
     order = np.argsort(scored.detected.scores, kind="stable")
     num = SHEET[0] * SHEET[1] // 2
     for name, rows in ((MOST_NORMAL, order[:num]), (LEAST_NORMAL, order[::-1][:num])):
-        save_image(_sheet(scored, rows, top), out / name)
+        save_image(_sheet(scored, rows, top), out / name, text)
+
+
+def _png_text(restored: Restored) -> Mapping[str, str]:
+    told = {"run": restored.run, "checkpoint": restored.step}
+    return {"Comment": COMMENT, made_by.PNG_KEY: json.dumps(told)}
 
 
 def heat_names(names: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax import registry
+from dermgan_jax import files, registry
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_files import write_npz
 from dermgan_jax.data.image_sets import ImageSet, choose, select
@@ -99,6 +99,7 @@ def compare(
     measured = measure(real, fake, request)
     power, of_real = (power_spectrum.mean_power(images) for images in (fake, real))
     write_npz(np.asarray(fake[:EXAMPLES]), workdir / EXAMPLES_FILE, power=power, real_power=of_real)
+    files.remove_folder(workdir / "walk")  # of an earlier checkpoint
     interpolate(workdir, workdir / "walk", num=4, drawing=Drawing(seed=config.seed))
     found = ComparedModel(
         key=_key(config),

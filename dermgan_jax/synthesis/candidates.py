@@ -6,7 +6,7 @@ import numpy as np
 
 from dermgan_jax import files
 from dermgan_jax.data.class_folders import class_of, folder_of
-from dermgan_jax.data.image_files import write_npz, write_pngs
+from dermgan_jax.data.image_files import save_image, write_npz
 from dermgan_jax.data.image_sets import (
     FolderImages,
     ImageSet,
@@ -69,6 +69,14 @@ def _npz_classes(source: Path, num: int, restored: Restored) -> tuple[str, ...]:
     return tuple(restored.classes[label] for label in labels)
 
 
+def kept_names(candidates: Candidates, kept: np.ndarray) -> list[str]:
+    """Where `write_kept` puts images, relative to its folder."""
+    if isinstance(candidates.images, FolderImages):
+        return [candidates.names[row] for row in np.flatnonzero(kept)]
+    folders = [folder_of(name) + "/" if name else "" for name in candidates.classes]
+    return [f"{folders[row]}{row:06d}.png" for row in np.flatnonzero(kept)]
+
+
 def write_kept(candidates: Candidates, kept: np.ndarray, restored: Restored, out: Path) -> None:
     """Writes the images at `kept`, bool (N,): files as they are, floats as they are."""
     rows = np.flatnonzero(kept)
@@ -85,10 +93,8 @@ def write_kept(candidates: Candidates, kept: np.ndarray, restored: Restored, out
         write_npz(floats, out, **named)
         return
     files.make_folder(out)
-    for row in rows:
+    for row, name in zip(rows, kept_names(candidates, kept), strict=True):
         if isinstance(images, FolderImages):
-            files.copy(images.paths[row], out / candidates.names[row])
+            files.copy(images.paths[row], out / name)
         else:
-            name = candidates.classes[row]
-            folder = out / folder_of(name) if name else out
-            write_pngs(images[row : row + 1], folder, first=row)
+            save_image(images[row : row + 1][0], out / name)

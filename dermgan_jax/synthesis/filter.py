@@ -1,5 +1,6 @@
 """Keeps the better synthetic images: of each class the best share, or those above a threshold."""
 
+import contextlib
 import csv
 import dataclasses
 import io
@@ -18,13 +19,19 @@ from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Sampler
 from dermgan_jax.runs.restore import LATEST, Restored, restore
 from dermgan_jax.runs.training_data import TrainingData
-from dermgan_jax.synthesis import made_by
-from dermgan_jax.synthesis.candidates import Candidates, read_candidates, write_kept
+from dermgan_jax.synthesis import made_by, output_folder
+from dermgan_jax.synthesis.candidates import (
+    Candidates,
+    kept_names,
+    read_candidates,
+    write_kept,
+)
 from dermgan_jax.synthesis.made_by import MadeBy
 from dermgan_jax.synthesis.quality_rules import CONFIDENCE, DISCRIMINATOR, RULES, Judging, Rule
 
 KEEP = 0.3  # of the StyleGAN2 melanoma study
 AUTO = "auto"
+SCORES = ("scores.csv", "scores.json")
 REJECTED_REALS = 0.05  # share of validation images below the threshold chosen by AUTO
 SHOWN, COLUMNS = 32, 8  # of a contact sheet
 
@@ -86,6 +93,7 @@ def filter_images(
     *,
     checkpoint: str | None = None,
     weights: Path | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Writes the kept images to `out`, and what was decided with or beside them.
 
@@ -95,23 +103,32 @@ def filter_images(
     Args:
       workdir: of the model that made the images.
       source: a folder, whose subfolders may be classes, or an .npz, whose `labels` may be.
-      out: a new or empty folder, where names and subfolders are kept, or a file ending in .npz:
+      out: a folder, where names and subfolders are kept, or a file ending in .npz:
         float32, unquantised if the source is.
       criterion: what is kept.
       checkpoint: whose discriminator; without it that of the checkpoint which made the images, if
         they say which, else the latest.
       weights: folder where pretrained weights are looked for first.
+      overwrite: remove what the program wrote to the folder before.
 
     Returns:
       JSON values: n, kept, threshold, and the accepted share of each class.
 
     Raises:
-      UserError: if an argument, the images or the data of the work directory are at fault.
+      UserError: if an argument, the images or the data of the work directory are at fault, or the
+        folder holds anything else.
     """
     criterion.require_valid()
-    _require_new(out)
     source_made_by = made_by.read(source)
     restored = _restored(workdir, checkpoint, source_made_by)
+    asked = {
+        "command": "filter",
+        "input": str(files.absolute(source)),
+        "run": restored.run,
+        "checkpoint": restored.step,
+        **dataclasses.asdict(criterion),
+    }
+    _require_room(out, asked, overwrite)
     candidates = read_candidates(source, restored)
     if criterion.rule == CONFIDENCE and restored.model.conditional and "" in candidates.classes:
         raise UserError(
@@ -123,9 +140,6 @@ def filter_images(
     quality = open_rule(Judging(restored, workdir, features, weights))
     scores = _scored(quality, candidates.images, candidates.classes, str(source))
     choice = choose(scores, candidates.classes, criterion, workdir, quality)
-    made_by.begin(out, source_made_by)
-    write_kept(candidates, choice.kept, restored, out)
-    made_by.end(out, source_made_by)
     result = {
         "rule": criterion.rule,
         "protocol": quality.protocol,
@@ -136,7 +150,19 @@ def filter_images(
         **_counts(candidates.classes, choice),
         "notes": _provenance_notes(source, source_made_by, restored, checkpoint is not None),
     }
-    _write_decision(out, candidates, scores, choice, result)
+    names = [*kept_names(candidates, choice.kept), *SCORES]
+    place = (
+        contextlib.nullcontext(out)
+        if out.suffix == ".npz"
+        else output_folder.filling(out, asked, names, overwrite)
+    )
+    with place as target:
+        if target.suffix == ".npz" or source_made_by is not None:
+            made_by.begin(target, source_made_by)
+        write_kept(candidates, choice.kept, restored, target)
+        made_by.end(target, source_made_by)
+        _write_decision(target, candidates, scores, choice, result)
+    _draw_sheets(out, candidates, scores)
     print(_text(result, out))
     print("the best and the worst:", *_sheets(out).values())
     return result
@@ -229,10 +255,10 @@ def keep_best(scores: np.ndarray, classes: Sequence[str], share: float) -> Choic
     return Choice(kept, threshold, f"the best {share:.4g} of each class")
 
 
-def _require_new(out: Path) -> None:
+def _require_room(out: Path, asked: dict[str, Any], overwrite: bool) -> None:
     """Images of an earlier choice in the same folder would pass as kept."""
-    if out.suffix != ".npz" and not (out.is_dir() and files.is_empty(out)) and out.exists():
-        raise UserError(f"{out} is not an empty folder: name another, or empty it")
+    if out.suffix != ".npz":
+        output_folder.require_room(out, asked, overwrite)
     for sheet in _sheets(out).values():
         if sheet.exists():
             files.tell_once(f"note: {sheet} will be replaced")
@@ -271,16 +297,20 @@ def _counts(classes: Sequence[str], choice: Choice) -> dict[str, Any]:
 def _write_decision(
     out: Path, candidates: Candidates, scores: np.ndarray, choice: Choice, result: dict[str, Any]
 ) -> None:
-    is_file = out.suffix == ".npz"
-    stem = _beside(out)
-    scores_file = stem.with_name(f"{stem.name}_scores") if is_file else stem / "scores"
+    table_file, json_file = (out / name for name in SCORES)
+    if out.suffix == ".npz":
+        stem = _beside(out)
+        table_file, json_file = (stem.with_name(f"{stem.name}_{name}") for name in SCORES)
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("name", "class", "score", "kept"))
     rows = zip(candidates.names, candidates.classes, scores, choice.kept, strict=True)
     writer.writerows((name, label, repr(float(s)), int(k)) for name, label, s, k in rows)
-    files.write_text(scores_file.with_suffix(".csv"), table.getvalue())
-    files.write_text(scores_file.with_suffix(".json"), json.dumps(result, indent=2) + "\n")
+    files.write_text(table_file, table.getvalue())
+    files.write_text(json_file, json.dumps(result, indent=2) + "\n")
+
+
+def _draw_sheets(out: Path, candidates: Candidates, scores: np.ndarray) -> None:
     order = np.argsort(-scores, kind="stable")
     for name, shown in (("best", order[:SHOWN]), ("worst", order[::-1][:SHOWN])):
         captions = [f"{scores[i]:.3g} {candidates.classes[i]}".strip() for i in shown]

@@ -2,18 +2,18 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from dermgan_jax import files
-from dermgan_jax.data.decode import SUFFIXES
-from dermgan_jax.data.image_files import write_npz, write_pngs
+from dermgan_jax.data.image_files import png_names, write_npz, write_pngs
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import Sampler
-from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis import made_by, output_folder
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
@@ -26,6 +26,7 @@ def generate(
     num: int | None,
     drawing: Drawing,
     latents: Path | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Writes samples to a folder of PNG files, or unquantised float32 to a file ending in .npz.
 
@@ -37,10 +38,11 @@ def generate(
       num: how many, None for 64; of given latents all are drawn.
       drawing: how.
       latents: .npz whose key "z" (num, D) replaces the seed.
+      overwrite: remove what the program wrote to the folder before.
 
     Raises:
       UserError: if a checkpoint, a label, the latents, truncation or noise are at fault, an image
-        has pixels that are not numbers, or the folder holds images that were made otherwise.
+        has pixels that are not numbers, or the folder holds images of anything else.
     """
     sampler = TrainedSampler(workdir, drawing)
     told = sampler.made_by
@@ -63,22 +65,28 @@ def generate(
         to_uint8(images)  # which refuses what is no image
         made_by.begin(out, told)
         write_npz(images, out, **named)
+        made_by.end(out, told)
     else:
-        made_by.begin(out, told)
-        done, text = 0, told.png_text()
-        for images in batches:
-            named = (labels[done:], sampler.classes) if conditional else ()
-            done += len(write_pngs(to_uint8(images), out, *named, first=done, text=text))
-    made_by.end(out, told)
-    _tell_of_more(out, len(labels))
+        of_classes = (labels, sampler.classes) if conditional else ()
+        names = png_names(len(labels), *of_classes)
+        with output_folder.filling(out, told.asked("generate"), names, overwrite) as folder:
+            _write_files(batches, folder, told, *of_classes)
     print(f"{len(labels)} synthetic images of checkpoint {told.checkpoint} in {out}")
 
 
-def _tell_of_more(out: Path, num: int) -> None:
-    """Images of an earlier, longer drawing stay; whoever reads the folder reads them too."""
-    more = 0 if out.suffix == ".npz" else len(files.find_files(out, SUFFIXES)) - num
-    if more > 0:
-        print(f"note: {out} holds {more} more images, which an earlier drawing of these left there")
+def _write_files(
+    batches: Iterator[np.ndarray],
+    folder: Path,
+    told: made_by.MadeBy,
+    labels: np.ndarray | None = None,
+    classes: Sequence[str] = (),
+) -> None:
+    made_by.begin(folder, told)
+    done, text = 0, told.png_text()
+    for images in batches:
+        named = () if labels is None else (labels[done:], classes)
+        done += len(write_pngs(to_uint8(images), folder, *named, first=done, text=text))
+    made_by.end(folder, told)
 
 
 def _read_latents(path: Path, model: Sampler) -> np.ndarray:

@@ -5,31 +5,53 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from dermgan_jax.data.decode import SUFFIXES, find_images
+from dermgan_jax import files
+from dermgan_jax.data.decode import DICOM_SUFFIXES, SUFFIXES, find_images
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
 BATCH = 16  # files read at a time
 
 
-def named_images(source: Path, out: Path) -> dict[Path, Path]:
+def named_images(source: Path, out: Path | None = None) -> dict[Path, Path]:
     """Images anywhere below a folder -> their names relative to it, by which results are written.
 
+    Of DICOM files the results are PNG files, which is said.
+
     Args:
-      source: the folder.
-      out: where results go, a folder too.
+      source: the folder, or a single image file.
+      out: where results go, a folder, if they go by these names.
 
     Raises:
-      UserError: if `out` is an .npz, or `source` is no folder or holds no images.
+      UserError: if `out` is an .npz, or `source` is neither or holds no images.
     """
-    if out.suffix == ".npz":
-        raise UserError(f"{source} is a folder, so --out has to be one too; it is {out}")
+    if out is not None and out.suffix == ".npz":
+        raise UserError(f"{source} is no .npz, so --out has to be a folder; it is {out}")
+    names = {path: path.relative_to(root) for path, root in _listed(source)}
+    return names if out is None else {path: _written(name) for path, name in names.items()}
+
+
+def _written(name: Path) -> Path:
+    """What becomes of an image is no DICOM file, which would need all that told whose it was."""
+    if name.suffix.lower() not in DICOM_SUFFIXES:
+        return name
+    files.tell_once(f"note: of DICOM files PNG files are made, such as {name.name}.png")
+    return name.with_name(f"{name.name}.png")
+
+
+def _listed(source: Path) -> list[tuple[Path, Path]]:
+    """Image files, each with the folder that its name is relative to."""
+    suffixes = ", ".join(sorted(SUFFIXES))
+    if source.is_file():
+        if source.suffix.lower() not in SUFFIXES:
+            raise UserError(f"{source} is no image that is read ({suffixes}) and no .npz file")
+        return [(source, source.parent)]
     if not source.is_dir():
-        raise UserError(f"{source} is neither a folder of images nor an .npz file")
-    names = {path: path.relative_to(source) for path in find_images(source)}
-    if not names:
-        raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
-    return names
+        raise UserError(f"{source} is neither a folder of images, an image file nor an .npz file")
+    found = find_images(source)
+    if not found:
+        raise UserError(f"{source} holds no images ({suffixes})")
+    return [(path, source) for path in found]
 
 
 def groups_of_one_size(

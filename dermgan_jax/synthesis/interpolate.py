@@ -16,10 +16,12 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import StyleSampler
+from dermgan_jax.synthesis import output_folder
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
 SPACES = ("z", "w")
+FILES = ("strip.png", "walk.gif", "walk.mp4")
 FRAMES_PER_SECOND = 12
 STEPS = 12  # frames from one anchor to the next
 
@@ -71,6 +73,7 @@ def interpolate(
     drawing: Drawing,
     space: str = "z",
     steps: int = STEPS,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Writes a closed walk: OUT/strip.png, OUT/walk.gif and, with ffmpeg, OUT/walk.mp4.
 
@@ -81,18 +84,23 @@ def interpolate(
       drawing: of the anchors; without a label, the walk is in the class of the first.
       space: "z", along arcs between latents, or "w", straight between styles.
       steps: frames from one anchor to the next.
+      overwrite: remove what the program wrote to the folder before.
 
     Returns:
       The files.
 
     Raises:
-      UserError: if there are fewer than two anchors, or the model has no such space.
+      UserError: if there are fewer than two anchors, the model has no such space, or the folder
+        holds images of anything else.
     """
     if num < 2:
         raise UserError(f"--num is {num}: a walk needs at least two anchors")
     if space not in SPACES:
         raise UserError(f"--space is {space!r}; expected z or w")
     sampler = TrainedSampler(workdir, drawing)
+    told = sampler.made_by
+    asked = {**told.asked("interpolate"), "num": num, "space": space, "steps": steps}
+    output_folder.require_room(out, asked, overwrite, FILES)
     model, variables = sampler.model, sampler.variables
     latents = sampler.latents(num)
     labels = np.full(num * steps, sampler.labels(num)[0], np.int32)
@@ -110,7 +118,11 @@ def interpolate(
     else:
         walk = walk_latents(latents, steps)
         images = np.concatenate(list(sampler.batches(walk, labels)))
-    return write_walk(to_uint8(images), out, steps, sampler.made_by.png_text())
+    with output_folder.filling(out, asked, FILES, overwrite) as folder:
+        made = write_walk(to_uint8(images), folder, steps, told.png_text())
+    paths = [out / path.name for path in made]
+    print(f"synthetic images in {', '.join(map(str, paths))}")
+    return paths
 
 
 def write_walk(
@@ -120,7 +132,7 @@ def write_walk(
 
     The strip has a row from each anchor to the next, with `steps` images, and carries the text.
     """
-    paths = [out / "strip.png", out / "walk.gif"]
+    paths = [out / name for name in FILES[:2]]
     save_image(grid(frames, len(frames) // steps, steps), paths[0], text)
     pictures = [Image.fromarray(frame.squeeze()) for frame in frames]
     with files.replacing(paths[1]) as file:
@@ -133,8 +145,7 @@ def write_walk(
             loop=0,
         )
     if ffmpeg := shutil.which("ffmpeg"):
-        paths.append(_write_mp4(ffmpeg, frames, out / "walk.mp4"))
-    print(f"synthetic images in {', '.join(map(str, paths))}")
+        paths.append(_write_mp4(ffmpeg, frames, out / FILES[2]))
     return paths
 
 

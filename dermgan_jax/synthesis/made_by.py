@@ -65,6 +65,13 @@ class MadeBy:
         del told["input"]  # whose name may be a patient's
         return {"Comment": comment, PNG_KEY: json.dumps(told)}
 
+    def asked(self, command: str) -> dict[str, Any]:
+        """What the samples depend on, as JSON values; see `output_folder.filling`."""
+        told = self.to_json()
+        for key in ("synthetic", "workdir", "dermgan_jax"):
+            del told[key]
+        return {"command": command, **told}
+
     def is_alike(self, other: "MadeBy") -> bool:
         """Whether two would make the same images; the folder of the run may be named otherwise."""
         return dataclasses.replace(self, workdir=other.workdir) == other

@@ -20,11 +20,12 @@ from dermgan_jax.models.painter import Painter, paint
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.restore import Restored, restore
-from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis import made_by, output_folder
 from dermgan_jax.synthesis.drawing import Drawing
 
 IMAGES, MASKS = "images", "masks"  # subfolders of what is written
 PART = 64  # masks in memory at a time
+MASK_COMMENT = "mask of a synthetic image"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,7 @@ def paint_masks(
     drawing: Drawing,
     deformed: bool = False,
     num: int | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Writes an image for every mask, and the masks as they were painted beside them.
 
@@ -62,46 +64,56 @@ def paint_masks(
       drawing: which checkpoint, class and seed.
       deformed: paint other shapes than the given ones, see `data.mask_deformation`.
       num: how many; masks begin again where they are fewer. None: as many as there are masks.
+      overwrite: remove what the program wrote to the folder before.
 
     Raises:
-      UserError: if the model, the class or a mask is at fault, or the folder holds images that were
-        made otherwise.
+      UserError: if the model, the class or a mask is at fault, or the folder holds images of
+        anything else.
     """
     restored = restored_painter(workdir, drawing.checkpoint)
     found = _listed(masks, restored, drawing.label, num, deformed)
-    data = at_full_size(restored.model.config.data)
     told = dataclasses.replace(
         made_by.made_by(workdir, restored, drawing),
         input=f"{files.absolute(masks)}{', deformed' if deformed else ''}",
     )
-    made_by.begin(out / IMAGES, told)
-    text = told.png_text()
+    asked = told.asked("generate --masks")
+    names = [f"{part}/{name.as_posix()}.png" for part in (IMAGES, MASKS) for name in found.names]
+    with output_folder.filling(out, asked, names, overwrite) as folder:
+        made_by.begin(folder / IMAGES, told)
+        _write(restored, found, folder, drawing.seed, deformed, told)
+        made_by.end(folder / IMAGES, told)
+    print(
+        f"{len(found.paths)} synthetic images of checkpoint {told.checkpoint} in {out / IMAGES}, "
+        f"their masks in {out / MASKS}"
+    )
+
+
+def _write(
+    restored: Restored, found: Masks, out: Path, seed: int, deformed: bool, told: made_by.MadeBy
+) -> None:
+    """Paints, a part at a time."""
+    data = at_full_size(restored.model.config.data)
+    of_image, of_mask = told.png_text(), told.png_text(MASK_COMMENT)
     with progress_bar(len(found.paths), "painting") as bar:
         for first in range(0, len(found.paths), PART):
             part = slice(first, first + PART)
             classes = np.stack([_decoded(path, data) for path in found.paths[part]])
             if deformed:
-                classes = deform(classes, drawing.seed, first)
+                classes = deform(classes, seed, first)
             images = paint(
-                *(restored.model, restored.variables, classes, found.labels[part]),
-                *(drawing.seed, first),
+                restored.model, restored.variables, classes, found.labels[part], seed, first
             )
             for image, mask, name in zip(
                 to_uint8(images), stored_values(classes, data), found.names[part], strict=True
             ):
                 for folder, pixels, said in (
-                    (IMAGES, image, text),
-                    (MASKS, mask[..., None], None),
+                    (IMAGES, image, of_image),
+                    (MASKS, mask[..., None], of_mask),
                 ):
-                    path = (out / folder / name).with_suffix(".png")
+                    path = out / folder / name.with_name(f"{name.name}.png")
                     files.make_folder(path.parent)
                     save_image(pixels, path, said)
             bar.update(len(images))
-    made_by.end(out / IMAGES, told)
-    print(
-        f"{len(found.paths)} synthetic images of checkpoint {told.checkpoint} in {out / IMAGES}, "
-        f"their masks in {out / MASKS}"
-    )
 
 
 def restored_painter(workdir: Path, checkpoint: str) -> Restored:

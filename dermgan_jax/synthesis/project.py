@@ -7,6 +7,7 @@ without styles is projected in its latent space, from a latent of seed 0.
 """
 
 import csv
+import dataclasses
 import functools
 import io
 import math
@@ -29,9 +30,11 @@ from dermgan_jax.metrics import lpips
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import Sampler, Stage, StyleSampler, Variables
 from dermgan_jax.progress_bar import progress_bar
+from dermgan_jax.synthesis import output_folder
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
+FILES = ("sheet.png", "latents.npz", "distances.csv")
 LEARNING_RATE = 0.1
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # parts of the steps
 EXTRA_NOISE, NOISE_PART = 0.05, 0.75  # of the spread of styles; part of the steps with noise
@@ -175,6 +178,7 @@ def project(
     drawing: Drawing,
     steps: int = 300,
     weights: Path | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Writes each image's nearest one: OUT/sheet.png, latents.npz, distances.csv.
 
@@ -189,14 +193,19 @@ def project(
       drawing: which checkpoint and, of conditional models, which class.
       steps: of Adam for each image.
       weights: folder of pretrained weights, looked into first.
+      overwrite: remove what the program wrote to the folder before.
 
     Raises:
-      UserError: if the model, an image or the weights are at fault.
+      UserError: if the model, an image or the weights are at fault, or the folder holds images of
+        anything else.
     """
     if steps < 1:
         raise UserError(f"--steps is {steps}: at least 1")
     sampler = TrainedSampler(workdir, drawing)
     names, images = _targets(source, sampler.model)
+    told = dataclasses.replace(sampler.made_by, input=str(files.absolute(source)))
+    asked = {**told.asked("project"), "steps": steps}
+    output_folder.require_room(out, asked, overwrite, FILES)
     projector = Projector(sampler, weights)
     found = []
     with progress_bar(len(images), "projecting") as bar:
@@ -205,15 +214,16 @@ def project(
             bar.update(1)
     latents, made, distances = zip(*found, strict=True)
     sheet = np.stack([images, to_uint8(np.stack(made))], axis=1)
-    text = sampler.made_by.png_text("left: given images; right: synthetic images of a model")
-    pairs = sheet.reshape(-1, *images.shape[1:])
-    save_image(grid(pairs, len(images), 2), out / "sheet.png", text)
+    text = told.png_text("left: given images; right: synthetic images of a model")
+    pairs = grid(sheet.reshape(-1, *images.shape[1:]), len(images), 2)
     key = "w" if isinstance(sampler.model, StyleSampler) else "z"
-    write_npz(np.stack(made), out / "latents.npz", **{key: np.stack(latents)})
     table = io.StringIO()
     rows = csv.writer(table)
     rows.writerows([("image", "lpips_alex"), *zip(names, distances, strict=True)])
-    files.write_text(out / "distances.csv", table.getvalue())
+    with output_folder.filling(out, asked, FILES, overwrite) as folder:
+        save_image(pairs, folder / FILES[0], text)
+        write_npz(np.stack(made), folder / FILES[1], **{key: np.stack(latents)})
+        files.write_text(folder / FILES[2], table.getvalue())
     print(f"{len(images)} images projected, LPIPS {np.mean(distances):.4f} on average: {out}")
 
 

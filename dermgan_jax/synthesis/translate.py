@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ from dermgan_jax.models.contract import Translator, Variables
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.restore import Restored, restore
-from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis import made_by, output_folder
 from dermgan_jax.synthesis.image_folder import groups_of_one_size, named_images
 
 RECONSTRUCTED = "reconstructed"  # subfolder, or key of an .npz
@@ -33,20 +34,22 @@ def translate(
     direction: str = "AtoB",
     checkpoint: str = "latest",
     reconstruct: bool = False,
+    overwrite: bool = False,
 ) -> None:
     """Writes the translation of every image under its own name and size.
 
     Args:
       workdir: of a translator.
-      source: a folder, its subfolders included, or an .npz with the key `images`.
+      source: a folder, its subfolders included, an image file, or an .npz with the key `images`.
       out: folder, or for an .npz a file ending in .npz: float32 in [-1, 1], not quantised.
       direction: one of the model's.
       checkpoint: "latest", "best" or a step.
       reconstruct: also translate back; in `out`/reconstructed, or under the key `reconstructed`.
+      overwrite: remove what the program wrote to the folder before.
 
     Raises:
       UserError: if the model, the direction or an image is at fault, or the folder holds images
-        that were made otherwise.
+        of anything else.
     """
     restored = restore(workdir, checkpoint)
     directions = _directions(restored, workdir, direction, reconstruct)
@@ -65,9 +68,24 @@ def translate(
         print(f"{len(arrays['images'])} translated images in {out}")
         return
     names = named_images(source, out)
-    made_by.begin(out, told)
-    _translate_files(restored, names, out, directions, told.png_text())
-    made_by.end(out, told)
+    written = [name.as_posix() for name in names.values()]
+    if reconstruct:
+        written += [f"{RECONSTRUCTED}/{name}" for name in written]
+        _require_different(source, written)
+    with output_folder.filling(out, told.asked("translate"), written, overwrite) as folder:
+        made_by.begin(folder, told)
+        _translate_files(restored, names, folder, directions, told.png_text())
+        made_by.end(folder, told)
+    print(f"{len(names)} translated images in {out}")
+
+
+def _require_different(source: Path, written: Sequence[str]) -> None:
+    twins = [name for name, times in Counter(written).items() if times > 1]
+    if twins:
+        raise UserError(
+            f"{source} has a folder {RECONSTRUCTED}, where --reconstruct would write {twins[0]} "
+            "twice: rename that folder, or leave --reconstruct out"
+        )
 
 
 def _directions(
@@ -138,7 +156,6 @@ def _translate_files(
                 for (path, _), image in zip(alike, to_uint8(images), strict=True):
                     save_image(image, folder / names[path], text)
             bar.update(len(alike))
-    print(f"{len(paths)} translated images in {out}")
 
 
 def _require_size(model: Translator, path: Path, images: np.ndarray) -> None:

@@ -17,7 +17,7 @@ from dermgan_jax.files import Path
 from dermgan_jax.models.upscaler import Upscaler
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.runs.restore import LATEST, Restored, restore
-from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis import made_by, output_folder
 from dermgan_jax.synthesis.image_folder import groups_of_one_size, named_images
 from dermgan_jax.synthesis.upscale_tiles import TILE, any_size
 
@@ -44,20 +44,22 @@ def upscale(
     checkpoint: str = LATEST,
     tile: int = TILE,
     between: Between | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Writes every image under its own name, enlarged; grey images stay grey.
 
     Args:
       workdir: of a model that enlarges.
-      source: a folder, its subfolders included, or an .npz with the key `images`.
+      source: a folder, its subfolders included, an image file, or an .npz with the key `images`.
       out: folder, or for an .npz a file ending in .npz: float32 in [-1, 1], not quantised.
       checkpoint: "latest", "best" or a step.
       tile: longer sides are enlarged in overlapping tiles, in pixels of the images given.
       between: mix the network with another.
+      overwrite: remove what the program wrote to the folder before.
 
     Raises:
-      UserError: if the model or an image is at fault, or the folder holds images that were made
-        otherwise.
+      UserError: if the model or an image is at fault, or the folder holds images of anything
+        else.
     """
     restored = restore_upscaler(workdir, checkpoint)
     how = f"{restored.model.scale} times, in tiles of {tile}"
@@ -71,9 +73,12 @@ def upscale(
         _upscale_arrays(restored, source, out, tile, told)
         return
     names = named_images(source, out)
-    made_by.begin(out, told)
-    _upscale_files(restored, names, out, tile, told.png_text())
-    made_by.end(out, told)
+    written = [name.as_posix() for name in names.values()]
+    with output_folder.filling(out, told.asked("upscale"), written, overwrite) as folder:
+        made_by.begin(folder, told)
+        _upscale_files(restored, names, folder, tile, told.png_text())
+        made_by.end(folder, told)
+    print(f"{len(names)} enlarged images in {out}")
 
 
 def restore_upscaler(workdir: Path, checkpoint: str = LATEST) -> Restored:
@@ -152,7 +157,6 @@ def _upscale_files(
                     one = to_uint8(to_signed(one).mean(-1, keepdims=True))
                 save_image(one, out / names[path], text)
             bar.update(len(alike))
-    print(f"{len(paths)} enlarged images in {out}")
 
 
 def _read(path: Path, bit_depth: int) -> np.ndarray:

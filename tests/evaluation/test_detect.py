@@ -128,7 +128,18 @@ def test_arrays_are_scored_at_the_size_of_training(darkness, tmp_path):
     )
     write_npz(images[:, :8], tmp_path / "small.npz")
     with pytest.raises(UserError, match="are 16x8 pixels, and the model learned from 16x16"):
-        detecting.detect_images(tmp_path, tmp_path / "small.npz", tmp_path / "out")
+        detecting.detect_images(tmp_path, tmp_path / "small.npz", tmp_path / "other")
+
+
+def test_single_image_is_scored_and_replaced_only_if_asked(darkness, tmp_path):
+    out = tmp_path / "out"
+    for name in ("a.png", "b.png"):
+        save_image(grey(90), tmp_path / name)
+        detecting.detect_images(tmp_path, tmp_path / name, out, overwrite=name == "b.png")
+        assert [row["name"] for row in rows_of(out)] == [name]
+        assert [path.name for path in (out / "heat").iterdir()] == [name]
+    with pytest.raises(UserError, match="images that were made otherwise"):
+        detecting.detect_images(tmp_path, tmp_path / "a.png", out)
 
 
 def test_without_the_data_there_is_no_threshold_and_that_is_said(
@@ -149,9 +160,9 @@ def test_without_the_data_there_is_no_threshold_and_that_is_said(
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda path: path, "neither a folder of images nor an .npz"),
+        (lambda path: path, "neither a folder of images, an image file nor an .npz"),
         (lambda path: path.mkdir(), "holds no images"),
-        (lambda path: path.write_bytes(b""), "neither a folder of images nor an .npz"),
+        (lambda path: path.write_bytes(b""), "is no image that is read"),
     ],
 )
 def test_bad_input(darkness, tmp_path, make, message):
@@ -299,6 +310,9 @@ def test_the_command_judges_a_run(run, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "AUROC against" in told
     assert "contrast alone" in told
+    assert call("detect", *flags, f"--input={tmp_path}/other") == 2
+    assert "images that were made otherwise" in capsys.readouterr().err
+    flags = (f"--workdir={run}", f"--out={tmp_path / 'new'}")
     assert call("detect", *flags, "--input=nowhere") == 2
     assert "nowhere is neither a folder of images" in capsys.readouterr().err
     assert call("detect", *flags, "--input=nowhere", "--baselines=pca") == 2

@@ -220,7 +220,7 @@ def test_folder_keeps_names_classes_and_bytes(workdir, tmp_path):
     rows, _ = scores_of(out)
     kept = {row["name"] for row in rows if row["kept"] == "1"}
     written = {path.relative_to(out).as_posix() for path in out.rglob("*.*")}
-    assert written == kept | {"scores.csv", "scores.json"}
+    assert written == kept | {"scores.csv", "scores.json", "written_by.json"}
     assert result["classes"]["across"]["kept"] == result["classes"]["down"]["kept"] == 4
     for name in kept:
         assert (out / name).read_bytes() == (tmp_path / "in" / name).read_bytes()
@@ -323,6 +323,18 @@ def test_images_of_unknown_origin_are_noted(workdir, half_noisy, tmp_path):
     assert not (tmp_path / "out_made_by.json").exists()
 
 
+def test_another_choice_takes_the_place_of_the_first_if_asked(workdir, half_noisy, tmp_path):
+    out = tmp_path / "kept"
+    for _ in range(2):
+        filter_images(workdir, half_noisy, out, Criterion(keep=0.5))
+    assert len(list(out.rglob("*.png"))) == 20
+    with pytest.raises(UserError, match="made otherwise"):
+        filter_images(workdir, half_noisy, out, Criterion(keep=0.1))
+    filter_images(workdir, half_noisy, out, Criterion(keep=0.1), overwrite=True)
+    assert len(list(out.rglob("*.png"))) == 4
+    assert json.loads((out / "scores.json").read_text())["kept"] == 4
+
+
 def test_best_share_of_each_class_and_of_equal_scores():
     choice = keep_best(np.array([1.0, 2, 3, 4, 5, 6]), ["a", "a", "a", "a", "b", ""], 0.5)
     np.testing.assert_array_equal(choice.kept, [False, False, True, True, True, True])
@@ -344,7 +356,7 @@ def test_best_share_of_each_class_and_of_equal_scores():
         ({"source": "nowhere"}, "neither a folder of images nor an .npz"),
         ({"source": "small.npz"}, r"8x16 pixels, those of the model 16x16"),
         ({"source": "bad_labels.npz"}, "are no 4 whole numbers from 0 to 1"),
-        ({"out": "full"}, "full is not an empty folder"),
+        ({"out": "full"}, "full holds 4 images that were made otherwise"),
         ({"rule": "realism", "features": "lite1"}, "unknown feature space 'lite1'; did you mean"),
     ],
 )

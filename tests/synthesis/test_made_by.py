@@ -90,11 +90,16 @@ def test_what_latents_make_meaningless_is_told(num, seed, message, workdir, tmp_
     assert len(list((tmp_path / "samples").glob("*.png"))) == 1
 
 
-def test_images_of_an_earlier_longer_drawing_are_told(workdir, tmp_path, capsys):
-    generate(workdir, tmp_path / "samples", 4, DRAWING)
-    assert "more images" not in capsys.readouterr().out
-    generate(workdir, tmp_path / "samples", 1, DRAWING)
-    assert "holds 3 more images" in capsys.readouterr().out
+def test_images_of_an_earlier_longer_drawing_are_not_passed_as_these(workdir, tmp_path):
+    out = tmp_path / "samples"
+    for num in (2, 4):
+        generate(workdir, out, num, DRAWING)
+    with pytest.raises(UserError, match=r"holds 3 more images .*000001\.png"):
+        generate(workdir, out, 1, DRAWING)
+    assert len(list(out.glob("*.png"))) == 4
+    generate(workdir, out, 1, DRAWING, overwrite=True)
+    assert [path.name for path in out.glob("*.png")] == ["000000.png"]
+    assert made_by.read(out).drawing == DRAWING
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from style_painter import SIDE, holds_a_painter, painter
 
-from dermgan_jax.data.image_files import write_pngs
+from dermgan_jax.data.image_files import save_image, write_pngs
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import lpips_net
 from dermgan_jax.synthesis import project as projecting
@@ -53,6 +53,17 @@ def test_known_colours_are_found(tmp_path):
     rows = list(csv.DictReader((tmp_path / "out" / "distances.csv").open()))
     assert [row["image"] for row in rows] == ["000000.png", "000001.png"]
     assert (tmp_path / "out" / "sheet.png").exists()
+
+
+def test_projections_of_other_images_replace_the_first_only_if_asked(tmp_path):
+    for name, colour in (("one.png", (200, 90, 60)), ("two.png", (120, 180, 128))):
+        save_image(solid(colour)[0], tmp_path / name)
+    out = tmp_path / "out"
+    project(tmp_path, tmp_path / "one.png", out, Drawing(), steps=1)
+    with pytest.raises(UserError, match="made otherwise"):
+        project(tmp_path, tmp_path / "two.png", out, Drawing(), steps=1)
+    project(tmp_path, tmp_path / "two.png", out, Drawing(), steps=1, overwrite=True)
+    assert "two.png" in (out / "distances.csv").read_text()
 
 
 def test_images_of_another_size_are_fitted_from_files_and_refused_from_arrays(tmp_path):

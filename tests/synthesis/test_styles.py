@@ -114,6 +114,13 @@ def test_impossible_walks_are_refused(tmp_path):
         interpolate(tmp_path, tmp_path / "out", 2, Drawing(), space="y")
 
 
+def test_another_walk_replaces_the_first_only_if_asked(tmp_path):
+    for seed in (0, 1):
+        interpolate(tmp_path, tmp_path / "walk", 2, Drawing(seed), steps=2, overwrite=seed > 0)
+    with pytest.raises(UserError, match=r"walk holds .* images that were made otherwise"):
+        interpolate(tmp_path, tmp_path / "walk", 2, Drawing(2), steps=2)
+
+
 def test_mixtures_take_the_first_layers_from_their_row():
     rows, columns = np.zeros((2, LAYERS, 3)), np.ones((5, LAYERS, 3))
     between = mixed(rows, columns, 1)

@@ -3,9 +3,12 @@
 import dataclasses
 
 import numpy as np
+import pydicom
 import pytest
 from never_trained import NeverTrained
 from PIL import Image
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
 from dermgan_jax.config import experiment, validate
 from dermgan_jax.data.image_files import save_image, write_npz, write_pngs
@@ -131,6 +134,31 @@ def test_translations_of_two_folders_are_not_mixed(trained, tmp_path, images):
         translate(tmp_path, tmp_path / "two", tmp_path / "out")
 
 
+def test_other_translations_take_the_place_of_the_first_if_asked(trained, tmp_path, images):
+    write_pngs(images, tmp_path / "one")
+    save_image(images[0], tmp_path / "one" / "extra.jpg")
+    write_pngs(images[:2], tmp_path / "two")
+    translate(tmp_path, tmp_path / "one", tmp_path / "out")
+    translate(tmp_path, tmp_path / "two", tmp_path / "out", overwrite=True)
+    np.testing.assert_array_equal(open_images(tmp_path / "out")[:], 255 - images[:2])
+
+
+def test_single_image_is_translated(trained, tmp_path, images):
+    save_image(images[0], tmp_path / "one.png")
+    translate(tmp_path, tmp_path / "one.png", tmp_path / "out")
+    np.testing.assert_array_equal(open_images(tmp_path / "out")[:], 255 - images[:1])
+    (tmp_path / "notes.txt").write_text("no image")
+    with pytest.raises(UserError, match=r"notes\.txt is no image that is read"):
+        translate(tmp_path, tmp_path / "notes.txt", tmp_path / "other")
+
+
+def test_folder_that_is_called_like_that_of_reconstructions(trained, tmp_path, images):
+    write_pngs(images[:1], tmp_path / "in")
+    write_pngs(images[1:2], tmp_path / "in" / "reconstructed")
+    with pytest.raises(UserError, match=r"would write reconstructed/000000\.png twice"):
+        translate(tmp_path, tmp_path / "in", tmp_path / "out", reconstruct=True)
+
+
 def test_nothing_is_written_where_nothing_is_translated(trained, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no images"):
@@ -142,3 +170,25 @@ def test_arrays_that_are_not_translated_are_told(trained, tmp_path, images, caps
     write_npz(images[:, :8, :8], tmp_path / "in.npz", labels=np.arange(5))
     translate(tmp_path, tmp_path / "in.npz", tmp_path / "out.npz")
     assert "labels are left out" in capsys.readouterr().out
+
+
+def test_dicom_files_become_png_files_that_tell_of_nobody(trained, tmp_path):
+    dataset = pydicom.Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = DigitalXRayImageStorageForPresentation
+    dataset.SOPInstanceUID = "1.2.3"
+    dataset.PatientID, dataset.PatientName = "4711", "Doe^Jane"
+    dataset.Rows = dataset.Columns = 16
+    dataset.SamplesPerPixel, dataset.PixelRepresentation = 1, 0
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit = 7
+    dataset.PixelData = bytes(range(256))
+    dataset["PixelData"].VR = "OB"
+    (tmp_path / "in").mkdir()
+    dataset.save_as(tmp_path / "in" / "a.dcm", enforce_file_format=True)
+    translate(tmp_path / "run", tmp_path / "in", tmp_path / "out")
+    (made,) = (tmp_path / "out").glob("*.png")
+    assert made.name == "a.dcm.png"
+    assert not any(word in made.read_bytes() for word in (b"4711", b"Doe", b"1.2.3"))

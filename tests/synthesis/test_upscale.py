@@ -131,6 +131,16 @@ def test_grey_images_stay_grey(monkeypatch, tmp_path, images):
         np.testing.assert_allclose(found["images"], expected, atol=1e-6)
 
 
+def test_single_image_is_enlarged_and_replaced_if_asked(monkeypatch, tmp_path, images):
+    trained(monkeypatch)
+    for position, name in enumerate(("one.png", "two.png")):
+        save_image(images[position], tmp_path / name)
+        upscale(tmp_path / "run", tmp_path / name, tmp_path / "out", overwrite=position > 0)
+        assert [path.name for path in (tmp_path / "out").glob("*.png")] == [name]
+    with pytest.raises(UserError, match="made otherwise"):
+        upscale(tmp_path / "run", tmp_path / "one.png", tmp_path / "out")
+
+
 def test_npz_is_float_and_not_quantised(monkeypatch, tmp_path, images):
     trained(monkeypatch)
     floats = images.astype(np.float32) / 127.5 - 1 + 0.001
