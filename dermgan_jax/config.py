@@ -40,6 +40,14 @@ RUNTIME_FIELDS = frozenset(
     }
 )
 
+# Further fields that a work directory may be continued with other values of: how a run is told of
+# and measured, which its networks do not learn from. They do count where runs are told apart.
+TELLING_FIELDS = frozenset({"title", "eval.grid", "eval.snapshot_kimg", "eval.snapshot_epochs"})
+# So may these, unless the family learns from what is measured (`models.contract.Model.observe`).
+MEASURING_FIELDS = frozenset(
+    {"eval.metrics", "eval.num_images", "eval.every_kimg", "eval.every_epochs"}
+)
+
 # Fields that stored configurations of before may lack, and the values that mean what was done then.
 # At these they count as absent: neither do configurations differ in them, nor does what a run or a
 # result is called depend on them.
@@ -439,7 +447,15 @@ def _is_absent(key: str, value: Any) -> bool:
 
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     """Fields in which two configurations compute different things, as "key: stored -> given"."""
-    left, right = computed_fields(stored), computed_fields(given)
+    return _unequal(computed_fields(stored), computed_fields(given))
+
+
+def changes(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """As `differences`, of all fields: also those that change only how a run is carried out."""
+    return _unequal(flatten(stored), flatten(given))
+
+
+def _unequal(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
     return [
         f"{key}: {left.get(key)!r} -> {right.get(key)!r}"
         for key in sorted(left.keys() | right.keys())

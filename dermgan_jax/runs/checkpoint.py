@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from ml_collections import FrozenConfigDict
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, LatestN
@@ -69,6 +70,8 @@ class Checkpoints:
     def __init__(
         self, workdir: WorkDir, config: FrozenConfigDict, best_metric: str, read_only: bool = False
     ):
+        if not read_only:
+            workdir.require_readable_path()
         self.folder = files.absolute(workdir.checkpoints)
         self.best_metric = best_metric
         self.scores: dict[int, float] = {}
@@ -123,15 +126,18 @@ class Checkpoints:
     def save(self, state: TrainState, step: int, facts: Mapping[str, Any]) -> None:
         """Starts to save; the state may be donated once this returns.
 
+        The first checkpoint of a run is waited for and read back.
+
         Args:
           state: what to save.
           step: iterations done; a checkpoint that is there already stays.
           facts: JSON values: the configuration, the split hash.
 
         Raises:
-          UserError: if this or the previous save could not be written.
+          UserError: if this or the previous save could not be written, or the first not read.
         """
-        if step in self.manager.all_steps():
+        before = self.manager.all_steps()
+        if step in before:
             return
         items = ocp.args.Composite(
             state=ocp.args.StandardSave(state), facts=ocp.args.JsonSave(dict(facts))
@@ -141,6 +147,20 @@ class Checkpoints:
         except (OSError, ValueError) as error:
             _require_storage_fault(error)
             raise self._not_saved(error) from error
+        if not before:
+            self.wait()
+            self._require_readable(state, step)
+
+    def _require_readable(self, state: TrainState, step: int) -> None:
+        """Reads a checkpoint into host memory, and forgets it."""
+        like = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), state)
+        try:
+            self._read(step, state=ocp.args.StandardRestore(like), facts=ocp.args.JsonRestore())
+        except UserError as error:
+            raise UserError(
+                f"the first checkpoint was written but cannot be read back, so that training would "
+                f"be lost: {error}\nUse a --workdir on another disk"
+            ) from error
 
     def wait(self) -> None:
         """Blocks until the last save is complete.
@@ -160,20 +180,7 @@ class Checkpoints:
         Raises:
           UserError: if the checkpoint is damaged or fits another model.
         """
-        args = ocp.args.Composite(state=ocp.args.StandardRestore(like))
-        try:
-            return self.manager.restore(step, args=args)["state"]
-        except (OSError, ValueError) as error:
-            others = [s for s in self.steps() if s != step]
-            remedy = (
-                f"Delete that folder to continue from step {max(others)}."
-                if others
-                else "There is no other checkpoint: delete the folder to start over."
-            )
-            raise UserError(
-                f"checkpoint {self.folder / str(step)} cannot be read (cut short, or of another "
-                f"model): {_first_line(error)}\n{remedy}"
-            ) from error
+        return self._read(step, state=ocp.args.StandardRestore(like))["state"]
 
     def facts(self, step: int) -> dict[str, Any]:
         """What was saved beside the state.
@@ -181,15 +188,30 @@ class Checkpoints:
         Raises:
           UserError: if it cannot be read.
         """
+        return self._read(step, facts=ocp.args.JsonRestore())["facts"]
+
+    def _read(self, step: int, **items: Any) -> Any:
+        """Items of a checkpoint; Orbax raises errors of any kind at what it cannot read."""
         try:
-            return self.manager.restore(
-                step, args=ocp.args.Composite(facts=ocp.args.JsonRestore())
-            )["facts"]
-        except (OSError, ValueError, KeyError) as error:  # KeyError: the folder of facts is missing
+            return self.manager.restore(step, args=ocp.args.Composite(**items))
+        except (MemoryError, jax.errors.JaxRuntimeError):
+            raise
+        except Exception as error:
             raise UserError(
-                f"checkpoint {self.folder / str(step)} cannot be read: {_first_line(error)}\n"
-                "Delete that folder to continue from an earlier one."
+                f"checkpoint {self.folder / str(step)} cannot be read (cut short, or of another "
+                f"model): {_first_line(error)}\n{self._remedy(step)}"
             ) from error
+
+    def _remedy(self, step: int) -> str:
+        """What to do where a checkpoint cannot be read. Never to delete one: it may be in use."""
+        others = [other for other in self.steps() if other != step]
+        if not others:
+            return "There is no other checkpoint: look at the disk, or begin in another --workdir."
+        known = ", ".join(map(str, others))
+        return (
+            f"Others are there: --checkpoint=STEP reads {known}. To continue from step "
+            f"{max(others)}, move that folder elsewhere and train again."
+        )
 
     def _not_saved(self, error: Exception) -> UserError:
         complete = self.steps()

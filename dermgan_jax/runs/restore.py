@@ -3,8 +3,9 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 from ml_collections import FrozenConfigDict
@@ -22,6 +23,11 @@ from dermgan_jax.runs.state import TrainState, init_state
 from dermgan_jax.runs.workdir import WorkDir
 
 LATEST, BEST = "latest", "best"
+T = TypeVar("T")
+
+# A run that trains removes checkpoints, perhaps the one that is being read.
+_TRIES = 10
+_PAUSE = 0.5  # seconds that removing one takes at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,13 +74,15 @@ class Saved(NamedTuple):
 def restored_state(workdir: Path, checkpoint: str = LATEST) -> Saved:
     """Reads a checkpoint whole. Arguments and errors as of `restore`."""
     config = WorkDir(workdir).read_config()
-    with _opened(workdir, config) as checkpoints:
-        step = _choose(checkpoints, checkpoint)
+
+    def read(checkpoints: Checkpoints, step: int) -> Saved:
         facts = checkpoints.facts(step)
         model = registry.load("model", config.model.name)(config, _spec(facts["data_spec"]))
         here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         like = abstract(jax.eval_shape(lambda: init_state(model)), here)
         return Saved(model, checkpoints.restore(like, step), step, facts)
+
+    return _reading(workdir, config, checkpoint, read)
 
 
 def restore(workdir: Path, checkpoint: str = LATEST) -> Restored:
@@ -93,7 +101,7 @@ def restore(workdir: Path, checkpoint: str = LATEST) -> Restored:
         variables=state.averaged,
         stage=model.stage(int(state.clock.scheduled_at)),
         step=step,
-        run=run_id(model.config, facts),
+        run=run_id(WorkDir(workdir).read_naming_config(), facts),
         classes=tuple(facts["classes"]),
         untrained=tuple(facts.get("untrained", ())),
         warnings=tuple(
@@ -115,7 +123,12 @@ def require_checkpoint(workdir: Path, checkpoint: str) -> None:
 
 
 def run_id(config: FrozenConfigDict, facts: Mapping[str, Any]) -> str:
-    """Twelve digits that runs of equal configuration and split share, and no others."""
+    """Twelve digits that runs of equal configuration and split share, and no others.
+
+    Args:
+      config: that the run began with.
+      facts: of any checkpoint of it.
+    """
     told = json.dumps([config_schema.computed_fields(config), facts["split_hash"]], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
@@ -126,9 +139,33 @@ def checkpoint_facts(workdir: Path, checkpoint: str = LATEST) -> tuple[int, dict
     Raises:
       UserError: if there is no such checkpoint, or it cannot be read.
     """
-    with _opened(workdir, WorkDir(workdir).read_config()) as checkpoints:
-        step = _choose(checkpoints, checkpoint)
-        return step, checkpoints.facts(step)
+    return _reading(
+        workdir,
+        WorkDir(workdir).read_config(),
+        checkpoint,
+        lambda checkpoints, step: (step, checkpoints.facts(step)),
+    )
+
+
+def _reading(
+    workdir: Path,
+    config: FrozenConfigDict,
+    checkpoint: str,
+    read: Callable[[Checkpoints, int], T],
+) -> T:
+    """Reads a checkpoint, or the one that took its place if it is removed meanwhile."""
+    damaged: set[int] = set()
+    for left in reversed(range(_TRIES)):
+        with _opened(workdir, config) as checkpoints:
+            step = _choose(checkpoints, checkpoint)
+            try:
+                return read(checkpoints, step)
+            except UserError:
+                if not left or step in damaged:
+                    raise
+        damaged.add(step)
+        time.sleep(_PAUSE)
+    raise AssertionError("the last try returns or raises")
 
 
 def _opened(workdir: Path, config: FrozenConfigDict) -> Checkpoints:
@@ -136,7 +173,13 @@ def _opened(workdir: Path, config: FrozenConfigDict) -> Checkpoints:
     if not folder.checkpoints.is_dir():
         raise UserError(f"{workdir} has no checkpoint yet: train it first")
     best_metric = decline.best_key(config.checkpoint.best_metric, read_rows(folder.metrics))
-    return Checkpoints(folder, config, best_metric, read_only=True)
+    for left in reversed(range(_TRIES)):
+        try:
+            return Checkpoints(folder, config, best_metric, read_only=True)
+        except FileNotFoundError:  # removed between being listed and being looked at
+            if not left:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _spec(fields: dict[str, Any]) -> DataSpec:

@@ -1,20 +1,25 @@
 """The work directory: everything about one run lies in one folder, on a disk or in a bucket.
 
 config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  report.html
-data_card.json  environment.json  parameters.txt  init_from.json
+data_card.json  environment.json  parameters.txt  init_from.json  began_as.json
 """
 
 import dataclasses
+import os
 import re
 
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import config as config_schema
-from dermgan_jax import files
+from dermgan_jax import files, registry
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
+from dermgan_jax.models.contract import Model
 
 SCHEMES = ("", "gs")  # of paths where Orbax writes checkpoints
+# Orbax looks for the parts of a checkpoint by a pattern that begins with the path, and TensorStore
+# takes a backslash for a separator: what is written below such a path cannot be read again.
+_PATTERN = "[*?\\"
 _SHEET_NAME = re.compile(r"kimg_(\d+)\.(\d{3})_(.+)\.png")
 
 
@@ -38,6 +43,11 @@ class WorkDir:
     @property
     def config(self) -> Path:
         return self.path / "config.json"
+
+    @property
+    def began_as(self) -> Path:
+        """The configuration that names the run, if it was continued with another one."""
+        return self.path / "began_as.json"
 
     @property
     def checkpoints(self) -> Path:
@@ -78,16 +88,28 @@ class WorkDir:
         return self.config.is_file()
 
     def read_config(self) -> FrozenConfigDict:
-        """The configuration that the run was started with.
+        """The configuration that the run has now.
 
         Raises:
           UserError: if the folder is not a work directory.
         """
         self.require()
-        try:
-            return config_schema.from_json(self.config.read_text())
-        except UnicodeDecodeError as error:
-            raise UserError(f"{self.config} is damaged: {error}") from error
+        return _read(self.config)
+
+    def read_naming_config(self) -> FrozenConfigDict:
+        """The configuration with those values that the run began with: what it is known by.
+
+        Raises:
+          UserError: if the folder is not a work directory.
+        """
+        config = self.read_config()
+        if not self.began_as.is_file():
+            return config
+        first, now = map(config_schema.flatten, (_read(self.began_as), config))
+        changeable = config_schema.TELLING_FIELDS | config_schema.MEASURING_FIELDS
+        return config_schema.validate(
+            config_schema.unflatten(now | {key: first[key] for key in changeable})
+        )
 
     def require(self) -> None:
         """Checks that the folder is a work directory.
@@ -104,23 +126,51 @@ class WorkDir:
     def adopt(self, config: FrozenConfigDict) -> None:
         """Makes the folder the work directory of `config`, or finds that it already is.
 
+        Fields that the networks do not learn from may change, which is said.
+
         Raises:
-          UserError: if the folder holds a run of another configuration, or cannot be written.
+          UserError: if the folder holds a run of another configuration, checkpoints below it could
+            not be read, or it cannot be written.
         """
+        self.require_readable_path()
         if self.exists:
-            differences = config_schema.differences(self.read_config(), config)
-            if differences:
-                raise UserError(
-                    f"{self.path} holds a run with another configuration:\n"
-                    + "\n".join(f"  {line}" for line in differences)
-                    + "\nUse another --workdir, or leave --config out to continue that run as it is"
-                )
+            self._continue(config)
         elif self.metrics.is_file() or self.checkpoints.is_dir():
             raise UserError(
                 f"{self.path} holds a run without its config.json, so that nobody knows what it "
                 "learned: put config.json back, or use another --workdir"
             )
         self.write_config(config)
+
+    def _continue(self, config: FrozenConfigDict) -> None:
+        """Takes note of what changes, if the run may go on with it."""
+        stored = self.read_config()
+        differences = config_schema.differences(stored, config)
+        free = config_schema.TELLING_FIELDS | _free_measuring(stored)
+        if learned := [line for line in differences if line.partition(":")[0] not in free]:
+            raise UserError(
+                f"{self.path} holds a run with another configuration:\n"
+                + "\n".join(f"  {line}" for line in learned)
+                + "\nUse another --workdir, or leave --config out to continue that run as it is"
+            )
+        if differences and not self.began_as.is_file():
+            files.write_text(self.began_as, config_schema.to_json(stored))
+        for line in config_schema.changes(stored, config):
+            print(f"note: {self.path} goes on with {line}", flush=True)
+
+    def require_readable_path(self) -> None:
+        """Checks that checkpoints below the folder could be read again.
+
+        Raises:
+          UserError: if its path has a character that reads as a pattern.
+        """
+        path = os.fspath(files.absolute(self.path))
+        found = [character for character in _PATTERN if character in path]
+        if found:
+            raise UserError(
+                f"{path}: checkpoints below a path with {' and '.join(found)} cannot be read "
+                "again: choose another --workdir, or rename the folder"
+            )
 
     def write_config(self, config: FrozenConfigDict) -> None:
         """Writes config.json.
@@ -134,6 +184,20 @@ class WorkDir:
             raise UserError(
                 f"{self.path} cannot be used as a work directory: {error.strerror or error}"
             ) from error
+
+
+def _read(file: Path) -> FrozenConfigDict:
+    try:
+        return config_schema.from_json(file.read_text())
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file} is damaged: {error}") from error
+
+
+def _free_measuring(config: FrozenConfigDict) -> frozenset[str]:
+    """The fields of measuring that a run may be continued with other values of."""
+    family = registry.load("model", config.model.name)
+    learns = family.observe is not Model.observe
+    return frozenset() if learns else config_schema.MEASURING_FIELDS
 
 
 def sample_sheet_name(images_seen: int, stage: str) -> str:

@@ -113,7 +113,7 @@ def _key(
     """What an arm's images depend on, which other arms are not part of."""
     synthesis = config.synthesis
     # Of equal configuration, split and step are equal networks, wherever they lie.
-    own = identity(WorkDir(generator).read_config())
+    own = identity(WorkDir(generator).read_naming_config())
     source = [own, data.split_hash, step, synthesis.seed]
     if own["data.resolution"] != config.data.resolution:
         source.append(config.data.resolution)

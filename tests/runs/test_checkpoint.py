@@ -168,6 +168,57 @@ def test_unreadable_facts_are_reported(workdir):
         checkpoints.facts(60)
 
 
+def test_whatever_is_damaged_is_one_message(workdir):
+    like = abstract(state_at(0), HERE)
+    folder = workdir / "checkpoints" / "60"
+    said = []
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        whole = file.read_bytes()
+        for spoil in (lambda file: file.write_bytes(b"{"), lambda file: file.unlink()):
+            spoil(file)
+            with opened(workdir) as checkpoints:
+                try:
+                    checkpoints.restore(like, 60)
+                    checkpoints.facts(60)
+                except UserError as error:
+                    said.append(str(error))
+            file.write_bytes(whole)
+    assert len(said) > 5
+    assert not any("elete" in text for text in said)
+
+
+@pytest.mark.parametrize("name", ["a[x]b", "a*", "a?b", "a\\b"])
+def test_path_below_which_nothing_could_be_read_again(tmp_path, name):
+    for folder in (tmp_path / name, tmp_path / name / "run"):
+        with pytest.raises(UserError, match="cannot be read again: choose another --workdir"):
+            opened(folder, read_only=False)
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["a b", "ä", "a{b}", "a%b'c"])
+def test_path_with_other_characters_is_fine(tmp_path, name):
+    save_all(tmp_path / name, {10: None})
+    with opened(tmp_path / name) as checkpoints:
+        state = checkpoints.restore(abstract(state_at(0), HERE), 10)
+    jax.tree.map(np.testing.assert_array_equal, state, state_at(10))
+
+
+def test_first_checkpoint_is_read_back_before_training_goes_on(tmp_path, monkeypatch):
+    with opened(tmp_path, read_only=False) as checkpoints:
+        save = checkpoints.manager.save
+
+        def loses_data(step, **named):
+            save(step, **named)
+            checkpoints.manager.wait_until_finished()
+            for file in (tmp_path / "checkpoints" / str(step) / "state").rglob("d/*"):
+                file.unlink()
+
+        monkeypatch.setattr(checkpoints.manager, "save", loses_data)
+        with pytest.raises(UserError, match="first checkpoint was written but cannot be read back"):
+            checkpoints.save(state_at(1), 1, {})
+        checkpoints.save(state_at(2), 2, {})  # only the first is read
+
+
 @pytest.mark.parametrize(
     "fault", [OSError(28, "No space left on device"), ValueError("x RESOURCE_EXHAUSTED: quota")]
 )

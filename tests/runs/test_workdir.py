@@ -6,6 +6,7 @@ import tiny_configs
 from dermgan_jax import config as config_schema
 from dermgan_jax import files
 from dermgan_jax.errors import UserError
+from dermgan_jax.runs.restore import run_id
 from dermgan_jax.runs.workdir import WorkDir, parse_sample_sheet_name, sample_sheet_name
 
 
@@ -21,6 +22,46 @@ def test_work_directory_takes_one_configuration(tmp_path):
     with pytest.raises(UserError, match="seed: 0 -> 3"):
         workdir.adopt(make_config(seed=3))
     assert config_schema.differences(workdir.read_config(), make_config()) == []
+
+
+TOLD = {"title": "other", "eval.metrics": ("swd", "kid"), "eval.grid": (1, 2)}
+
+
+def test_what_the_networks_do_not_learn_from_may_change(tmp_path, capsys):
+    workdir = WorkDir(tmp_path / "run")
+    workdir.adopt(make_config())
+    facts = {"split_hash": "split"}
+    named = run_id(workdir.read_naming_config(), facts)
+    assert named == run_id(make_config(), facts)
+    for fields in (TOLD, {**TOLD, "eval.num_images": 5, "train.total_kimg": 9.0}):
+        workdir.adopt(make_config(**fields))
+        for key in fields.keys() - {"train.total_kimg"}:
+            assert config_schema.flatten(workdir.read_config())[key] == fields[key]
+        assert run_id(workdir.read_naming_config(), facts) == named
+    said = capsys.readouterr().out
+    assert "run goes on with title: '' -> 'other'" in said
+    assert "eval.metrics: ('swd',) -> ('swd', 'kid')" in said
+    assert said.count("train.total_kimg") == 1
+    assert run_id(make_config(**TOLD), facts) != named
+
+
+def test_run_that_goes_on_as_it_is_leaves_nothing_and_says_nothing(tmp_path, capsys):
+    workdir = WorkDir(tmp_path / "run")
+    for _ in range(2):
+        workdir.adopt(make_config())
+    assert not workdir.began_as.exists()
+    assert capsys.readouterr().out == ""
+
+
+def test_family_that_learns_from_evaluations_keeps_them(tmp_path):
+    config = config_schema.experiment("classifier")
+    config.train.total_kimg = 1.0
+    workdir = WorkDir(tmp_path / "run")
+    workdir.adopt(config_schema.validate(config))
+    config.eval.every_kimg, config.title = 0.5, "other"
+    with pytest.raises(UserError, match=r"eval\.every_kimg: 0\.0 -> 0\.5") as raised:
+        workdir.adopt(config_schema.validate(config))
+    assert "title" not in str(raised.value)
 
 
 @pytest.mark.parametrize("left", ["checkpoints", "metrics.jsonl"])
