@@ -2,12 +2,15 @@
 
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax import registry
+from dermgan_jax import files, registry
+from dermgan_jax.data import other_files
 from dermgan_jax.data.catalogue import Catalogue, DataConfig, select
 from dermgan_jax.data.domains import DOMAINS
 from dermgan_jax.data.faults import DataError, Fault, lines
 from dermgan_jax.data.masks import decode_classes, prepare_masks
+from dermgan_jax.data.near_copies import near_copies
 from dermgan_jax.data.prepare import decode_all, digests, is_prepared, prepare
+from dermgan_jax.data.records import UNLABELLED
 from dermgan_jax.data.splits import IMAGE, SPLITS
 
 _OR_A_PATTERN = ", or, if it is not the same patient, say who is with data.group_pattern"
@@ -88,7 +91,7 @@ def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
     named = [(found_digests[row], catalogue.records[row].id) for row in rows]
     first: dict[str, str] = {}
     copies = [(name, first[d]) for d, name in named if d and first.setdefault(d, name) != name]
-    found = _left_out(catalogue) + _without_groups(catalogue)
+    found = [*_left_out(catalogue), *_without_class(catalogue), *_without_groups(catalogue)]
     if data_config.normal:
         found.append(
             f"note: training images are of {', '.join(data_config.normal)} only (data.normal); "
@@ -104,7 +107,42 @@ def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
             f"warning: {len(copies)} of {len(named)} training images are copies of others, such as "
             f"{copies[0][0]!r} of {copies[0][1]!r}: a model learns these by heart; remove them"
         )
+    if data_config.dir and not catalogue.dataset.synthetic:
+        found += _leaks(catalogue, data_config) + other_files.notes(files.to_path(data_config.dir))
     return found
+
+
+def _leaks(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
+    """Pictures that are in several splits without anything saying that they belong together."""
+    if data_config.cache == "none":
+        return [
+            "note: the same picture in several splits is not looked for, as images are not kept "
+            "decoded (data.cache=none)"
+        ]
+    images = prepare(catalogue, data_config).images
+    found = near_copies(images, catalogue.splits, [record.group for record in catalogue.records])
+    if not found:
+        return []
+    shown = [
+        f"{catalogue.records[row].id!r} ({catalogue.splits[row]})"
+        for row in (found[0].row, found[0].of)
+    ]
+    return [
+        f"warning: {len(found)} images show the same picture as one of another split, such as "
+        f"{' and '.join(shown)}: held-out results are too good by that; remove copies, or "
+        "give both the same group"
+    ]
+
+
+def _without_class(catalogue: Catalogue) -> list[str]:
+    """Images that nothing gives a class, while others have one."""
+    unlabelled = int((catalogue.labels == UNLABELLED).sum())
+    if not unlabelled or not catalogue.classes:
+        return []
+    return [
+        f"note: {unlabelled} of {len(catalogue.records)} images are of no class; "
+        f"data.classes={tuple(catalogue.classes)} leaves them out"
+    ]
 
 
 def _left_out(catalogue: Catalogue) -> list[str]:

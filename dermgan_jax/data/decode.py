@@ -20,10 +20,15 @@ COLOURED_SHARE = 0.01
 FEW_BITS = 12  # cameras and X-ray detectors store so many in 16, which look black
 BIT_DEPTHS = range(9, 17)
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
-SUFFIXES = DICOM_SUFFIXES | frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+SUFFIXES = DICOM_SUFFIXES | frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+)
 # Formats of images, or of films, that are not read.
 OTHER_SUFFIXES = frozenset(
-    {".gif", ".heic", ".avif", ".jp2", ".svs", ".ppm", ".pgm", ".nef", ".mp4"}
+    {
+        *(".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".svs", ".ndpi", ".ppm", ".pgm"),
+        *(".nef", ".cr2", ".arw", ".dng", ".raw", ".psd", ".nii", ".mp4", ".mov", ".avi"),
+    }
 )
 
 

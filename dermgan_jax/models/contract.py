@@ -283,13 +283,26 @@ class Sampler(Model):
         return jax.random.categorical(rng, jnp.log(frequencies), shape=(num,))
 
     def label_faults(self) -> list[str]:
-        """A fault if labels are to change what is sampled and the data have none."""
-        if not self.conditional or self.data.num_classes:
+        """A fault if labels are to change what is sampled and training images have none."""
+        if not self.conditional:
             return []
+        if self.data.num_classes:
+            return unlabelled_faults(self.data)
         return [
             "model.conditional is set but the data have no classes: set it to False or use "
             "labelled data"
         ]
+
+
+def unlabelled_faults(data: DataSpec) -> list[str]:
+    """A fault if training images are of no class, from which nothing conditional can learn."""
+    unlabelled = data.num_examples - sum(data.class_counts)
+    if unlabelled <= 0:
+        return []
+    return [
+        f"{unlabelled} of {data.num_examples} training images have no class: leave them out (name "
+        "the classes in data.classes), or set model.conditional=False"
+    ]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from dermgan_jax.models import feature_matching
-from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
+from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind, unlabelled_faults
 from dermgan_jax.models.painter import Painter
 from dermgan_jax.models.patchgan_translator import constant_then_linear
 from dermgan_jax.models.perceptual import PUBLISHED, Perceptual
@@ -137,6 +137,8 @@ class Spade(Painter):
                 "model.conditional is set but the data have no classes: set it to False or use "
                 "labelled data"
             )
+        elif fields.conditional:
+            found += unlabelled_faults(self.data)
         if fields.scales < 1 or self.data.height >> (fields.scales - 1) < SMALLEST:
             found.append(
                 f"model.scales is {fields.scales}: images of {self.data.height} pixels allow 1 to "

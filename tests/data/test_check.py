@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import numpy as np
 import pytest
 from image_trees import write_image, write_table
 from PIL import Image
@@ -133,3 +136,60 @@ def test_one_picture_again_and_again_is_a_fault(make_config, class_folders):
 def test_drawn_images_are_no_copies(make_config):
     config = make_config("phantom", "", num_images=200)
     assert cautions(catalogue(config.data), config.data) == []
+
+
+@pytest.fixture
+def published_splits(make_config, tmp_path):
+    """Two splits of three smooth pictures each, and their configuration."""
+    for i in range(6):
+        small = np.random.default_rng(i).integers(0, 256, (4, 4, 3), np.uint8)
+        picture = Image.fromarray(small).resize((64, 64), Image.Resampling.BICUBIC)
+        path = tmp_path / "parts" / ("train", "test")[i % 2] / "nevus" / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+    return make_config("image_folder", tmp_path / "parts")
+
+
+def test_pictures_saved_again_in_another_split_are_warned_of(published_splits):
+    data = published_splits.data
+    assert not any("same picture" in each for each in cautions(catalogue(data), data))
+    folder = Path(data.dir)
+    with Image.open(folder / "train" / "nevus" / "2.png") as picture:
+        picture.resize((40, 40)).save(folder / "test" / "nevus" / "again.jpg", quality=60)
+    (warning,) = [each for each in cautions(catalogue(data), data) if "same picture" in each]
+    assert warning.startswith(
+        "warning: 1 images show the same picture as one of another split, such as "
+        "'test/nevus/again.jpg' (test) and 'train/nevus/2.png' (train)"
+    )
+    data.cache = "none"
+    assert any("is not looked for" in each for each in cautions(catalogue(data), data))
+
+
+def test_copies_of_one_group_are_no_leak(published_splits):
+    data = published_splits.data
+    for split in ("train", "test"):
+        for i in range(2):
+            Image.linear_gradient("L").save(Path(data.dir) / split / "nevus" / f"p1_{i}.png")
+    assert any("same picture" in each for each in cautions(catalogue(data), data))
+    data.group_pattern = r"([^/_.]+)[^/]*$"
+    assert not any("same picture" in each for each in cautions(catalogue(data), data))
+
+
+def test_files_that_are_no_images_are_counted(published_splits):
+    data = published_splits.data
+    for name in ("labels.csv", "a.txt", "b.TXT", "scan", ".hidden", "train/nevus/c.gif"):
+        (Path(data.dir) / name).write_text("")
+    (note,) = [each for each in cautions(catalogue(data), data) if "not read as images" in each]
+    assert note.endswith(
+        ": .txt 2, .csv 1, no suffix 1; if such as scan are images, give them a suffix"
+    )
+
+
+def test_images_without_a_class_are_counted(make_config, class_folders):
+    rows = [("nevus/01.png", "nevus"), ("nevus/03.png", "NaN"), ("nevus/05.png", "")]
+    write_table(class_folders / "table.csv", ("path", "label"), rows)
+    config = make_config("image_folder", class_folders, csv="table.csv")
+    found = "\n".join(cautions(catalogue(config.data), config.data))
+    assert "note: 2 of 3 images are of no class; data.classes=('nevus',) leaves them out" in found
+    config.data.classes = ("nevus",)
+    assert len(catalogue(config.data).records) == 1

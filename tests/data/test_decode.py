@@ -196,3 +196,10 @@ def test_an_alpha_channel_that_hides_nothing_is_no_fault(tmp_path):
     see_through.putpixel((3, 3), (*RED, 254))
     with pytest.raises(DataError, match="has an alpha channel"):
         require_usable(saved(tmp_path, see_through, "clear.png"), 8)
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.JPE"])
+def test_other_suffixes_of_jpeg_are_images(tmp_path, name):
+    path = saved(tmp_path, Image.new("RGB", (4, 4), "red"), name)
+    assert find_images(tmp_path) == [path]
+    assert read_image(path, 3)[0, 0].tolist() == [254, 0, 0]

@@ -31,3 +31,10 @@ def test_conditional_model_of_unlabelled_data_is_a_fault(family):
     (fault,) = built(family, True, ()).faults()
     assert fault.startswith("model.conditional is set but the data have no classes")
     assert built(family, True).faults() == built(family, False, ()).faults() == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_images_without_a_class_are_a_fault_of_a_conditional_model(family):
+    (fault,) = built(family, True, (2, 0, 1)).faults()
+    assert fault.startswith("1 of 4 training images have no class")
+    assert built(family, False, (2, 0, 1)).faults() == []

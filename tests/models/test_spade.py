@@ -76,6 +76,7 @@ def test_without_a_vae_and_classes_nothing_but_the_mask_counts():
         ({"upsampling": "most"}, 32, "multiples of 128"),
         ({"upsampling": "many"}, 32, "expected one of normal, more, most"),
         ({"conditional": True, "classes": ()}, 32, "the data have no classes"),
+        ({"conditional": True, "classes": (1, 2)}, 32, "training images have no class"),
         ({"scales": 3}, 32, "images of 32 pixels allow 1 to 2"),
         ({"encoder_side": 24}, 32, "model.encoder_side is 24"),
         ({"perceptual": 1.0, "perceptual_network": "vgg11"}, 32, "vgg16, vgg19"),

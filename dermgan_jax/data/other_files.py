@@ -1,0 +1,31 @@
+"""What lies among the images of a data set and is not read as one."""
+
+from collections import Counter
+
+from dermgan_jax import files
+from dermgan_jax.data.decode import OTHER_SUFFIXES, SUFFIXES
+from dermgan_jax.files import Path
+
+SHOWN = 8  # kinds of files that a message names
+
+
+def notes(folder: Path) -> list[str]:
+    """How many files below a folder are no images, by the ends of their names.
+
+    Those of `decode.OTHER_SUFFIXES` are told where images are listed.
+    """
+    found = [
+        path
+        for path in files.find_files(folder)
+        if path.suffix.lower() not in SUFFIXES | OTHER_SUFFIXES
+    ]
+    if not found:
+        return []
+    counts = Counter(path.suffix.lower() or "no suffix" for path in found).most_common()
+    named = ", ".join(f"{suffix} {count}" for suffix, count in counts[:SHOWN])
+    more = f" and {len(counts) - SHOWN} kinds more" if len(counts) > SHOWN else ""
+    bare = next((path for path in found if not path.suffix), None)
+    return [
+        f"note: {len(found)} files below {folder} are not read as images: {named}{more}"
+        + (f"; if such as {bare.name} are images, give them a suffix" if bare else "")
+    ]
