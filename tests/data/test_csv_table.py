@@ -2,7 +2,7 @@
 
 import pytest
 
-from dermgan_jax.data.csv_table import read_delimited, read_table
+from dermgan_jax.data.csv_table import read_delimited, read_stripped, read_table
 from dermgan_jax.errors import UserError
 
 
@@ -52,3 +52,36 @@ def test_cell_that_slips_is_named(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(UserError, match=message):
         read_table(path)
+
+
+def test_table_of_a_spreadsheet_is_read_without_what_says_nothing(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("\n;path ; label;\n0; a.png;nv;\n;;;\n2;b.png; ;\n")
+    table = read_stripped(path)
+    assert table.columns == ["path", "label"]
+    assert table.rows == [{"path": "a.png", "label": "nv"}, {"path": "b.png", "label": ""}]
+    assert table.lines == [3, 5]
+    assert [note.partition(",")[0] for note in table.notes] == [
+        "the column 'path ' is read as 'path'",
+        "the column ' label' is read as 'label'",
+        "2 columns without a name are left out",
+        "1 rows without a filled cell are left out",
+        "2 cells",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"path, path \na.png,b.png\n", "has 2 columns 'path'"),
+        (b"path,label\na.png\n", "line 2 has 1 cells, the header 2"),
+        (b"PK\x03\x04rest", r"is an Excel workbook: .*save it as CSV \(UTF-8\)"),
+        (b"\xff\xfep\x00", "is text in UTF-16"),
+        ("path\nMüller.png\n".encode("latin-1"), "is not a UTF-8 table"),
+    ],
+)
+def test_what_a_spreadsheet_may_not_leave(tmp_path, content, message):
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        read_stripped(path)
