@@ -3,42 +3,14 @@
 import sys
 
 import numpy as np
-import pydicom
 import pytest
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, generate_uid
+from dicom_files import write_dicom
+from pydicom.uid import JPEGLSLossless
 
 from dermgan_jax.data import dicom
+from dermgan_jax.data.datasets import image_folder
 from dermgan_jax.data.decode import find_images, header_size, read_image, require_grey
 from dermgan_jax.data.faults import DataError
-
-RAMP = np.array([[0, 1024, 2048, 4095]], np.uint16)
-
-
-def written(path, values=RAMP, **tags):
-    """A file of stored values: uint16 (H, W) of 12 bits, or uint8 (H, W, 3)."""
-    dataset = pydicom.Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = tags.pop("syntax", ExplicitVRLittleEndian)
-    dataset.SOPClassUID = pydicom.uid.DigitalXRayImageStorageForPresentation
-    dataset.SOPInstanceUID = generate_uid(entropy_srcs=[path.name])
-    dataset.Rows, dataset.Columns = values.shape[:2]
-    dataset.SamplesPerPixel = values.shape[2] if values.ndim == 3 else 1
-    dataset.PhotometricInterpretation = "RGB" if values.ndim == 3 else "MONOCHROME2"
-    if values.ndim == 3:
-        dataset.PlanarConfiguration = 0
-    dataset.BitsAllocated = 8 * values.dtype.itemsize
-    dataset.BitsStored = 12 if values.dtype == np.uint16 else 8
-    dataset.HighBit = dataset.BitsStored - 1
-    dataset.PixelRepresentation = 0
-    for key, value in tags.items():
-        setattr(dataset, key, value)
-    dataset.PixelData = values.tobytes()
-    dataset["PixelData"].VR = "OW" if values.dtype == np.uint16 else "OB"
-    if dataset.file_meta.TransferSyntaxUID.is_compressed:
-        dataset.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9"])
-    dataset.save_as(path, enforce_file_format=True)
-    return path
 
 
 def grey(path, **options):
@@ -46,7 +18,7 @@ def grey(path, **options):
 
 
 def test_the_range_of_the_stored_bits_becomes_black_to_white(tmp_path):
-    path = written(tmp_path / "a.dcm")
+    path = write_dicom(tmp_path / "a.dcm")
     assert grey(path) == [0, 64, 128, 255]
     assert read_image(path, 3).shape == (1, 4, 3)
     assert header_size(path) == (1, 4)
@@ -74,30 +46,30 @@ def test_the_range_of_the_stored_bits_becomes_black_to_white(tmp_path):
     ],
 )
 def test_grey_values_are_displayed_as_the_file_says(tmp_path, tags, expected):
-    assert grey(written(tmp_path / "a.dcm", **tags)) == expected
+    assert grey(write_dicom(tmp_path / "a.dcm", **tags)) == expected
 
 
 def test_bits_that_are_used_may_be_fewer_than_stored(tmp_path):
-    path = written(tmp_path / "a.dcm", BitsStored=16, HighBit=15)
+    path = write_dicom(tmp_path / "a.dcm", BitsStored=16, HighBit=15)
     assert max(grey(path)) < 17
     assert grey(path, bit_depth=12) == [0, 64, 128, 255]
 
 
 def test_colour_is_kept(tmp_path):
     values = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    path = written(tmp_path / "a.dcm", values)
+    path = write_dicom(tmp_path / "a.dcm", values)
     np.testing.assert_array_equal(read_image(path, 3), values)
-    require_grey(written(tmp_path / "b.dcm"))
+    require_grey(write_dicom(tmp_path / "b.dcm"))
 
 
 def test_a_film_is_a_fault(tmp_path):
-    path = written(tmp_path / "a.dcm", NumberOfFrames=3)
+    path = write_dicom(tmp_path / "a.dcm", NumberOfFrames=3)
     with pytest.raises(DataError, match="holds 3 frames"):
         read_image(path, 1)
 
 
 def test_a_compression_that_nothing_decodes_is_named_with_its_decoders(tmp_path):
-    path = written(tmp_path / "a.dcm", syntax=JPEGLSLossless)
+    path = write_dicom(tmp_path / "a.dcm", syntax=JPEGLSLossless)
     with pytest.raises(DataError, match=r"(?i)a\.dcm cannot be decoded.*JPEG-LS.*pyjpegls"):
         read_image(path, 1)
 
@@ -112,7 +84,7 @@ def test_damaged_files_are_named(tmp_path, content):
 def test_patients_are_told_apart_and_not_named(tmp_path):
     told = {"PatientID": "4711", "PatientName": "Doe^Jane", "PatientSex": "F"}
     one, two, other, nobody = (
-        dicom.describe(written(tmp_path / f"{i}.dcm", **tags))
+        dicom.describe(write_dicom(tmp_path / f"{i}.dcm", **tags))
         for i, tags in enumerate(
             (
                 {**told, "PatientAge": "045Y", "ViewPosition": "PA"},
@@ -130,8 +102,39 @@ def test_patients_are_told_apart_and_not_named(tmp_path):
 
 
 def test_without_pydicom_the_extra_is_named(tmp_path, monkeypatch):
-    path = written(tmp_path / "a.dcm")
+    path = write_dicom(tmp_path / "a.dcm")
     monkeypatch.setitem(sys.modules, "pydicom", None)
     assert find_images(tmp_path) == [path]
     with pytest.raises(DataError, match=r"a\.dcm is DICOM.*dermgan-jax\[dicom\]"):
         read_image(path, 1)
+
+
+def test_a_folder_of_dicom_files_is_grouped_by_patient(tmp_path, make_config, capsys):
+    for name, patient in (("a", "1"), ("b", "1"), ("c", "2"), ("d", "")):
+        write_dicom(tmp_path / f"{name}.dcm", PatientID=patient, PatientSex="M")
+    records = image_folder.load(make_config("image_folder", tmp_path).data).records
+    groups = [record.group for record in records]
+    assert groups[0] == groups[1]
+    assert len(set(groups)) == 3
+    assert groups[3] == "d.dcm"
+    assert {record.subgroups["sex"] for record in records} == {"m"}
+    assert "3 of 4 DICOM files are grouped by the patient" in capsys.readouterr().err
+
+
+def test_groups_of_a_table_come_before_those_of_dicom_files(tmp_path, make_config):
+    for name in ("a", "b"):
+        write_dicom(tmp_path / f"{name}.dcm", PatientID="1", PatientAge="050Y")
+    (tmp_path / "data.csv").write_text("path,group,age\na.dcm,x,51\nb.dcm,y,52\n")
+    config = make_config("image_folder", tmp_path, csv="data.csv")
+    records = image_folder.load(config.data).records
+    assert [(record.group, record.subgroups["age"]) for record in records] == [
+        ("x", "51"),
+        ("y", "52"),
+    ]
+
+
+def test_a_damaged_dicom_file_is_a_fault_of_the_listing(tmp_path, make_config):
+    write_dicom(tmp_path / "a.dcm")
+    (tmp_path / "b.dcm").write_bytes(b"not DICOM")
+    with pytest.raises(DataError, match=r"b\.dcm is not DICOM"):
+        image_folder.load(make_config("image_folder", tmp_path).data)

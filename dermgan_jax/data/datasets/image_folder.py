@@ -14,7 +14,7 @@ Layouts, told apart by what is there (`layout`):
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files
-from dermgan_jax.data.datasets import grouping, listing
+from dermgan_jax.data.datasets import dicom_records, grouping, listing
 from dermgan_jax.data.datasets.image_table import Listed, list_table
 from dermgan_jax.data.datasets.layout import parts_of
 from dermgan_jax.data.records import Dataset, Record
@@ -38,6 +38,8 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     else:
         listed = _list_folders(folder, data_config.group_pattern)
     classes, records, faults = listed
+    records, of_dicom = dicom_records.described(folder, records)
+    faults = [*faults, *of_dicom]
     return listing.file_dataset(
         "image_folder", classes, records, faults, data_config, LICENCE, folder=folder
     )
