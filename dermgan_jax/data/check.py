@@ -3,7 +3,7 @@
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import files, registry
-from dermgan_jax.data import other_files
+from dermgan_jax.data import other_files, used_range
 from dermgan_jax.data.catalogue import Catalogue, DataConfig, select
 from dermgan_jax.data.domains import DOMAINS
 from dermgan_jax.data.faults import DataError, Fault, lines
@@ -108,7 +108,8 @@ def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
             f"{copies[0][0]!r} of {copies[0][1]!r}: a model learns these by heart; remove them"
         )
     if data_config.dir and not catalogue.dataset.synthetic:
-        found += _leaks(catalogue, data_config) + other_files.notes(files.to_path(data_config.dir))
+        found += _leaks(catalogue, data_config) + _little_range(catalogue, data_config)
+        found += other_files.notes(files.to_path(data_config.dir))
     return found
 
 
@@ -131,6 +132,19 @@ def _leaks(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
         f"warning: {len(found)} images show the same picture as one of another split, such as "
         f"{' and '.join(shown)}: held-out results are too good by that; remove copies, or "
         "give both the same group"
+    ]
+
+
+def _little_range(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
+    """Pictures that are dark or flat throughout, as those are whose bits were misread."""
+    if data_config.cache == "none":
+        return []
+    levels = used_range.median_range(prepare(catalogue, data_config).images)
+    if levels >= used_range.LEAST:
+        return []
+    return [
+        f"warning: half of the pictures use {levels} of 256 grey levels or fewer, a quarter at "
+        "most: if they hold more than 8 bits, say with data.bit_depth how many; look at them"
     ]
 
 
