@@ -59,4 +59,4 @@ def test_prepared_images_of_another_depth_are_others(deep):
     both = [deep(NOISE * 16, bit_depth=depth) for depth in (12, 13)]
     images = [prepare(catalogue(config.data), config.data).images for config in both]
     halved = np.asarray(images[0], float) / 2
-    np.testing.assert_allclose(halved, images[1], atol=1)  # of rounding when resized
+    np.testing.assert_allclose(halved, images[1], atol=2)  # of rounding, before and after resizing
