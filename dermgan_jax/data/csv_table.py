@@ -116,7 +116,8 @@ def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], str]:
             )
         if len(cells) != len(header):
             raise UserError(
-                f"{path}, line {number} has {len(cells)} cells, the header {len(header)}"
+                f"{path}, line {number} has {len(cells)} cells, the header {len(header)}: correct "
+                f"it; a cell with {delimiter!r} in it needs quotation marks"
             )
     return header, lines[1:], delimiter
 

@@ -75,7 +75,8 @@ def meanings(table: object, columns: Sequence[str]) -> Meanings:
             Fault(
                 "column",
                 f"{table} has no column {PATH!r}, which names the image files (or "
-                f"{', '.join(SYNONYMS[PATH])}); it has {', '.join(columns)}",
+                f"{', '.join(SYNONYMS[PATH])}); it has {', '.join(columns)}: call the one that is "
+                f"meant {PATH!r}",
             )
         )
     renamed = [f"{name!r} as {role}" for role, name in found.items() if name != role]
