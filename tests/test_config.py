@@ -8,6 +8,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from dermgan_jax import config as config_schema
+from dermgan_jax.config_values import seed_faults
 from dermgan_jax.errors import UserError
 from dermgan_jax.studies import segmentation_config
 from dermgan_jax.studies.augmentation_config import require_valid
@@ -125,12 +126,23 @@ def test_family_sets_its_own_defaults(config):
             "checkpoint.every_kimg or checkpoint.every_epochs must be above 0",
         ),
         ("checkpoint.keep_last", 0, "checkpoint.keep_last must be at least 1"),
+        ("seed", 2**32, "seed is 4294967296; from 0 to 4294967295"),
+        ("data.classes", (3,), "data.classes is (3,); 3 is a int, expected text in quotes"),
+        ("eval.metrics", (1,), "1 is a int, expected something like 'swd'"),
+        ("data.split_fractions", ("a", 1, 0), "'a' is a str, expected something like 0.7"),
     ],
 )
 def test_fault_is_named(config, key, value, message):
     with pytest.raises(UserError) as raised:
         config_schema.validate(changed(config, key, value))
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("seeds", [(), (1, 1), (1.5,), ("a",), (True,), (-1,), (2**32,)])
+def test_seeds_of_a_study(seeds):
+    (fault,) = seed_faults(seeds)
+    assert f"seeds is {seeds}" in fault
+    assert seed_faults((0, 2**32 - 1)) == []
 
 
 def test_all_faults_are_named_at_once(config):

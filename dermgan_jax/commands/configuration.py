@@ -2,10 +2,12 @@
 
 import argparse
 import functools
+import os
 import pathlib
 import re
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 
 from absl import flags
 from ml_collections import ConfigDict, FrozenConfigDict, config_flags
@@ -13,7 +15,9 @@ from ml_collections import ConfigDict, FrozenConfigDict, config_flags
 import dermgan_jax
 from dermgan_jax import config as config_schema
 from dermgan_jax import files, registry
+from dermgan_jax.config_values import element_faults
 from dermgan_jax.errors import UserError
+from dermgan_jax.presets import require_variant
 
 HELP = (
     "a configuration that comes with the program, or the path of your own file; "
@@ -49,9 +53,9 @@ def find(argument: str) -> str:
       UserError: if there is no such file.
     """
     named, colon, variant = argument.partition(":")
-    files.to_path(named)  # which refuses what has a scheme that is not supported
-    if pathlib.Path(named).is_file():
-        return argument
+    path = files.to_path(named)
+    if files.is_local(path) and path.is_file():
+        return f"{path}{colon}{variant}"
     match = re.fullmatch(r"(?:configs/)?([^/]+?)(?:\.py)?", named)
     if match is None or match[1] not in shipped():
         hint = registry.did_you_mean(match[1] if match else named, tuple(shipped()))
@@ -63,7 +67,8 @@ def parse(words: Sequence[str]) -> ConfigDict | None:
     """The configuration that the words of a command line give; None if they give none.
 
     Raises:
-      UserError: for an unknown file or field, or a value of the wrong type.
+      UserError: for an unknown file or field, a value of the wrong type, or a file that cannot be
+        run, naming its line.
     """
     files_named, fields = [], []
     for word in _joined(words):
@@ -75,8 +80,11 @@ def parse(words: Sequence[str]) -> ConfigDict | None:
         return None
     if not files_named:
         raise UserError("fields of the configuration are set, but there is no --config=NAME")
-    _require_known(fields, _read(files_named))
-    return _read([*files_named, *fields])
+    before = _read(files_named)
+    _require_known(fields, before)
+    config = _read([*files_named, *fields])
+    _require_same_elements(before, config)
+    return config
 
 
 def _joined(words: Sequence[str]) -> list[str]:
@@ -93,18 +101,65 @@ def _joined(words: Sequence[str]) -> list[str]:
 def _read(words: Sequence[str]) -> ConfigDict:
     values = flags.FlagValues()
     argv = ["dermgan", *words]
+    file = words[0].partition("=")[2].partition(":")[0]
     config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
     try:
         left_over = values(argv)[1:]
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        message = " ".join(str(part) for part in error.args) or repr(error)
-        # What a configuration's file says of its variants stands at the end of a stack trace.
-        _, told, last = message.rstrip().rpartition("\nValueError: ")
-        message = last if told else message
-        raise UserError(f"--config: {message}{_renamed_hint(message)}") from error
+    except Exception as error:  # a configuration's file is a program
+        raise UserError(_said(error, file)) from error
     if left_over:
         raise UserError(f"what is {left_over[0]!r}? Every argument is --name=value; see --help")
+    if not isinstance(values.config, ConfigDict):
+        raise UserError(
+            f"--config={file}: get_config returns a {type(values.config).__name__}: let it return "
+            "the configuration"
+        )
     return values.config
+
+
+def _said(error: Exception, file: str) -> str:
+    """What a configuration's file, or a value for one of its fields, is refused for."""
+    for each in _chain(error):
+        line, innermost = _line_in(each, file)
+        if line is not None and innermost != require_variant.__name__:
+            message = each.msg if isinstance(each, SyntaxError) else str(each)
+            hint = _renamed_hint(message)
+            return f"{file}, line {line}: {type(each).__name__}: {message}{hint}"
+    message = " ".join(str(part) for part in error.args) or repr(error)
+    # What a configuration's file says of its variants stands at the end of a stack trace.
+    _, told, last = message.rstrip().rpartition("\nValueError: ")
+    message = last if told else message
+    return f"--config: {message}{_renamed_hint(message)}"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that it came from, the first one first."""
+    if error is not None:
+        yield from _chain(error.__cause__ or error.__context__)
+        yield error
+
+
+def _line_in(error: BaseException, file: str) -> tuple[int | None, str]:
+    """Where in a file an error arose, None if elsewhere, and the function where it did."""
+    if isinstance(error, SyntaxError) and error.filename and _is_same(error.filename, file):
+        return error.lineno, ""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if _is_same(frame.filename, file)]
+    return (lines[-1], frames[-1].name) if lines else (None, "")
+
+
+def _is_same(path: str, file: str) -> bool:
+    return os.path.realpath(path) == os.path.realpath(file)
+
+
+def _require_same_elements(before: ConfigDict, config: ConfigDict) -> None:
+    """Checks the types in tuples that were set, by those that the file has there."""
+    known, found = config_schema.flatten(before), []
+    for key, value in config_schema.flatten(config).items():
+        if isinstance(known.get(key), tuple) and known[key] != value:
+            found += element_faults(key, known[key], value)
+    if found:
+        raise UserError("\n".join(f"--config.{line}" for line in found))
 
 
 def _require_known(fields: Sequence[str], config: ConfigDict) -> None:

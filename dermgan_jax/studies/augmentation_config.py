@@ -7,6 +7,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
+from dermgan_jax.config_values import seed_faults
 from dermgan_jax.data.splits import GROUP, SPLIT_RULES
 from dermgan_jax.errors import UserError
 from dermgan_jax.runs.restore import BEST, LATEST
@@ -179,11 +180,7 @@ def _own_faults(config: Mapping[str, Any]) -> list[str]:
             bool(synthesis["workdir"]) or 0 < own_side < side,
             f"arms: {REDUCED} needs a generator of smaller images: set generator.data.resolution",
         )
-    seeds = tuple(config["seeds"])
-    require(
-        len(seeds) > 0 and len(set(seeds)) == len(seeds),
-        f"seeds is {seeds}; expected different numbers",
-    )
+    found += seed_faults(config["seeds"])
     for split_by in config["split_by"]:
         require(split_by in SPLIT_RULES, f"split_by: {split_by!r} is not group or image")
     require(len(config["split_by"]) > 0, "split_by is empty; expected ('group',) at least")

@@ -7,6 +7,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
+from dermgan_jax.config_values import seed_faults
 from dermgan_jax.errors import UserError
 from dermgan_jax.runs.restore import BEST, LATEST
 from dermgan_jax.studies.experiments import SHARED, completed, without_shared
@@ -111,19 +112,15 @@ def experiments(config: Mapping[str, Any]) -> dict[str, FrozenConfigDict]:
 
 
 def _own_faults(config: Mapping[str, Any]) -> list[str]:
-    arms, seeds = tuple(config["arms"]), tuple(config["seeds"])
+    arms = tuple(config["arms"])
     synthesis, train = config["synthesis"], config["segmenter"]["train"]
-    found = [
+    found = seed_faults(config["seeds"]) + [
         f"arms: unknown arm {arm!r}{registry.did_you_mean(arm, ARMS)}"
         for arm in arms
         if arm not in ARMS
     ]
     for holds, message in (
         (REAL in arms and len(arms) > 1, f"arms is {arms}: {REAL}, and at least one other"),
-        (
-            len(seeds) > 0 and len(set(seeds)) == len(seeds),
-            f"seeds is {seeds}; expected different numbers",
-        ),
         (synthesis["per_real"] > 0, f"synthesis.per_real is {synthesis['per_real']}; above 0"),
         (config["bootstrap"] >= 100, f"bootstrap is {config['bootstrap']}; at least 100"),
         (

@@ -43,6 +43,12 @@ def test_file_in_the_folder_comes_before_a_shipped_one(tmp_path, monkeypatch, ow
     assert configuration.parse(["--config=pgan.py:x"]).title == "own x"
 
 
+def test_own_file_may_lie_at_home(tmp_path, monkeypatch, own):
+    own()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert configuration.parse(["--config=~/mine.py:x"]).title == "own x"
+
+
 def test_fields_are_set(own):
     words = [f"--config={own()}", "--config.seed=3", "--config.data.resolution", "64"]
     config = configuration.parse([*words, "--config.eval.grid=(2, 3)", "--noconfig.data.mirror"])
@@ -78,6 +84,53 @@ def test_what_is_wrong_is_named(words, named):
         configuration.parse(words)
     assert named in str(error.value)
     assert "Traceback" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("config.title = (", r"mine\.py, line 8: SyntaxError: '\(' was never closed"),
+        ("config.title = unknown", r"mine\.py, line 8: NameError: name 'unknown' is not defined"),
+        ("config.seed = int('x')", r"mine\.py, line 8: ValueError: invalid literal"),
+        ("import nosuchmodule", r"mine\.py, line 8: ModuleNotFoundError: No module named"),
+        ("config.data.resolutoin = 3", r"mine\.py, line 8: AttributeError: .*resolutoin"),
+        ("return None", "get_config returns a NoneType: let it return the configuration"),
+        ("return 1 / 0", r"mine\.py, line 8: ZeroDivisionError"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--config.seed=3"]])
+def test_own_file_that_cannot_be_run_is_told_its_line(own, line, said, more):
+    with pytest.raises(UserError, match=said) as raised:
+        configuration.parse([f"--config={own(line)}", *more])
+    assert "Traceback" not in str(raised.value)
+
+
+@pytest.mark.parametrize("more", [[], ["--config.seed=3"]])
+@pytest.mark.parametrize("file", ["configs/pgann.py", "/nowhere/pgan.py"])
+def test_file_that_is_not_there(file, more):
+    with pytest.raises(UserError, match=f"there is no file {file}"):
+        configuration.parse([f"--config={file}", *more])
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("pgan", "eval.metrics=(1,)"),
+        ("pgan", "data.classes=(3,)"),
+        ("pgan", "data.split_fractions=('a', 0.5, 0.5)"),
+        ("pgan", "eval.grid=(1.5, 2)"),
+        ("pgan", "model.batch_sizes=(3,)"),
+        ("pgan", "model.batch_sizes=((4, 8, 2),)"),
+        ("augmentation_study", "seeds=('a',)"),
+        ("augmentation_study", "seeds=(1.5,)"),
+        ("augmentation_study", "arms=(1,)"),
+        ("study_p1", "metrics=(True,)"),
+    ],
+)
+def test_wrong_type_in_a_tuple_is_named(name, field):
+    key = field.partition("=")[0]
+    with pytest.raises(UserError, match=rf"--config\.{key} is \("):
+        configuration.parse([f"--config={name}", f"--config.{field}"])
 
 
 def test_every_unknown_field_is_named_at_once():

@@ -1,0 +1,204 @@
+"""Which values the fields of a configuration may have; `config` says which fields there are."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dermgan_jax import registry
+from dermgan_jax.data.splits import ALL, SPLIT_RULES, SPLITS
+
+CACHE_MODES = ("none", "host", "device")
+FITS = ("crop", "stretch")
+SEEDS = 2**32  # how many there are
+_OWN_ELEMENTS = ("data.mask_values",)  # fields whose elements are looked at more closely
+PRECISIONS = ("float32", "bfloat16")
+
+
+def element_faults(key: str, default: tuple[Any, ...], value: Any) -> list[str]:
+    """What is wrong with the types in a tuple: a line, or none.
+
+    Args:
+      key: of the field.
+      default: its elements are of the right type; of an empty one they are text.
+      value: the field's.
+    """
+    if key in _OWN_ELEMENTS or not isinstance(value, tuple):
+        return []
+    example = default[0] if default else ""
+    wrong = [element for element in value if not _fits(example, element)]
+    if not wrong:
+        return []
+    return [
+        f"{key} is {value!r}; {wrong[0]!r} is a {type(wrong[0]).__name__}, expected "
+        + (f"something like {example!r}" if default else "text in quotes")
+    ]
+
+
+def _fits(example: Any, value: Any) -> bool:
+    if isinstance(example, tuple):
+        alike = isinstance(value, tuple) and len(value) == len(example)
+        return alike and all(map(_fits, example, value))
+    return same_kind(example, value)
+
+
+def seed_faults(seeds: Sequence[Any]) -> list[str]:
+    """What is wrong with the seeds of a study."""
+    fine = all(type(seed) is int and 0 <= seed < SEEDS for seed in seeds)
+    if seeds and fine and len(set(seeds)) == len(seeds):
+        return []
+    return [f"seeds is {tuple(seeds)}; expected different whole numbers from 0 to {SEEDS - 1}"]
+
+
+def same_kind(default: Any, value: Any) -> bool:
+    """Whether a value may stand where a default stood; whole numbers may where others did."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    if isinstance(default, tuple | list):
+        return isinstance(value, tuple | list)
+    return isinstance(value, type(default))
+
+
+def value_faults(
+    config: Mapping[str, Any], flat: Mapping[str, Any], usual: Mapping[str, Any]
+) -> list[str]:
+    """Every value that has no meaning, as a line.
+
+    Args:
+      config: complete, of the right types.
+      flat: the same, by "group.key".
+      usual: the defaults of its family.
+    """
+    data, train, evaluation = config["data"], config["train"], config["eval"]
+    found = [
+        f"{key} is {value}; expected a finite number from 0 on"
+        for key, value in flat.items()
+        if isinstance(value, int | float)
+        # A family's own numbers may be below 0 with a meaning of their own.
+        and not (math.isfinite(value) if key.startswith("model.") else 0 <= value < math.inf)
+    ]
+    if found:
+        return found
+
+    def require(holds: bool, message: str) -> None:
+        if not holds:
+            found.append(message)
+
+    def require_name(kind: str, name: str, key: str) -> None:
+        known = registry.names(kind)
+        require(
+            name in known,
+            f"{key}: unknown {kind} {name!r}{registry.did_you_mean(name, known)}",
+        )
+
+    require_name("dataset", data["dataset"], "data.dataset")
+    family = registry.load("model", config["model"]["name"])
+    for metric in evaluation["metrics"]:
+        require_name(family.metric_kind, metric, "eval.metrics")
+    if not family.averaged:
+        for key, value in config["ema"].items():
+            require(
+                value == usual["ema"][key],
+                f"ema.{key} is {value}, but {config['model']['name']} averages no weights: leave "
+                f"it at {usual['ema'][key]}",
+            )
+    for key, value, known in (
+        ("data.cache", data["cache"], CACHE_MODES),
+        ("data.fit", data["fit"], FITS),
+        ("precision", config["precision"], PRECISIONS),
+        ("data.split", data["split"], (*SPLITS, ALL)),
+        ("data.split_by", data["split_by"], SPLIT_RULES),
+    ):
+        require(value in known, f"{key} is {value!r}; expected one of {', '.join(known)}")
+    require(config["seed"] < SEEDS, f"seed is {config['seed']}; from 0 to {SEEDS - 1}")
+    require(data["channels"] in (1, 3), f"data.channels is {data['channels']}; expected 1 or 3")
+    require(
+        data["bit_depth"] in (0, *range(9, 17)),
+        f"data.bit_depth is {data['bit_depth']}; expected 0, or 9 to 16",
+    )
+    require(data["resolution"] >= 4, f"data.resolution is {data['resolution']}; at least 4")
+    require(
+        data["load_resolution"] == 0 or data["load_resolution"] >= data["resolution"],
+        f"data.load_resolution is {data['load_resolution']}; expected 0 or at least "
+        f"data.resolution={data['resolution']}",
+    )
+    require(
+        bool(data["synthetic"]) or not data["only_synthetic"],
+        "data.only_synthetic needs images: set data.synthetic",
+    )
+    found += _domain_faults(data) + _mask_faults(data) + _group_faults(data)
+    fractions = tuple(data["split_fractions"])
+    require(
+        len(fractions) == 3 and min(fractions) >= 0 and abs(sum(fractions) - 1) < 1e-6,
+        f"data.split_fractions is {fractions}; expected three shares that add up to 1",
+    )
+    require(
+        train["total_kimg"] > 0 or train["total_epochs"] > 0,
+        f"train.total_kimg is {train['total_kimg']}; set it, or train.total_epochs, above 0",
+    )
+    for key in ("batch_size", "steps_per_call", "schedule_interval", "log_every_steps"):
+        require(train[key] >= 1, f"train.{key} is {train[key]}; at least 1")
+    require(config["ema"]["decay"] < 1, f"ema.decay is {config['ema']['decay']}; below 1")
+    require(evaluation["num_images"] >= 1, "eval.num_images must be at least 1")
+    grid = tuple(evaluation["grid"])
+    require(
+        len(grid) == 2 and min(grid) >= 1, f"eval.grid is {grid}; expected rows and columns from 1"
+    )
+    checkpoint = config["checkpoint"]
+    require(
+        checkpoint["every_kimg"] > 0 or checkpoint["every_epochs"] > 0,
+        "checkpoint.every_kimg or checkpoint.every_epochs must be above 0",
+    )
+    require(checkpoint["keep_last"] >= 1, "checkpoint.keep_last must be at least 1")
+    return found
+
+
+def _domain_faults(data: Mapping[str, Any]) -> list[str]:
+    domain_a, domain_b = tuple(data["domain_a"]), tuple(data["domain_b"])
+    found = []
+    for missing, given in (("domain_a", domain_b), ("domain_b", domain_a)):
+        if given and not data[missing]:
+            found.append(f"data.{missing} is empty: name both domains, or neither")
+    for name in domain_a:
+        if name in domain_b:
+            found.append(
+                f"data.domain_a and data.domain_b both name {name!r}: leave it out of one of them"
+            )
+    if data["paired"] and not (domain_a or domain_b):
+        found.append("data.paired needs two domains: set data.domain_a and data.domain_b")
+    return found
+
+
+def _group_faults(data: Mapping[str, Any]) -> list[str]:
+    pattern = data["group_pattern"]
+    if not pattern:
+        return []
+    if not data["dataset"].startswith("image_folder"):
+        return [
+            f"data.group_pattern is for image_folder and image_folders; {data['dataset']} has "
+            "groups of its own: leave it empty"
+        ]
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return [f"data.group_pattern is {pattern!r}, no regular expression ({error}): correct it"]
+    return []
+
+
+def _mask_faults(data: Mapping[str, Any]) -> list[str]:
+    values, found = tuple(data["mask_values"]), []
+    if values and not data["masks"]:
+        found.append("data.mask_values needs masks: set data.masks")
+    if values and (len(values) < 2 or len(set(values)) < len(values)):
+        found.append(f"data.mask_values is {values}; expected two or more different values")
+    if any(not isinstance(value, int) or not 0 <= value <= 255 for value in values):
+        found.append(f"data.mask_values is {values}; expected whole numbers from 0 to 255")
+    if data["masks"] and data["domain_a"]:
+        found.append("data.masks is for images of one domain: leave data.domain_a empty")
+    if data["masks"] and data["synthetic"] and not data["synthetic_masks"]:
+        found.append("data.masks is set: name the masks of data.synthetic in data.synthetic_masks")
+    if data["synthetic_masks"] and not data["synthetic"]:
+        found.append("data.synthetic_masks needs images: set data.synthetic")
+    return found
