@@ -50,7 +50,7 @@ def to_path(text: str | os.PathLike[str]) -> Path:
         raise UserError("a path is empty: give a file or a folder")
     match = _SCHEME.match(text)
     if match is None:
-        return pathlib.Path(text).expanduser()
+        return _at_home(pathlib.Path(text))
     scheme = match[1]
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
@@ -65,6 +65,13 @@ def to_path(text: str | os.PathLike[str]) -> Path:
     from etils import epath
 
     return epath.Path(text)
+
+
+def _at_home(path: pathlib.Path) -> pathlib.Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{path}: there is no such home directory: write the path out") from error
 
 
 def _require_installed(text: str, module: str, extra: str) -> None:
@@ -157,7 +164,8 @@ def is_unfinished(path: Path) -> bool:
 def write_text(path: Path, text: str) -> None:
     """Writes a text file in UTF-8; a reader sees the old or the new content, never a part."""
     with replacing(path) as file:
-        file.write(text.encode())
+        # Names of files that are no UTF-8, which are legal, come as lone surrogates.
+        file.write(text.encode(errors="backslashreplace"))
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from dermgan_jax import files, launcher
-from dermgan_jax.cache import cache_dir
+from dermgan_jax import cache, files, launcher
 from dermgan_jax.commands import parser
 from dermgan_jax.commands.command import Command
 from dermgan_jax.errors import GateError, UserError
 
 NOT_ALLOWED = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+UNUSABLE = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -41,11 +41,21 @@ def set_up(command: Command) -> None:
     # TensorFlow feeds data here; what it says of its own arithmetic would only confuse.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "xla"))
+    _keep_compiled_programs()
     if launcher.group() or launcher.shows_group():
         from dermgan_jax import hosts
 
         hosts.join()
+
+
+def _keep_compiled_programs() -> None:
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    cache.cache_dir()  # which refuses a bucket
+    try:
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache.usable_folder("xla"))
+    except UserError as error:
+        print(f"note: compiled programs are not kept: {error}", file=sys.stderr)
 
 
 def _without_late_reads(told: "sys.UnraisableHookArgs") -> None:
@@ -108,14 +118,19 @@ def _remedy(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         where = f" while writing {error.filename}" if error.filename else ""
         return f"the disk is full{where}: free some space and run again"
-    if isinstance(error, NOT_ALLOWED) and error.filename:
-        return f"{error.filename}: {error.strerror}"
+    if not isinstance(error, OSError) or not error.filename:
+        return None
+    if isinstance(error, NOT_ALLOWED) or error.errno in UNUSABLE:
+        name = os.fsdecode(error.filename)
+        return f"{name}: {error.strerror}{cache.remedy_for(name)}"
     return None
 
 
 def run() -> None:
     """Entry point of the console script."""
     sys.unraisablehook = _without_late_reads
+    for stream in (sys.stdout, sys.stderr):  # where a file's name may not be printable
+        stream.reconfigure(errors="backslashreplace")
     try:
         code = main()
     except Exception:

@@ -21,6 +21,8 @@ from PIL import Image
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.models.pgan import ProgressiveGan
+from dermgan_jax.runs import metrics_log
+from dermgan_jax.runs.restore import restore
 from dermgan_jax.train import loop
 
 EIGHT = {"JAX_NUM_CPU_DEVICES": "8"}
@@ -55,7 +57,10 @@ def trained(cache_dir, tmp_path_factory):
 def picture(path, size=(24, 24), mode="RGB"):
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(len(str(path))).integers(0, 256, (*size[::-1], 3), np.uint8)
-    Image.fromarray(pixels).convert(mode).save(path)
+    image = Image.fromarray(pixels).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(128)
+    image.save(path)
 
 
 def folder_arguments(folder):
@@ -123,11 +128,11 @@ def csv_arguments(folder):
 
 def test_csv_without_a_needed_column(run, tmp_path):
     picture(tmp_path / "a.png")
-    (tmp_path / "table.csv").write_text("file,label\na.png,nv\n")
+    (tmp_path / "table.csv").write_text("picture_of,label\na.png,nv\n")
     code, error = run(*csv_arguments(tmp_path))
     assert code == 2
     assert "path" in error
-    assert "file" in error
+    assert "picture_of" in error
 
 
 def test_label_without_images(run, tmp_path):
@@ -153,6 +158,18 @@ def test_work_directory_of_another_configuration(run, trained):
     assert code == 2
     assert "seed: 0 -> 5" in error
     assert sorted(trained.rglob("*")) == before
+
+
+def test_run_goes_on_with_another_title_and_other_metrics(run, trained, tmp_path):
+    workdir = shutil.copytree(trained, tmp_path / "run")
+    named = restore(workdir).run
+    changed = ("--config.title=Other", "--config.eval.metrics=('swd','diversity')")
+    code, error = run(f"--workdir={workdir}", *changed, "--config.train.total_kimg=0.096")
+    assert code == 0, error
+    assert restore(workdir).run == named
+    assert "Other" in (workdir / "report.html").read_text()
+    measured = metrics_log.evaluated(metrics_log.read_rows(workdir / "metrics.jsonl"))
+    assert any("diversity" in key for key in measured[max(measured)])
 
 
 def test_place_of_an_unknown_kind(run):

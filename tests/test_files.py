@@ -171,3 +171,8 @@ def test_folder_is_removed_with_everything(tmp_path):
     files.remove_folder(tmp_path / "a")
     files.remove_folder(tmp_path / "a")
     assert not os.listdir(tmp_path)
+
+
+def test_name_that_is_no_utf8_can_be_written_down(tmp_path):
+    files.write_text(tmp_path / "names.csv", f"{os.fsdecode(bytes([0xE9]))}.png\n")
+    assert (tmp_path / "names.csv").read_text() == "\\udce9.png\n"

@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from command_line import call
 
 from dermgan_jax import main
+from dermgan_jax.data.image_sets import spool
 from dermgan_jax.errors import GateError, UserError
 
 Aiohttp = type("ClientConnectorError", (OSError,), {"__module__": "aiohttp.client_exceptions"})
@@ -22,6 +24,8 @@ Aiohttp = type("ClientConnectorError", (OSError,), {"__module__": "aiohttp.clien
         (KeyboardInterrupt(), 130, "interrupted"),
         (MemoryError("8 GiB"), 2, "not enough memory: 8 GiB"),
         (OSError(errno.ENOSPC, "full", "/a/b"), 2, "the disk is full while writing /a/b"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "/a"), 2, "error: /a: File name too"),
+        (OSError(errno.EROFS, "Read-only file system", "/a"), 2, "error: /a: Read-only file"),
         (IsADirectoryError(errno.EISDIR, "Is a directory", "/a"), 2, "error: /a: Is a directory"),
         (Aiohttp("no such host"), 2, "the bucket cannot be used: ClientConnectorError"),
     ],
@@ -43,6 +47,45 @@ def test_error_of_ours_is_not_hidden(error, monkeypatch):
     monkeypatch.setattr(main, "dispatch", fail)
     with pytest.raises(type(error)):
         call()
+
+
+def test_cache_that_cannot_be_written_is_named_with_the_remedy(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DERMGAN_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    with pytest.raises(UserError, match=r"cache/spool cannot be written .* DERMGAN_CACHE"):
+        spool([np.zeros((1, 2, 2, 3), np.uint8)])
+    assert call("weights") == 0
+    assert "note: compiled programs are not kept" in capsys.readouterr().err
+    error = PermissionError(
+        errno.EACCES, "Permission denied", str(tmp_path / "file/cache/prepared/a")
+    )
+    assert "Permission denied: name a folder" in main._remedy(error)
+    error.filename = str(tmp_path / "elsewhere")
+    assert main._remedy(error).endswith("elsewhere: Permission denied")
+
+
+def test_names_that_cannot_be_printed_are_shown_all_the_same(tmp_path):
+    folder = os.path.join(os.fsencode(tmp_path), b"m\xe9l")
+    os.mkdir(folder)
+    command = [sys.executable, "-m", "dermgan_jax.main", "generate", b"--workdir=" + folder]
+    for coding in ("ascii", "utf-8"):
+        done = subprocess.run(
+            [*command, b"--out=" + folder + b"/out"],
+            env={**os.environ, "PYTHONIOENCODING": coding},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert b"is not a work directory" in done.stderr
+        assert b"Traceback" not in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "dermgan_jax.main", "--help"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_closed_pipe_ends_a_command_without_a_trace_and_not_as_a_success():

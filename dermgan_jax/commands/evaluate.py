@@ -40,7 +40,7 @@ def _add_flags(parser: flags.Parser) -> None:
     )
     flags.add_out(
         parser,
-        paths.file_to_write(paths.JSON),
+        paths.file_to_write(paths.JSON, paths.SHEET),
         "JSON file, beside which a figure is drawn; default evaluation.json in the run that --fake "
         "names",
         required=False,

@@ -43,7 +43,7 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_checkpoint(parser)
     flags.add_out(
         parser,
-        paths.file_to_write(paths.JSON),
+        paths.file_to_write(paths.JSON, paths.SHEET),
         "JSON file, beside which a sheet of images is drawn",
         required=False,
     )

@@ -23,7 +23,7 @@ def _add_flags(parser: flags.Parser) -> None:
     )
     flags.add_out(
         parser,
-        paths.file_to_write(paths.JSON),
+        paths.file_to_write(paths.JSON, paths.SHEET),
         "JSON file, of a segmenter with a sheet beside it; without it nothing is kept",
         required=False,
     )
@@ -39,6 +39,7 @@ def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.runs.workdir import WorkDir
     from dermgan_jax.statistics.identification import THRESHOLD
 
+    paths.require_apart(args.out, fake=args.fake)
     checkpoint = args.checkpoint or LATEST
     family = WorkDir(args.workdir).read_config().model.name
     if registry.load("model", family).kind == "segmenter":

@@ -8,7 +8,7 @@ import time
 import jax
 import jax.numpy as jnp
 
-from dermgan_jax.cache import cache_dir
+from dermgan_jax.cache import usable_folder
 from dermgan_jax.features import weights
 from dermgan_jax.features.published_weights import FILES
 from dermgan_jax.runs.provenance import environment
@@ -24,8 +24,7 @@ def examine() -> str:
     lines = [f"{name}: {value}" for name, value in environment().items()]
     lines += [_device_line(device) for device in jax.local_devices()]
     lines.append(f"host: {os.cpu_count()} cores, {_host_memory()}")
-    folder = cache_dir()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = usable_folder("")
     free = shutil.disk_usage(folder).free / 2**30
     lines.append(f"prepared data and compiled programs: {folder} ({free:.0f} GiB free)")
     step, finite = _compiled_step()

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import pathlib
 from collections.abc import Callable
 
 from dermgan_jax import files
@@ -25,11 +26,12 @@ def path(text: str) -> Path:
     return files.to_path(text)
 
 
-def file_to_write(suffix: str) -> Callable[[str], Path]:
+def file_to_write(suffix: str, beside: str = "") -> Callable[[str], Path]:
     """The type of a flag that names a file to write.
 
     Args:
       suffix: what its name has to end in.
+      beside: what the name of a second file ends in that is written beside it.
     """
 
     def convert(text: str) -> Path:
@@ -37,8 +39,15 @@ def file_to_write(suffix: str) -> Callable[[str], Path]:
         if target.suffix != suffix:
             raise argparse.ArgumentTypeError(f"{text} has to end in {suffix}")
         _require_room(target, is_file=True)
-        if target.exists():
-            files.tell_once(f"note: {target} will be replaced")
+        second = target.with_suffix(beside) if beside else None
+        if second is not None and second.exists() and not target.exists():
+            raise argparse.ArgumentTypeError(
+                f"{second} is there without {target}, and a picture of that name is drawn as well: "
+                "choose another name"
+            )
+        for each in (target, second):
+            if each is not None and each.exists():
+                files.tell_once(f"note: {each} will be replaced")
         return target
 
     return convert
@@ -94,15 +103,37 @@ def _resolved(place: Path) -> Path:
     return place.resolve() if files.is_local(place) else place
 
 
+def _exists(target: Path) -> bool:
+    try:
+        return target.exists()
+    except OSError:  # such as a name that is too long, which is said later
+        return False
+
+
 def _require_room(target: Path, is_file: bool) -> None:
     """Refuses a file where a folder is needed, and the other way round."""
     if not files.is_local(target):
         return
-    if target.exists() and is_file and not target.is_file():
+    if _exists(target) and is_file and not target.is_file():
         kind = "a folder" if target.is_dir() else "no regular file"
         raise argparse.ArgumentTypeError(f"{target} is {kind}: name a file")
-    for folder in target.absolute().parents if is_file else (target, *target.absolute().parents):
+    place = target.absolute()
+    for folder in place.parents if is_file else (place, *place.parents):
         if os.path.lexists(folder):
             if not folder.is_dir():
                 raise argparse.ArgumentTypeError(f"{folder} is no folder: choose another place")
+            _require_possible(place, folder)
             return
+
+
+def _require_possible(place: pathlib.Path, folder: pathlib.Path) -> None:
+    """Refuses what cannot be made below a folder that exists."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"{folder} cannot be written: choose another place")
+    longest = os.pathconf(folder, "PC_NAME_MAX")
+    for name in place.relative_to(folder).parts:
+        if len(os.fsencode(name)) > longest:
+            raise argparse.ArgumentTypeError(
+                f"{name[:40]}… is a name of {len(os.fsencode(name))} bytes; at most {longest} are "
+                "possible there"
+            )

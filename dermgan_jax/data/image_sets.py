@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from dermgan_jax.cache import cache_dir
+from dermgan_jax.cache import usable_folder
 from dermgan_jax.data import file_digests, npz_images
 from dermgan_jax.data.class_folders import class_of
 from dermgan_jax.data.decode import SUFFIXES, find_images, header_size, read_image, to_square
@@ -271,8 +271,7 @@ def spool(chunks: Iterable[np.ndarray]) -> np.ndarray:
     Returns:
       A memory map uint8 (sum of n, H, W, C).
     """
-    folder = cache_dir() / "spool"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = usable_folder("spool")
     num, shape = 0, ()
     with tempfile.TemporaryFile(dir=folder) as file:
         for chunk in chunks:

@@ -1,11 +1,12 @@
 """One process at a time trains in a work directory.
 
 On a disk the lock is the operating system's and ends with the process, however that ends. A bucket
-has none: there the process leaves its name and renews it every few seconds, and a name that is no
-longer renewed counts for nothing.
+has none, nor have some disks of clusters: there the process leaves its name and renews it every few
+seconds, and a name that is no longer renewed counts for nothing.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -24,6 +25,8 @@ from dermgan_jax.files import Path
 RENEWED = 10.0  # seconds between two signs of life in a bucket
 EXPIRED = 45.0  # seconds without one, after which the process is taken for dead
 NAME = ".lock"
+# What disks say that have no locks, as some of networks.
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 # Raises UserError if the lock was lost; to be called before anything is written.
@@ -37,7 +40,7 @@ def locked(folder: Path) -> Iterator[RequireHeld]:
     Raises:
       UserError: if another process holds it, or it cannot be written.
     """
-    hold = _on_disk if files.is_local(folder) else _in_bucket
+    hold = _on_disk if files.is_local(folder) else _by_lease
     with hold(folder) as require_held:
         yield require_held
 
@@ -55,6 +58,17 @@ def _on_disk(folder: pathlib.Path) -> Iterator[RequireHeld]:
         except BlockingIOError as error:
             file.seek(0)
             raise _in_use(folder, f"process {file.read().strip() or 'unknown'}") from error
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            print(
+                f"note: the disk of {folder} has no locks ({error.strerror}), so the process that "
+                "trains there renews a file instead",
+                flush=True,
+            )
+            with _by_lease(folder) as require_held:
+                yield require_held
+            return
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
@@ -62,7 +76,7 @@ def _on_disk(folder: pathlib.Path) -> Iterator[RequireHeld]:
 
 
 @contextlib.contextmanager
-def _in_bucket(folder: Path) -> Iterator[RequireHeld]:
+def _by_lease(folder: Path) -> Iterator[RequireHeld]:
     lease = _Lease(folder / NAME)
     try:
         lease.acquire()
@@ -90,7 +104,7 @@ def _process_namespace() -> str:
 
 
 class _Lease:
-    """A file that says who holds a folder of a bucket, and when that was last true."""
+    """A file that says who holds a folder, and when that was last true."""
 
     def __init__(self, file: Path):
         self.file = file

@@ -165,6 +165,13 @@ class WorkDir:
           UserError: if its path has a character that reads as a pattern.
         """
         path = os.fspath(files.absolute(self.path))
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(
+                f"{path!r} is not UTF-8, and checkpoints are written below such paths only: choose "
+                "another --workdir, or rename the folder"
+            ) from error
         found = [character for character in _PATTERN if character in path]
         if found:
             raise UserError(

@@ -37,6 +37,18 @@ def place(tmp_path):
         (["filter", "--input={}", "--out={}/kept"], "lies in what --input reads"),
         (["filter", "--input={}/s.npz", "--out={}/s.npz"], "is what --input reads"),
         (["translate", "--input={}", "--out={}/link"], "is what --input reads"),
+        (["upscale", "--input={}", "--out={}/deep/er"], "lies in what --input reads"),
+        (["detect", "--input={}", "--out={}/link/deep"], "lies in what --input reads"),
+        (["project", "--input={}", "--out={}"], "is what --input reads"),
+        (["generate", "--masks={}/masks", "--out={}/masks"], "is what --masks reads"),
+        (["generate", "--latents={}/z.npz", "--out={}/z.npz"], "is what --latents reads"),
+        (["judge", "--fake={}", "--out={}/judged.json"], "lies in what --fake reads"),
+        (["generate", f"--out={{}}/{'n' * 300}"], "is a name of 300 bytes; at most 255"),
+        (["generate", f"--out={{}}/a/{'n' * 300}/b"], "is a name of 300 bytes; at most 255"),
+        (["generate", f"--out={{}}/{'n' * 300}.npz"], "is a name of 304 bytes; at most 255"),
+        (["generate", "--out={}/s.jpg"], "neither a folder nor a file ending in .npz"),
+        (["generate", "--out=/proc/made"], "error"),
+        (["generate", "--out=~nobody-of-this-name/a"], "there is no such home directory"),
     ],
 )
 def test_place_that_cannot_be_written_is_refused(words, named, place, capsys):
@@ -72,6 +84,24 @@ def test_what_will_be_replaced_is_told(place, capsys):
     paths.file_to_write(".json")(f"{place}/new.json")
     paths.folder_to_write(f"{place}/new")
     assert capsys.readouterr().err == ""
+
+
+def test_picture_that_would_be_replaced_unasked(place, capsys):
+    (place / "measured.png").write_bytes(b"mine")
+    words = ("evaluate", "--real=a", "--fake=b", f"--out={place}/measured.json")
+    assert call(*words) == 2
+    assert "measured.png is there without" in capsys.readouterr().err
+    (place / "measured.json").write_text("{}")
+    paths.file_to_write(".json", ".png")(f"{place}/measured.json")
+    assert "measured.png will be replaced" in capsys.readouterr().err
+    assert call("evaluate", "--real=a", "--fake=b", f"--out={place}/measured.png") == 2
+    assert "has to end in .json" in capsys.readouterr().err
+
+
+def test_home_is_known_to_every_flag(place, monkeypatch):
+    monkeypatch.setenv("HOME", str(place))
+    assert paths.folder_or_arrays("~/a") == place / "a"
+    assert paths.file_to_write(".json")("~/new.json") == place / "new.json"
 
 
 def test_folder_of_weights_has_to_exist(place, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 
 import jax
@@ -193,6 +194,11 @@ def test_path_below_which_nothing_could_be_read_again(tmp_path, name):
         with pytest.raises(UserError, match="cannot be read again: choose another --workdir"):
             opened(folder, read_only=False)
     assert not (tmp_path / name).exists()
+
+
+def test_path_that_is_no_utf8(tmp_path):
+    with pytest.raises(UserError, match="is not UTF-8"):
+        opened(tmp_path / os.fsdecode(b"m\xe9l"), read_only=False)
 
 
 @pytest.mark.parametrize("name", ["a b", "ä", "a{b}", "a%b'c"])

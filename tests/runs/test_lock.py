@@ -1,5 +1,6 @@
 """The lock of a work directory, on a disk and in a bucket."""
 
+import errno
 import json
 import os
 import subprocess
@@ -38,6 +39,23 @@ def test_work_directory_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be used as a work directory"):
         locked(tmp_path / "file").__enter__()
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_disk_without_locks_is_held_all_the_same(tmp_path, monkeypatch, capsys, code):
+    def refuses(file, operation):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(lock.fcntl, "flock", refuses)
+    monkeypatch.setattr(lock, "RENEWED", 0.05)
+    monkeypatch.setattr(lock, "EXPIRED", 2.0)
+    with locked(tmp_path) as require_held:
+        require_held()
+        assert "has no locks" in capsys.readouterr().out
+        with pytest.raises(UserError, match=rf"another run \(process {os.getpid()} on "):
+            locked(tmp_path).__enter__()
+    with locked(tmp_path):
+        pass
 
 
 @pytest.fixture
