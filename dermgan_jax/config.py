@@ -12,6 +12,7 @@ from typing import Any
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import config_values, registry
+from dermgan_jax.data.splits import EACH_ITS_OWN
 from dermgan_jax.errors import UserError
 
 # Fields that change how a run is carried out but not what it computes, so that a work directory
@@ -274,8 +275,14 @@ def from_json(text: str) -> FrozenConfigDict:
     """
     stored = flatten(plain_from_json(text))
     if stored.get("model.name") in registry.names("model"):
-        stored = flatten(experiment(stored["model.name"])) | stored
+        stored = flatten(experiment(stored["model.name"])) | _groups_of_before(stored) | stored
     return validate(unflatten(stored))
+
+
+def _groups_of_before(stored: Mapping[str, Any]) -> dict[str, str]:
+    """Folders within classes were no patients before `data.group_pattern`: splits are kept."""
+    own = str(stored.get("data.dataset", "")).startswith("image_folder")
+    return {"data.group_pattern": EACH_ITS_OWN} if own and not stored.get("data.csv") else {}
 
 
 def computed_fields(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,6 +300,8 @@ def computed_fields(config: Mapping[str, Any]) -> dict[str, Any]:
 def _is_absent(key: str, value: Any) -> bool:
     """Whether a field, of an experiment or of a study's part, is as if it were not there."""
     name = ".".join(key.split(".")[-2:])
+    if name == "data.group_pattern" and value == EACH_ITS_OWN:
+        return True
     return name in YOUNGER_FIELDS and YOUNGER_FIELDS[name] == value
 
 

@@ -1,10 +1,12 @@
 """Folders of one's own images: splits under other names, patients in folders, refusals."""
 
+import json
+
 import pytest
 from image_trees import write_image, write_table
 
 from dermgan_jax import config as config_schema
-from dermgan_jax import files
+from dermgan_jax import files, registry
 from dermgan_jax.config import experiment
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.check import check
@@ -207,6 +209,42 @@ def test_patterns_that_mean_nothing_are_faults(dataset, pattern, message):
     config.data.update(dataset=dataset, group_pattern=pattern)
     (found,) = config_schema.faults(config)
     assert message in found
+
+
+def test_partners_have_one_group_by_any_pattern(make_config, make_tree):
+    names = [f"{kind}/p{i}_{k}.png" for kind in "AB" for i in range(3) for k in range(2)]
+    config = make_config("image_folders", make_tree(*names), paired=True)
+    for pattern, groups in (("", 6), (".+", 6), (r"p\d", 3)):
+        config.data.group_pattern = pattern
+        records = image_folders.load(config.data).records
+        found = {record.pair: record.group for record in records}
+        assert all(found[record.pair] == record.group for record in records)
+        assert len(set(found.values())) == groups
+
+
+@pytest.mark.parametrize("dataset", ["image_folder", "image_folders"])
+@pytest.mark.parametrize("paired", [False, True])
+def test_stored_configurations_keep_the_groups_of_before(make_config, make_tree, dataset, paired):
+    """Folders within classes were none then."""
+    paired = paired and dataset == "image_folders"
+    names = [f"{kind}/p{i}/{k}.png" for kind in "AB" for i in range(4) for k in range(2)]
+    config = make_config(dataset, make_tree(*names), paired=paired)
+    if dataset == "image_folders":
+        config.data.update(domain_a=("A",), domain_b=("B",))
+    stored = json.loads(config_schema.to_json(config))
+    del stored["data"]["group_pattern"]
+    read = config_schema.from_json(json.dumps(stored))
+    groups = {each[2] for each in facts(registry.load("dataset", dataset), read).values()}
+    assert groups == ({f"p{i}/{k}" for i in range(4) for k in range(2)} if paired else set(names))
+    assert config_schema.differences(read, config) == []
+    assert config_schema.computed_fields(read) == config_schema.computed_fields(config)
+
+
+def test_stored_configurations_of_tables_and_others_have_no_pattern(make_config):
+    for dataset, fields in (("image_folder", {"csv": "t.csv"}), ("ham10000", {})):
+        stored = json.loads(config_schema.to_json(make_config(dataset, "x", **fields)))
+        del stored["data"]["group_pattern"]
+        assert config_schema.from_json(json.dumps(stored)).data.group_pattern == ""
 
 
 def test_an_empty_pattern_counts_as_absent():

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dermgan_jax import files
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.data.records import Record
+from dermgan_jax.data.splits import EACH_ITS_OWN
 from dermgan_jax.files import Path
 
 EXAMPLES = 3  # images that a message names
 FEWEST = 3  # folders that can be patients: fewer make no three splits
-EACH_ITS_OWN = ".+"  # the pattern by which every image is a group
 
 
 def by_pattern(ids: Sequence[str], pattern: str) -> tuple[list[str], list[Fault]]:
     """The group of each image: the first group of a regular expression, or the whole match.
 
     Args:
-      ids: paths relative to `data.dir`, in which the expression is searched.
+      ids: paths relative to `data.dir`, or names of pairs, in which the expression is searched.
       pattern: `data.group_pattern`, valid.
 
     Returns:

@@ -30,7 +30,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     """Lists the images of several folders; ids are paths relative to `data.dir`.
 
     With `data.paired`, images of equal name in different folders are partners and of one group. The
-    name is the path below the folder without its suffix.
+    name is the path below the folder without its suffix, and `group_pattern` is searched in it.
 
     Args:
       data_config: `config.data`; reads dir, paired, group_pattern, channels and bit_depth.
@@ -50,12 +50,12 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     images = [(part, path) for part in parts for path in part.images]
     ids = [path.relative_to(folder).as_posix() for _, path in images]
     pairs = [_pair(part, path) if data_config.paired else "" for part, path in images]
+    alone = pairs if data_config.paired else ids  # what is a group where nothing says more
     if data_config.group_pattern:
-        groups, unmatched = grouping.by_pattern(ids, data_config.group_pattern)
+        groups, unmatched = grouping.by_pattern(alone, data_config.group_pattern)
         faults += unmatched
     else:
-        inner = [part.inner(path) for part, path in images]
-        groups = grouping.by_folder(folder, inner, pairs if data_config.paired else ids)
+        groups = grouping.by_folder(folder, [part.inner(path) for part, path in images], alone)
     records = [
         Record(
             id=id,
