@@ -111,6 +111,23 @@ def test_splits_of_xrays_in_capitals(make_config, make_tree):
     assert [r.subgroups["published_split"] for r in dataset.records] == ["test", "train"]
 
 
+def test_what_may_be_meant_otherwise_is_told(make_config, make_tree, capsys):
+    folder = make_tree("images/nevus/0.png", "Masks/nevus/0.png")
+    (folder / "labels.CSV").write_text("path,label\n")
+    image_folder.load(make_config("image_folder", folder).data)
+    told = capsys.readouterr().err
+    assert "labels.CSV is not read; if a table describes the images, name it" in told
+    assert "Masks is read as a class; if it holds masks, put it elsewhere" in told
+    (folder / "Masks" / "nevus" / "0.png").unlink()
+    (folder / "Masks" / "nevus").rmdir()
+    (folder / "Masks").rmdir()
+    image_folder.load(make_config("image_folder", folder).data)
+    message = (
+        f"has a single class, 'images'; if the folders in it are classes, set data.dir={folder}"
+    )
+    assert message in capsys.readouterr().err
+
+
 # Kinds of picture
 
 

@@ -17,9 +17,12 @@ from dermgan_jax import files
 from dermgan_jax.data.datasets import dicom_records, grouping, listing
 from dermgan_jax.data.datasets.image_table import Listed, list_table
 from dermgan_jax.data.datasets.layout import parts_of
+from dermgan_jax.data.datasets.table_columns import spelling
 from dermgan_jax.data.records import Dataset, Record
 from dermgan_jax.files import Path
 
+TABLES = frozenset({".csv", ".tsv", ".tab", ".xls", ".xlsx"})
+MASK_FOLDERS = frozenset({"mask", "masks", "segmentation", "segmentations", "groundtruth"})
 LICENCE = "images supplied by the user; their own terms apply"
 
 
@@ -61,12 +64,34 @@ def _list_folders(folder: Path, pattern: str) -> Listed:
         faults += unmatched
     else:
         groups = grouping.by_folder(folder, [part.inner(path) for part, path in images], ids)
+    _tell_tables(folder)
+    _tell_masks(folder, classes)
     _tell_single_class(folder, classes, images)
     records = [
         Record(id=id, label=label, group=group, image=path, split=part.split)
         for id, label, group, (part, path) in zip(ids, labels, groups, images, strict=False)
     ]
     return classes, records, faults
+
+
+def _tell_tables(folder: Path) -> None:
+    """Says which tables beside the folders are not read, as they may describe the images."""
+    names = [path.name for path in files.listing(folder)[1] if path.suffix.lower() in TABLES]
+    if names:
+        files.tell_once(
+            f"note: {folder}: {', '.join(names)} is not read; if a table describes the images, "
+            f"name it, such as data.csv={names[0]}"
+        )
+
+
+def _tell_masks(folder: Path, classes: tuple[str, ...]) -> None:
+    """Says which classes are called as folders of masks are."""
+    masks = [name for name in classes if spelling(name) in MASK_FOLDERS]
+    if masks:
+        files.tell_once(
+            f"warning: {folder}: {', '.join(masks)} is read as a class; if it holds masks, put it "
+            "elsewhere and name masks in a table (data.csv)"
+        )
 
 
 def _tell_single_class(folder: Path, classes: tuple[str, ...], images: list) -> None:
