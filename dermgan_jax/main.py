@@ -6,7 +6,9 @@ nobody reads the output.
 """
 
 import errno
+import inspect
 import os
+import pathlib
 import signal
 import sys
 import traceback
@@ -60,7 +62,11 @@ def _keep_compiled_programs() -> None:
 
 def _without_late_reads(told: "sys.UnraisableHookArgs") -> None:
     """Shows what nobody could catch, but for reads of a checkpoint that go on after one failed."""
-    if str(told.exc_value) != "Event loop is closed":
+    is_of_orbax = (
+        inspect.iscoroutine(told.object)
+        and "orbax" in pathlib.Path(told.object.cr_code.co_filename).parts
+    )
+    if not is_of_orbax and str(told.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(told)
 
 

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -86,6 +87,37 @@ def test_names_that_cannot_be_printed_are_shown_all_the_same(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def coroutine_in(file):
+    place = {}
+    exec(compile("async def read(): pass", file, "exec"), place)
+    return place["read"]()
+
+
+@pytest.mark.parametrize(
+    ("file", "message", "is_shown"),
+    [
+        ("/env/orbax/checkpoint/serialization.py", "while reading array index", False),
+        ("/env/other/serialization.py", "Event loop is closed", False),
+        ("/env/other/serialization.py", "while reading array index", True),
+    ],
+)
+def test_reads_that_go_on_after_one_failed_are_not_shown(file, message, is_shown):
+    read = coroutine_in(file)
+    told = SimpleNamespace(
+        exc_type=RuntimeError,
+        exc_value=RuntimeError(message),
+        exc_traceback=None,
+        err_msg=None,
+        object=read,
+    )
+    shown = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "__unraisablehook__", shown.append)
+        main._without_late_reads(told)
+    read.close()
+    assert shown == ([told] if is_shown else [])
 
 
 def test_closed_pipe_ends_a_command_without_a_trace_and_not_as_a_success():

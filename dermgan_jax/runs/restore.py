@@ -154,16 +154,18 @@ def _reading(
     read: Callable[[Checkpoints, int], T],
 ) -> T:
     """Reads a checkpoint, or the one that took its place if it is removed meanwhile."""
-    damaged: set[int] = set()
+    failed: set[int | None] = set()
     for left in reversed(range(_TRIES)):
+        step = None
         with _opened(workdir, config) as checkpoints:
-            step = _choose(checkpoints, checkpoint)
             try:
+                step = _choose(checkpoints, checkpoint)
                 return read(checkpoints, step)
             except UserError:
-                if not left or step in damaged:
+                is_no_choice = step is None and checkpoints.steps()
+                if not left or step in failed or is_no_choice:
                     raise
-        damaged.add(step)
+        failed.add(step)
         time.sleep(_PAUSE)
     raise AssertionError("the last try returns or raises")
 

@@ -59,6 +59,15 @@ def test_step_that_was_asked_for_is_not_replaced_by_another(workdir, removed):
         checkpoint_facts(workdir, "50")
 
 
+def test_folder_that_is_empty_for_a_moment_is_looked_at_again(workdir, monkeypatch):
+    moved = workdir / "checkpoints" / "60"
+    for step in (20, 50):
+        shutil.rmtree(workdir / "checkpoints" / str(step))
+    moved.rename(workdir / "60")
+    monkeypatch.setattr(restore.time, "sleep", lambda _: (workdir / "60").rename(moved))
+    assert checkpoint_facts(workdir) == (60, {"split_hash": "hash 60"})
+
+
 def test_damaged_checkpoint_is_not_to_be_deleted(workdir, monkeypatch):
     monkeypatch.setattr(restore, "_PAUSE", 0.01)
     shutil.rmtree(workdir / "checkpoints" / "60" / "facts")
