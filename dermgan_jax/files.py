@@ -157,7 +157,7 @@ def unfinished_name(path: pathlib.Path) -> pathlib.Path:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Whether a file is, or lies in, what was being written when a process was killed."""
+    """Whether a path, of a folder's inside, is of what was not written to its end."""
     return any(part.startswith(_TEMPORARY) for part in path.parts)
 
 
@@ -257,6 +257,12 @@ def everything_in(folder: Path) -> list[Path]:
     elif folder.is_dir():
         found = [place / name for place, _, names in folder.walk() for name in names]
     return sorted(found)
+
+
+def size(path: Path) -> int:
+    """Bytes of a file."""
+    facts = path.stat()
+    return facts.st_size if is_local(path) else facts.length
 
 
 def is_link(path: Path) -> bool:

@@ -11,7 +11,8 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_path(
         parser,
         "input",
-        "folder of images, or .npz; without it the run's test split, beside the baselines",
+        "folder of images, an image file, or .npz; without it the run's test split, beside the "
+        "baselines",
         required=False,
     )
     flags.add_out(

@@ -10,7 +10,7 @@ from dermgan_jax.commands.command import Command
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
     flags.add_input(parser, "folder of images, whose subfolders may be classes, or .npz")
-    flags.add_out(parser, paths.folder_or_arrays, "new folder, or file ending in .npz")
+    flags.add_out(parser, paths.folder_or_arrays, "folder, or file ending in .npz")
     rules = registry.names("quality rule")
     parser.add_argument(
         "--rule",

@@ -8,7 +8,7 @@ from dermgan_jax.commands.command import Command
 
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
-    flags.add_input(parser, "folder of images")
+    flags.add_input(parser, "folder of images, an image file, or .npz")
     flags.add_out(parser, paths.folder_to_fill, "folder for the nearest images and their latents")
     parser.add_argument(
         "--steps",

@@ -11,7 +11,7 @@ SMALLEST_TILE = 64
 
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
-    flags.add_input(parser, "folder of images, of any size, or .npz of float32")
+    flags.add_input(parser, "folder of images, of any size, an image file, or .npz of float32")
     flags.add_out(parser, paths.folder_or_arrays, "folder, where names are kept, or .npz")
     parser.add_argument(
         "--tile",

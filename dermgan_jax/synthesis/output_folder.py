@@ -55,6 +55,7 @@ def filling(
         return
     if overwrite:
         files.remove_folder(out)
+        files.make_folder(out)
     yield _begun(out, asked)
     _end(out, asked)
 
@@ -101,9 +102,10 @@ def _require_own(out: Path) -> None:
     written = _told(out).get("files", {})
     others = []
     for path in files.everything_in(out):
-        name = path.relative_to(out).as_posix()
-        if not (files.is_unfinished(path) or path.name in (NAME, made_by.NAME)):
-            same = not files.is_link(path) and written.get(name) == path.stat().st_size
+        inside = path.relative_to(out)
+        name = inside.as_posix()
+        if not (files.is_unfinished(inside) or path.name in (NAME, made_by.NAME)):
+            same = not files.is_link(path) and written.get(name) == files.size(path)
             if not (same or _carries_our_text(path)):
                 others.append(name)
     if others:
@@ -161,7 +163,7 @@ def _begun(out: Path, asked: Mapping[str, Any]) -> Path:
 
 def _end(out: Path, asked: Mapping[str, Any]) -> None:
     written = {
-        path.relative_to(out).as_posix(): path.stat().st_size
+        path.relative_to(out).as_posix(): files.size(path)
         for path in _visible(out)
         if path.name != NAME
     }

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from etils import epath
 from PIL import Image
 
 from dermgan_jax.data.image_files import save_image
@@ -129,6 +130,26 @@ def test_what_the_user_adds_meanwhile_is_not_removed(out):
     with pytest.raises(UserError, match=r"also holds notes\.txt"):
         overwritten()
     assert "notes.txt" in everything(out)
+
+
+def test_folder_of_a_bucket(tmp_path):
+    bucket = epath.Path(tmp_path)
+    for names, asked, overwrite in ((["1.png", "2.png"], ASKED, False), (["3.png"], OTHER, True)):
+        bucket.mkdir(exist_ok=True)
+        fill(bucket, names, asked, overwrite)
+        assert everything(tmp_path) == [*names, NAME]
+    with pytest.raises(UserError, match="made otherwise"):
+        fill(bucket, ["1.png"], ASKED)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"also holds notes\.txt"):
+        fill(bucket, ["1.png"], ASKED, overwrite=True)
+
+
+def test_what_lies_in_an_unfinished_folder_is_not_taken_for_our_own(tmp_path):
+    out = tmp_path / ".unfinished-of-mine" / "out"
+    picture(out / "photo.png")
+    with pytest.raises(UserError, match=r"also holds photo\.png"):
+        fill(out, ["9.png"], overwrite=True)
 
 
 def test_overwrite_through_a_link_replaces_what_it_points_to(out):
