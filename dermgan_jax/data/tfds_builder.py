@@ -36,6 +36,8 @@ class Config(tfds.core.BuilderConfig):
       classes: names for integer labels; empty leaves labels as text.
       resolution: of the phantoms.
       paired: image_folders: images of equal name are partners.
+      group_pattern: image_folder, image_folders: finds the patient in paths.
+      bit_depth: of 16-bit files, 0: all bits are used.
     """
 
     dataset: str
@@ -43,6 +45,8 @@ class Config(tfds.core.BuilderConfig):
     csv: str = ""
     channels: int = 3
     paired: bool = False
+    group_pattern: str = ""
+    bit_depth: int = 0
     resolution: int = 256
     num_images: int = 0
     split_fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
@@ -112,6 +116,8 @@ class Dermgan(tfds.core.GeneratorBasedBuilder):
                     if settings.dataset in registry.DRAWN_DATASETS
                     else str(dl_manager.manual_dir),
                     "csv": settings.csv,
+                    "group_pattern": settings.group_pattern,
+                    "bit_depth": settings.bit_depth,
                     "resolution": settings.resolution,
                     "load_resolution": 0,
                     "channels": settings.channels,

@@ -47,6 +47,13 @@ def test_image_folder_keeps_labels_as_text(tmp_path, class_folders):
     assert sorted(labels) == [b"melanoma"] * 6 + [b"nevus"] * 6
 
 
+def test_groups_of_images_of_ones_own_are_found_in_their_paths(tmp_path, class_folders):
+    config = Config(name="own", dataset="image_folder", group_pattern=r"(\d)\d\.")
+    splits, _ = loaded(tmp_path, "dermgan", class_folders, config=config)
+    groups = {each["group"] for part in splits.values() for each in tfds.as_numpy(part)}
+    assert groups == {b"0", b"1"}
+
+
 def test_phantom_needs_no_files(tmp_path):
     config = Config(name="tiny", dataset="phantom", resolution=16, num_images=4)
     splits, info = loaded(tmp_path, "dermgan", config=config)
