@@ -194,6 +194,16 @@ def test_linked_folders_are_followed_once(make_config, class_folders, tmp_path):
     assert len(dataset.records) == 6
 
 
+def test_two_links_to_one_folder_are_one_folder(make_config, class_folders, tmp_path, capsys):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "melanoma").symlink_to(class_folders / "melanoma")
+    (tmp_path / "links" / "nevus").symlink_to(class_folders / "nevus")
+    (tmp_path / "links" / "nevus_again").symlink_to(class_folders / "nevus")
+    found = messages(image_folder.load, make_config("image_folder", tmp_path / "links"))
+    assert "class 'nevus_again' has no image" in found
+    assert "nevus_again was looked into already under another name" in capsys.readouterr().err
+
+
 def test_flat_folder_is_unlabelled(make_config, class_folders):
     dataset = image_folder.load(make_config("image_folder", class_folders / "nevus").data)
     assert dataset.classes == ()

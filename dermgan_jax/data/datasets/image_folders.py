@@ -17,7 +17,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from dermgan_jax import files
 from dermgan_jax.data.datasets import grouping, listing
 from dermgan_jax.data.datasets.image_folder import LICENCE
-from dermgan_jax.data.datasets.layout import Part, parts_of
+from dermgan_jax.data.datasets.layout import Part, Tree, loose_images, parts_of
 from dermgan_jax.data.datasets.split_names import SPLIT_NAMES, split_of
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.data.records import UNLABELLED, Dataset, Record
@@ -80,7 +80,10 @@ def _kinds(root: Path, folders: Sequence[Path]) -> tuple[list[Part], list[Fault]
     if not fused:
         parts, faults = parts_of(root)
     else:
-        parts, faults = [_of_cyclegan(path, matches[path]) for path in fused], []
+        tree = Tree(root)
+        parts = [_of_cyclegan(tree, path, matches[path]) for path in fused]
+        loose = tree.directly_in(root)
+        faults = [loose_images(root, loose)] if loose else []
         others = [path.name for path in folders if path not in fused]
         if others:
             faults.append(
@@ -90,7 +93,6 @@ def _kinds(root: Path, folders: Sequence[Path]) -> tuple[list[Part], list[Fault]
                     f"({', '.join(others)}): name all in the same way, such as trainA and testA",
                 )
             )
-        faults += _loose_images(root)
     without_kind = [part for part in parts if not part.name and part.images and part.split]
     faults += [
         Fault(
@@ -108,27 +110,14 @@ def _kinds(root: Path, folders: Sequence[Path]) -> tuple[list[Part], list[Fault]
     return parts, faults
 
 
-def _of_cyclegan(folder: Path, match: re.Match) -> Part:
+def _of_cyclegan(tree: Tree, folder: Path, match: re.Match) -> Part:
     split, kind = split_of(match[1]), match[2].upper()
     if folder.name != f"{split}{kind}":
         files.tell_once(f"note: {folder} is read as kind {kind} of the split {split}")
-    return Part(folder, kind, split, tuple(listing.find_images(folder)))
+    return Part(folder, kind, split, tree.below(folder))
 
 
 def _pair(part: Part, image: Path) -> str:
     """What partners have in common: their split and path, without its suffix."""
     name = image.relative_to(part.folder).with_suffix("").as_posix()
     return f"{part.split}/{name}" if part.split else name
-
-
-def _loose_images(folder: Path) -> list[Fault]:
-    loose = [path for path in listing.find_images(folder) if path.parent == folder]
-    if not loose:
-        return []
-    return [
-        Fault(
-            "images outside folders",
-            f"{folder} holds {len(loose)} images beside its folders, such as {loose[0].name}: move "
-            "them into a folder",
-        )
-    ]

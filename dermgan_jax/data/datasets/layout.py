@@ -19,10 +19,10 @@ from dermgan_jax import files
 from dermgan_jax.data.class_folders import class_of
 from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.datasets.split_names import look_like_splits, split_of
-from dermgan_jax.data.decode import SUFFIXES
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.files import Path
 
+DEPTH = 2  # folders of splits and of classes, one in the other
 A_TABLE = "or say it in a table (data.csv)"
 
 
@@ -47,77 +47,103 @@ class Part(NamedTuple):
         return parts[0] if len(parts) > 1 else ""
 
 
+class Tree:
+    """The images below a folder, each once, whatever links lead to it.
+
+    Args:
+      root: the folder.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._in: dict[Path, list[Path]] = {}
+        self._below: dict[Path, list[Path]] = {}
+        for image in listing.find_images(root):
+            self._in.setdefault(image.parent, []).append(image)
+            place = root
+            for name in image.relative_to(root).parts[:DEPTH]:
+                place = place / name
+                self._below.setdefault(place, []).append(image)
+
+    def directly_in(self, folder: Path) -> tuple[Path, ...]:
+        """Images that lie in a folder itself."""
+        return tuple(self._in.get(folder, ()))
+
+    def below(self, folder: Path) -> tuple[Path, ...]:
+        """Images at any depth, below a folder that is at most two below the root."""
+        return tuple(self._below.get(folder, ()))
+
+    def outside(self, loose_in: Path, folders: Sequence[Path]) -> list[Path]:
+        """Images directly in a folder, and those below others."""
+        below = [image for folder in folders for image in self.below(folder)]
+        return [*self.directly_in(loose_in), *below]
+
+
 def parts_of(root: Path) -> tuple[list[Part], list[Fault]]:
     """The parts of `data.dir`, and what of it is none.
 
     Splits that are not called train, val or test are told once.
     """
-    folders, loose = _content(root)
-    splits = [path for path in folders if split_of(path.name)]
-    if splits:
-        parts, faults = _splits_first(root, splits, folders, loose)
+    tree = Tree(root)
+    folders, _ = files.listing(root)
+    if any(split_of(path.name) for path in folders):
+        parts, faults = _splits_first(tree, folders)
     else:
-        parts, faults = _names_first(root, folders, loose)
+        parts, faults = _names_first(tree, folders)
     _tell_splits(parts, root)
     return parts, [*faults, *_deeper_splits(parts)]
 
 
-def _content(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Folders and images that lie directly in a folder."""
-    folders, found = files.listing(folder)
-    return folders, [path for path in found if path.suffix.lower() in SUFFIXES]
-
-
-def _splits_first(
-    root: Path, splits: Sequence[Path], folders: Sequence[Path], loose: Sequence[Path]
-) -> tuple[list[Part], list[Fault]]:
+def _splits_first(tree: Tree, folders: Sequence[Path]) -> tuple[list[Part], list[Fault]]:
     parts: list[Part] = []
     faults: list[Fault] = []
-    others = [path for path in folders if path not in splits]
-    outside = [*loose, *(image for other in others for image in listing.find_images(other))]
+    splits = [path for path in folders if split_of(path.name)]
+    outside = tree.outside(tree.root, [path for path in folders if path not in splits])
     if outside:
         names = ", ".join(path.name for path in splits)
         faults.append(
             Fault(
                 "images outside splits",
-                f"{root} has folders of splits ({names}) and {len(outside)} images beside them, "
-                f"such as {outside[0].relative_to(root)}: move these into a split, or rename the "
-                "folders",
+                f"{tree.root} has folders of splits ({names}) and {len(outside)} images beside "
+                f"them, such as {outside[0].relative_to(tree.root)}: move these into a split, or "
+                "rename the folders",
             )
         )
     for path in splits:
-        inside, found = _named(path, split_of(path.name))
+        inside, found = _named(tree, path, split_of(path.name))
         parts += inside
         faults += found
     return parts, faults
 
 
-def _named(folder: Path, split: str | None) -> tuple[list[Part], list[Fault]]:
+def _named(tree: Tree, folder: Path, split: str | None) -> tuple[list[Part], list[Fault]]:
     """A part for each folder in `folder`, or one without a name where there are none."""
-    folders, loose = _content(folder)
+    folders, _ = files.listing(folder)
+    loose = tree.directly_in(folder)
     if not folders:
-        return [Part(folder, "", split, tuple(loose))] if loose or split else [], []
-    parts = [
-        Part(path, class_of(path.name), split, tuple(listing.find_images(path))) for path in folders
-    ]
+        return [Part(folder, "", split, loose)] if loose or split else [], []
+    parts = [Part(path, class_of(path.name), split, tree.below(path)) for path in folders]
     if not loose:
         return parts, []
-    fault = Fault(
-        "images outside class folders",
-        f"{folder} holds {len(loose)} images beside its folders, such as "
-        f"{loose[0].name}: move them into a folder",
+    return [*parts, Part(folder, "", split, loose)], [loose_images(folder, loose)]
+
+
+def loose_images(folder: Path, images: Sequence[Path]) -> Fault:
+    """The fault of images that lie beside folders, where all should lie in one."""
+    return Fault(
+        "images outside folders",
+        f"{folder} holds {len(images)} images beside its folders, such as {images[0].name}: move "
+        "them into a folder",
     )
-    return [*parts, Part(folder, "", split, tuple(loose))], [fault]
 
 
-def _names_first(
-    root: Path, folders: Sequence[Path], loose: Sequence[Path]
-) -> tuple[list[Part], list[Fault]]:
-    inside = {path: _content(path) for path in folders}
+def _names_first(tree: Tree, folders: Sequence[Path]) -> tuple[list[Part], list[Fault]]:
+    root = tree.root
+    inside = {path: files.listing(path)[0] for path in folders}
     with_splits = [
-        path for path, (inner, _) in inside.items() if any(split_of(each.name) for each in inner)
+        path for path, inner in inside.items() if any(split_of(each.name) for each in inner)
     ]
-    found = look_like_splits(path.name for path in inside[folders[0]][0]) if folders else []
+    found = look_like_splits(path.name for path in inside[folders[0]]) if folders else []
     if len(folders) == 1 and found:  # the folder is the data set, not a class
         message = (
             f"{root} holds a single folder, {folders[0].name}, in which those of splits lie "
@@ -125,13 +151,12 @@ def _names_first(
         )
         return [], [Fault("directory", message)]
     if not with_splits:
-        parts, faults = _named(root, None)
+        parts, faults = _named(tree, root, None)
         return parts, [*_alike(root, folders), *faults]
     parts: list[Part] = []
     faults = []
-    for path, (inner, beside) in inside.items():
-        mixed = [each for each in inner if not split_of(each.name)]
-        outside = [*beside, *(image for each in mixed for image in listing.find_images(each))]
+    for path, inner in inside.items():
+        outside = tree.outside(path, [each for each in inner if not split_of(each.name)])
         if outside:
             faults.append(
                 Fault(
@@ -141,18 +166,12 @@ def _names_first(
                 )
             )
         parts += [
-            Part(each, class_of(path.name), split_of(each.name), tuple(listing.find_images(each)))
+            Part(each, class_of(path.name), split_of(each.name), tree.below(each))
             for each in inner
             if split_of(each.name)
         ]
-    if loose:
-        faults.append(
-            Fault(
-                "images outside class folders",
-                f"{root} holds {len(loose)} images beside its folders, such as {loose[0].name}: "
-                "move them into a folder",
-            )
-        )
+    if loose := tree.directly_in(root):
+        faults.append(loose_images(root, loose))
     return parts, faults
 
 
