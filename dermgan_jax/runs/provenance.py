@@ -14,7 +14,7 @@ from clu import parameter_overview
 from dermgan_jax import __version__, files
 from dermgan_jax import config as config_schema
 from dermgan_jax.data.catalogue import Catalogue
-from dermgan_jax.data.splits import ALL, SPLITS
+from dermgan_jax.data.splits import ALL, EACH_ITS_OWN, SPLITS
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Model, Variables
@@ -58,13 +58,23 @@ def require_same_data(facts: Mapping[str, Any], data: Catalogue, workdir: Path) 
         raise UserError(
             f"{workdir} was trained on split {trained_on[:12]}, but the data now give split "
             f"{data.split_hash[:12]}: records were added, removed or moved. Restore the data set, "
-            "or start a new work directory."
+            "or start a new work directory." + _ungrouped(data)
         )
     if facts.get("synthetic_hash", data.synthetic_hash) != data.synthetic_hash:
         raise UserError(
             f"{workdir} was trained with other synthetic images than data.synthetic now has: "
             "restore them, or start a new work directory."
         )
+
+
+def _ungrouped(data: Catalogue) -> str:
+    """How folders within classes are read as they were before they became patients."""
+    if not data.dataset.name.startswith("image_folder"):
+        return ""
+    return (
+        f" If folders within others were no patients then, --config.data.group_pattern="
+        f"{EACH_ITS_OWN!r} reads them as before."
+    )
 
 
 def data_card(data: Catalogue) -> dict[str, Any]:

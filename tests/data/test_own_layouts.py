@@ -13,6 +13,8 @@ from dermgan_jax.data.check import check
 from dermgan_jax.data.datasets import chest_xray, image_folder, image_folders
 from dermgan_jax.data.datasets.split_names import look_like_splits
 from dermgan_jax.data.faults import DataError
+from dermgan_jax.errors import UserError
+from dermgan_jax.runs import provenance
 
 
 @pytest.fixture(autouse=True)
@@ -255,6 +257,16 @@ def test_stored_configurations_keep_the_groups_of_before(make_config, make_tree,
     assert groups == ({f"p{i}/{k}" for i in range(4) for k in range(2)} if paired else set(names))
     assert config_schema.differences(read, config) == []
     assert config_schema.computed_fields(read) == config_schema.computed_fields(config)
+
+
+def test_another_split_of_folders_says_how_they_were_read_before(make_config, make_tree, tmp_path):
+    config = make_config("image_folder", make_tree(*PATIENTS))
+    config.data.group_pattern = ".+"
+    before = {"split_hash": catalogue(config.data).split_hash}
+    provenance.require_same_data(before, catalogue(config.data), tmp_path)
+    config.data.group_pattern = ""
+    with pytest.raises(UserError, match=r"--config.data.group_pattern='.\+' reads them as before"):
+        provenance.require_same_data(before, catalogue(config.data), tmp_path)
 
 
 def test_stored_configurations_of_tables_and_others_have_no_pattern(make_config):
