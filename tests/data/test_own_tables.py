@@ -9,7 +9,7 @@ from PIL import Image
 
 from dermgan_jax import files
 from dermgan_jax.data.catalogue import catalogue
-from dermgan_jax.data.datasets import ham10000, image_folder, isic2018
+from dermgan_jax.data.datasets import ham10000, image_folder, image_folders, isic2018
 from dermgan_jax.data.datasets.table_columns import MISSING, ROLES, SYNONYMS, meanings, spelling
 from dermgan_jax.data.faults import DataError
 from dermgan_jax.data.records import UNLABELLED
@@ -208,6 +208,11 @@ def test_a_table_of_paths_elsewhere_does_not_look_through_the_folder(load, tmp_p
     path = write_image(tmp_path / "elsewhere" / "a.png")
     (record,) = load(("path",), [(str(path),)]).records
     assert record.image == path
+
+
+def test_a_table_of_another_data_set_is_told_not_to_be_read(make_config, two_folders, capsys):
+    image_folders.load(make_config("image_folders", two_folders, csv="table.csv").data)
+    assert "note: data.csv=table.csv is not read: it is for image_folder" in capsys.readouterr().err
 
 
 # Tables of publishers

@@ -23,6 +23,8 @@ def root(data_config: ConfigDict | FrozenConfigDict) -> Path:
       DataError: if it is not set, does not exist or is empty.
     """
     name = data_config.dataset
+    if data_config.csv and name != "image_folder":
+        files.tell_once(f"note: data.csv={data_config.csv} is not read: it is for image_folder")
     if not data_config.dir:
         raise failure("directory", f"data.dir is not set: name the folder that holds {name}")
     try:
