@@ -250,6 +250,14 @@ def test_ham10000_table_in_other_capitals(make_config, ham10000_dir, ham10000_ro
     assert "the column 'DX' is read as 'dx'" in capsys.readouterr().err
 
 
+def test_ham10000_lesions_that_are_not_known_are_not_one(make_config, ham10000_dir, ham10000_rows):
+    rows = [["NaN", row[1], row[2], "histo", "nan", *row[5:]] for row in ham10000_rows]
+    write_table(ham10000_dir / "HAM10000_metadata.csv", HAM_COLUMNS, rows)
+    records = ham10000.load(make_config("ham10000", ham10000_dir).data).records
+    assert [record.group for record in records] == [record.id for record in records]
+    assert records[0].subgroups["age"] == "unknown"
+
+
 def test_ham10000_images_that_the_table_lacks_are_told(make_config, ham10000_dir, capsys):
     write_image(ham10000_dir / "HAM10000_images_part_1" / "ISIC_0000099.jpg")
     ham10000.load(make_config("ham10000", ham10000_dir).data)

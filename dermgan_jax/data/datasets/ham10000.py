@@ -13,6 +13,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files
 from dermgan_jax.data.datasets import listing
+from dermgan_jax.data.datasets.table_columns import known
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.data.records import Dataset, Record
 from dermgan_jax.files import Path
@@ -53,10 +54,10 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         Record(
             id=row["image_id"],
             label=classes.index(row["dx"]),
-            group=row["lesion_id"] or row["image_id"],
+            group=known(row["lesion_id"]) or row["image_id"],
             image=images.get(row["image_id"]),
             mask=masks.get(row["image_id"]),
-            subgroups={column: row[column] or "unknown" for column in SUBGROUPS},
+            subgroups={column: known(row[column]) or "unknown" for column in SUBGROUPS},
         )
         for row in rows
         if row["dx"] in CLASSES

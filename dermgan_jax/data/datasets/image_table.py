@@ -10,7 +10,7 @@ from dermgan_jax.data.csv_table import StrippedTable
 from dermgan_jax.data.datasets import grouping, listing, table_columns
 from dermgan_jax.data.datasets.named_files import Found, NamedFiles, spelled_otherwise
 from dermgan_jax.data.datasets.split_names import SPLIT_NAMES, split_of
-from dermgan_jax.data.datasets.table_columns import GROUP, LABEL, MASK, MISSING, PATH, SPLIT
+from dermgan_jax.data.datasets.table_columns import GROUP, LABEL, MASK, PATH, SPLIT, known
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.records import Record
 from dermgan_jax.files import Path
@@ -77,8 +77,7 @@ class _Rows:
 
     def _column(self, role: str) -> list[str]:
         """The cells of a role; "" where nothing is known, as everywhere without such a column."""
-        cells = [row.get(self.roles.get(role, ""), "") for row in self.rows]
-        return ["" if cell.lower() in MISSING else cell for cell in cells]
+        return [known(row.get(self.roles.get(role, ""), "")) for row in self.rows]
 
     def listed(self) -> Listed:
         """Classes, records of the rows whose files can be told, and faults."""
@@ -99,7 +98,9 @@ class _Rows:
                     mask=masks[0] if masks else None,
                     further_masks=tuple(masks[1:]),
                     split=split_of(splits[i]),
-                    subgroups={name: _known(self.rows[i][name]) for name in self.subgroups},
+                    subgroups={
+                        name: known(self.rows[i][name]) or "unknown" for name in self.subgroups
+                    },
                 )
             )
         return classes, records, faults
@@ -115,7 +116,7 @@ class _Rows:
                     f"in the column {self.roles[role]!r}"
                 )
         said = sorted({row[column] for row in self.rows for column in row} - {""})
-        nothing = [cell for cell in said if cell.lower() in MISSING]
+        nothing = [cell for cell in said if not known(cell)]
         if nothing:
             notes.append(f"{', '.join(map(repr, nothing))} is read as an empty cell")
         splits = sorted({cell for cell in self._column(SPLIT) if cell and _renamed(cell)})
@@ -191,10 +192,6 @@ def _found(folder: Path, names: Sequence[str]) -> dict[str, Found]:
 def _place_on_disk(path: Path) -> str:
     """A path without detours through parent folders, by which files are told apart."""
     return posixpath.normpath(os.fspath(path))
-
-
-def _known(cell: str) -> str:
-    return "unknown" if cell.lower() in MISSING else cell
 
 
 def _renamed(cell: str) -> bool:

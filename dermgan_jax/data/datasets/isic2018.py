@@ -17,6 +17,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from dermgan_jax import files
 from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.datasets.ham10000 import CLASSES
+from dermgan_jax.data.datasets.table_columns import known
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.records import Dataset, Record
 from dermgan_jax.files import Path
@@ -69,7 +70,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         Record(
             id=name,
             label=classes.index(dx),
-            group=groups.get(name, {}).get("lesion_id") or name,
+            group=known(groups.get(name, {}).get("lesion_id", "")) or name,
             image=images.get(name),
             mask=masks.get(name),
             split=PARTS[part] if len(parts) > 1 else None,

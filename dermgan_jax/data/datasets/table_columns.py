@@ -85,6 +85,11 @@ def meanings(table: object, columns: Sequence[str]) -> Meanings:
     return Meanings(found, subgroups, notes, faults)
 
 
+def known(cell: str) -> str:
+    """The cell, or "" if it says that nothing is known."""
+    return "" if cell.lower() in MISSING else cell
+
+
 def spelling(name: str) -> str:
     """A name as it is compared: letters and digits in lower case."""
     return re.sub(r"[\W_]+", "", name.lower())
