@@ -27,7 +27,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.title = "A U-Net that finds lesions"
     small_images(config, "ham10000", {"": 128, "small": 64, "phantom": 32}[variant])
     config.data.fit = "stretch"
-    often(config, {"": 400.0, "small": 80.0, "phantom": 12.0}[variant])
+    often(config, {"": 400.0, "small": 16.0, "phantom": 12.0}[variant])
     config.model.decay_kimg = config.train.total_kimg
     config.checkpoint.best_metric = "dice"
     if variant == "":

@@ -129,12 +129,12 @@ def small_detector(config: ConfigDict) -> None:
     """f-AnoGAN's networks for an hour on two CPU cores: narrow, small batches, short stages."""
     config.title += ", small"
     config.model.update({"width": 16, "discriminator_width": 8, "latent_size": 64})
-    config.model.update({"critic_updates": 3, "gan_kimg": 120.0})
-    config.train.update({"batch_size": 16, "total_kimg": 184.0, "log_every_steps": 25})
+    config.model.update({"critic_updates": 3, "gan_kimg": 36.0})
+    config.train.update({"batch_size": 16, "total_kimg": 60.0, "log_every_steps": 25})
     for net, rate in (("g", 2e-4), ("d", 2e-4), ("e", 3e-4)):
         config.optimizers[net].learning_rate = rate
-    config.checkpoint.every_kimg = 6.0
-    config.eval.update({"every_kimg": 24.0, "snapshot_kimg": 12.0, "num_images": 600})
+    config.checkpoint.every_kimg = 3.0
+    config.eval.update({"every_kimg": 12.0, "snapshot_kimg": 12.0, "num_images": 600})
 
 
 def phantom_detector(config: ConfigDict) -> None:
