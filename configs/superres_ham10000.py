@@ -15,9 +15,9 @@ out of 150 pixels. Cost: days on a GPU. Not run here.
 
 Variants, after a colon:
   small     16→64 pixels, an MSRResNet of 8 blocks, on two CPU cores: 30 thousand images by L1, 12
-            thousand against a discriminator. Cost: 52 minutes of one core. On 1,503 test images LPIPS
-            0.042 (bicubic 0.278), PSNR-Y 34.5 (35.1), consistency 0.0050 (0.0041); after the first
-            stage, on 500 validation images, PSNR-Y 36.4 (35.2) and LPIPS 0.214 (0.272)
+            thousand against a discriminator. Cost: 52 minutes of one core. On 1,503 test images
+            LPIPS 0.042 (bicubic 0.278), PSNR-Y 34.5 (35.1), consistency 0.0050 (0.0041); after the
+            first stage, on 500 validation images, PSNR-Y 36.4 (35.2), LPIPS 0.214 (0.272)
   blind     the variant small, of images that are blurred, noisy and compressed at random, as
             Real-ESRGAN: for photographs whose defects are not known. Not run here
   phantom   drawn phantoms, 16→32, minutes on two CPU cores, nothing to download
