@@ -255,14 +255,10 @@ def everything_in(folder: Path) -> list[Path]:
             found += [here / name for name in names]
             found += [here / name for name in folders if is_link(here / name)]
     elif folder.is_dir():
-        found = [place / name for place, _, names in folder.walk() for name in names]
+        _, folders, names = next(iter(folder.walk()), (folder, [], []))
+        found += [folder / name for name in names if name]
+        found += [path for name in folders if name for path in everything_in(folder / name)]
     return sorted(found)
-
-
-def size(path: Path) -> int:
-    """Bytes of a file."""
-    facts = path.stat()
-    return facts.st_size if is_local(path) else facts.length
 
 
 def is_link(path: Path) -> bool:

@@ -105,7 +105,7 @@ def _require_own(out: Path) -> None:
         inside = path.relative_to(out)
         name = inside.as_posix()
         if not (files.is_unfinished(inside) or path.name in (NAME, made_by.NAME)):
-            same = not files.is_link(path) and written.get(name) == files.size(path)
+            same = not files.is_link(path) and written.get(name) == _size(path)
             if not (same or _carries_our_text(path)):
                 others.append(name)
     if others:
@@ -123,6 +123,11 @@ def _carries_our_text(path: Path) -> bool:
             return made_by.PNG_KEY in image.info
     except (OSError, SyntaxError, ValueError):
         return False
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; of each file of a bucket that would be a request, so that it is -1."""
+    return path.stat().st_size if files.is_local(path) else -1
 
 
 def _visible(out: Path) -> list[Path]:
@@ -163,9 +168,7 @@ def _begun(out: Path, asked: Mapping[str, Any]) -> Path:
 
 def _end(out: Path, asked: Mapping[str, Any]) -> None:
     written = {
-        path.relative_to(out).as_posix(): files.size(path)
-        for path in _visible(out)
-        if path.name != NAME
+        path.relative_to(out).as_posix(): _size(path) for path in _visible(out) if path.name != NAME
     }
     _write(out, asked, complete=True, written=written)
 

@@ -54,7 +54,10 @@ def test_bucket_holds_a_run_from_its_start_to_its_report(whole_run, bucket, tmp_
     process.wait()
     dermgan(bucket, *training[3:])
 
-    dermgan(bucket, "generate", f"--workdir={RUN}", f"--out={RUN}/drawn", "--num=8")
+    drawing = ["generate", f"--workdir={RUN}", f"--out={RUN}/drawn"]
+    dermgan(bucket, *drawing, "--num=9")
+    dermgan(bucket, *drawing, "--num=8", "--overwrite")
+    dermgan(bucket, *drawing, "--num=8")
     dermgan(bucket, "generate", f"--workdir={whole}", f"--out={tmp_path / 'drawn'}", "--num=8")
     measured = ["evaluate", "--real=phantom:train", "--num=16", "--metrics=swd"]
     dermgan(bucket, *measured, f"--fake={RUN}")
