@@ -1,5 +1,6 @@
 """What a run says of itself while it trains: rows of metrics.jsonl, and the display."""
 
+import math
 import time
 from typing import Any
 
@@ -103,11 +104,16 @@ class TrainingLog:
                 "metrics": measured,
             }
         )
-        shown = []
+        shown, unknown = [], []
         for key, one in measured.items():
+            if math.isnan(one.value.value):
+                unknown.append(key)
+                continue
             bound = one.real_against_real
             beside = f" (real against real {bound.value:.4g})" if bound is not None else ""
             shown.append(f"{key} {one.value.value:.4g}{beside}")
+        if unknown:
+            shown.append(f"{', '.join(unknown)} not measurable yet")
         self.progress.note(f"{', '.join(shown)} at {clock.images_seen / 1000:.1f} kimg")
 
     def sheet(self, clock: Clock, stage: Stage, sheet: np.ndarray) -> None:
