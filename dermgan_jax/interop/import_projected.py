@@ -61,7 +61,7 @@ def import_projected(source: Path, path: Path) -> None:
     judge = networks.get("D")
     config = _config(source, generator, averaged[_G].shape[0], judge)
     side, classes = generator.side, generator.num_classes
-    spec = DataSpec(side, side, generator.channels, (1,) * classes, num_examples=64)
+    spec = DataSpec(side, side, generator.channels, (64,) * classes, 64 * max(classes, 1))
     model = ProjectedGan(config, spec)
     fastgan_files.require_valid(source, model)
     shapes, names = fastgan_files.shapes(model), fastgan_names.generator(model.generator)
