@@ -7,8 +7,8 @@ HAM10000 with the masks of all its images (HAM10000_segmentations_lesion_tschand
 split by lesion. Without a variant at 128×128 on a GPU. Cost: not run here.
 
 Variants, after a colon:
-  small     64×64 on two CPU cores: validation Dice 0.925 after 16 of its 80 thousand images, in
-            ten minutes of one core
+  small     64×64 on two CPU cores: 16 thousand images, ten minutes of one core; validation Dice
+            0.925 (of a run that was to be longer and was stopped there)
   phantom   drawn phantoms at 32×32: two minutes on two CPU cores
 """
 
