@@ -16,8 +16,8 @@ Without a variant the published code at 64×64: residual networks of width 64, b
 thousand updates of the generator, 50 thousand of the encoder. Cost: hours on a GPU. Not run here.
 
 Variants, after a colon:
-  small     the same networks, narrow, on two CPU cores: 40 minutes by the time of one step, not run
-            to its end here
+  small     the same networks, narrow, on two CPU cores. Cost: 34 minutes of one core. AUROC 0.62,
+            behind the principal components
   phantom   drawn phantoms at 32×32: minutes on two CPU cores, nothing to download
 
 In place of a variant the folder of a run of any sampler of normal images, such as

@@ -17,8 +17,8 @@ Without a variant the published code at 64×64: residual networks of width 64, b
 thousand updates of the generator, 50 thousand of the encoder. Cost: hours on a GPU. Not run here.
 
 Variants, after a colon:
-  small     the same networks, narrow, on two CPU cores: 40 minutes by the time of one step, not run
-            to its end here
+  small     the same networks, narrow, on two CPU cores. Cost: 27 minutes of one core. AUROC 0.84,
+            behind Lite0 features and ahead of the rest
   phantom   drawn phantoms in grey at 32×32: minutes on two CPU cores, nothing to download
 
 In place of a variant the folder of a run of any sampler of normal images: it takes the GAN's place,
