@@ -14,6 +14,7 @@ from dermgan_jax.nets.pixel_shuffle import pixel_unshuffle
 from dermgan_jax.nets.same_conv import SameConv
 
 SCALES = (1, 2, 4)
+_FEW_BLOCKS = 8  # up to which a loop is unrolled: XLA has no fast gradients in loops on CPUs
 _RESIDUAL = 0.2  # share of a block's result that is added to its input
 _GAIN = 0.1  # of the kernels within blocks
 
@@ -91,6 +92,7 @@ class RrdbNet(nn.Module):
             variable_axes={"params": 0},
             split_rngs={"params": True},
             length=self.num_blocks,
+            unroll=self.num_blocks if self.num_blocks <= _FEW_BLOCKS else 1,
         )
         x, _ = blocks(self.growth, self.dtype, name="blocks")(x, None)
         x = first + self._conv("conv_body")(x)

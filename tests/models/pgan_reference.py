@@ -26,7 +26,7 @@ def make_gan(
     small = {"fmap_base": 128, "fmap_max": 16, "latent_size": 12, "conditional": labels > 0}
     config.model.update(small | fields)
     config.train.update({"total_kimg": 1.0, "batch_size": train_batch_size})
-    data = DataSpec(resolution, resolution, channels, (1,) * labels, 100)
+    data = DataSpec(resolution, resolution, channels, (40,) * labels, 40 * max(labels, 1))
     return ProgressiveGan(configuration.validate(config), data)
 
 

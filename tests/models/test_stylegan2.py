@@ -23,7 +23,7 @@ def make_gan(resolution=16, labels=0, batch_size=4, precision="float32", **field
     small |= {"channel_base": 128, "channel_max": 16, "r1_gamma": 1.0, "conditional": labels > 0}
     config.model.update(small | fields)
     config.train.update({"total_kimg": 1.0, "batch_size": batch_size})
-    data = DataSpec(resolution, resolution, 3, (1,) * labels, 100)
+    data = DataSpec(resolution, resolution, 3, (40,) * labels, 40 * max(labels, 1))
     return StyleGan2(configuration.validate(config), data)
 
 
