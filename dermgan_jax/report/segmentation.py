@@ -60,7 +60,8 @@ def figure(result: SegmentationResult) -> Figure:
             axes.plot(
                 [place + 0.12] * len(arm.seeds), arm.seeds, ".", color=SERIES[1], markersize=6
             )
-        axes.set_xticks(range(len(names)), [WORDS[name] for name in names])
+        labels = [WORDS[name].replace(" images", "\nimages") for name in names]
+        axes.set_xticks(range(len(names)), labels)
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_xlabel("")
     return drawn
