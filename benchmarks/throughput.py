@@ -100,10 +100,9 @@ class Rival:
         images = self.recipe.model.iteration_images(stage)
         began, before = time.perf_counter(), self.clock.images_seen
         while True:
+            self.state, reports = calls.dispatch(self.state, self.clock, stages)
             for _ in stages:
                 self.clock = self.clock.advance(images, self.config.train.schedule_interval)
-            ahead, self.state = self.state, None
-            self.state, reports = calls.dispatch(ahead, self.clock, stages)
             jax.block_until_ready(reports)
             if time.perf_counter() - began >= seconds:
                 return self.clock.images_seen - before, time.perf_counter() - began

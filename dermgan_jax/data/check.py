@@ -7,6 +7,7 @@ from dermgan_jax.data import other_files, used_range
 from dermgan_jax.data.catalogue import Catalogue, DataConfig, select
 from dermgan_jax.data.domains import DOMAINS
 from dermgan_jax.data.faults import DataError, Fault, lines
+from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.data.masks import decode_classes, prepare_masks
 from dermgan_jax.data.near_copies import near_copies
 from dermgan_jax.data.prepare import decode_all, digests, is_prepared, prepare
@@ -108,19 +109,24 @@ def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
             f"{copies[0][0]!r} of {copies[0][1]!r}: a model learns these by heart; remove them"
         )
     if data_config.dir and not catalogue.dataset.synthetic:
-        found += _leaks(catalogue, data_config) + _little_range(catalogue, data_config)
+        found += _of_pixels(catalogue, data_config)
         found += other_files.notes(files.to_path(data_config.dir))
     return found
 
 
-def _leaks(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
-    """Pictures that are in several splits without anything saying that they belong together."""
+def _of_pixels(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
+    """What only the decoded pictures tell."""
     if data_config.cache == "none":
         return [
-            "note: the same picture in several splits is not looked for, as images are not kept "
-            "decoded (data.cache=none)"
+            "note: the same picture in several splits, and pictures that are dark throughout, are "
+            "not looked for, as images are not kept decoded (data.cache=none)"
         ]
     images = prepare(catalogue, data_config).images
+    return _leaks(catalogue, images) + _little_range(images)
+
+
+def _leaks(catalogue: Catalogue, images: ImageSet) -> list[str]:
+    """Pictures that are in several splits without anything saying that they belong together."""
     found = near_copies(images, catalogue.splits, [record.group for record in catalogue.records])
     if not found:
         return []
@@ -135,11 +141,9 @@ def _leaks(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
     ]
 
 
-def _little_range(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
+def _little_range(images: ImageSet) -> list[str]:
     """Pictures that are dark or flat throughout, as those are whose bits were misread."""
-    if data_config.cache == "none":
-        return []
-    levels = used_range.median_range(prepare(catalogue, data_config).images)
+    levels = used_range.median_range(images)
     if levels >= used_range.LEAST:
         return []
     return [

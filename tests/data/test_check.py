@@ -162,7 +162,7 @@ def test_pictures_saved_again_in_another_split_are_warned_of(published_splits):
         "'test/nevus/again.jpg' (test) and 'train/nevus/2.png' (train)"
     )
     data.cache = "none"
-    assert any("is not looked for" in each for each in cautions(catalogue(data), data))
+    assert any("are not looked for" in each for each in cautions(catalogue(data), data))
 
 
 def test_copies_of_one_group_are_no_leak(published_splits):

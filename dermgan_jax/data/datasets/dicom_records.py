@@ -29,23 +29,23 @@ def described(root: Path, records: Sequence[Record]) -> tuple[list[Record], list
         return list(records), []
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(_describe, (records[i].image for i in rows)))
-    joined, faults, grouped = list(records), [], 0
+    joined, faults, patients = list(records), [], []
     for i, said in zip(rows, found, strict=True):
         if isinstance(said, DataError):
             faults += said.faults
             continue
         record = records[i]
         alone = record.group == record.id and said.group
-        grouped += bool(alone)
+        patients += [said.group] if alone else []
         joined[i] = dataclasses.replace(
             record,
             group=said.group if alone else record.group,
             subgroups={**said.subgroups, **record.subgroups},
         )
-    patients = len({joined[i].group for i in rows})
     files.tell_once(
-        f"note: {root}: {grouped} of {len(rows)} DICOM files are grouped by the patient or study "
-        f"that they name, {patients} in all; names and numbers are kept nowhere, only digests"
+        f"note: {root}: {len(patients)} of {len(rows)} DICOM files are grouped by the patient or "
+        f"study that they name, {len(set(patients))} in all; names and numbers are kept nowhere, "
+        "only digests"
     )
     return joined, faults
 
