@@ -133,6 +133,14 @@ def test_groups_of_a_table_come_before_those_of_dicom_files(tmp_path, make_confi
     ]
 
 
+def test_a_pattern_comes_before_the_patients_of_dicom_files(tmp_path, make_config):
+    for name in ("a", "b"):
+        write_dicom(tmp_path / f"{name}.dcm", PatientID="1")
+    config = make_config("image_folder", tmp_path, group_pattern=".+")
+    records = image_folder.load(config.data).records
+    assert [record.group for record in records] == ["a.dcm", "b.dcm"]
+
+
 def test_a_damaged_dicom_file_is_a_fault_of_the_listing(tmp_path, make_config):
     write_dicom(tmp_path / "a.dcm")
     (tmp_path / "b.dcm").write_bytes(b"not DICOM")

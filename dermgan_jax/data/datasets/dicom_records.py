@@ -12,7 +12,9 @@ from dermgan_jax.data.records import Record
 from dermgan_jax.files import Path
 
 
-def described(root: Path, records: Sequence[Record]) -> tuple[list[Record], list[Fault]]:
+def described(
+    root: Path, records: Sequence[Record], pattern: str = ""
+) -> tuple[list[Record], list[Fault]]:
     """The records, those of DICOM files with their patients as groups and with subgroups.
 
     Groups and subgroups that the folders or a table tell stay as they are. Headers are read.
@@ -20,6 +22,7 @@ def described(root: Path, records: Sequence[Record]) -> tuple[list[Record], list
     Args:
       root: `data.dir`, for messages.
       records: of any files.
+      pattern: `data.group_pattern`, which has said all groups if there is one.
 
     Returns:
       The records, and faults of the files that cannot be read.
@@ -35,7 +38,7 @@ def described(root: Path, records: Sequence[Record]) -> tuple[list[Record], list
             faults += said.faults
             continue
         record = records[i]
-        alone = record.group == record.id and said.group
+        alone = not pattern and record.group == record.id and said.group
         patients += [said.group] if alone else []
         joined[i] = dataclasses.replace(
             record,

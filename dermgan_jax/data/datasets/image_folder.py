@@ -41,7 +41,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     else:
         listed = _list_folders(folder, data_config.group_pattern)
     classes, records, faults = listed
-    records, of_dicom = dicom_records.described(folder, records)
+    records, of_dicom = dicom_records.described(folder, records, data_config.group_pattern)
     faults = [*faults, *of_dicom]
     return listing.file_dataset(
         "image_folder", classes, records, faults, data_config, LICENCE, folder=folder
