@@ -51,6 +51,7 @@ MEASURING_FIELDS = frozenset(
 # result is called depend on them.
 YOUNGER_FIELDS = {
     "data.bit_depth": 0,
+    "data.frame": "",
     "data.group_pattern": "",
     "data.normal": (),
     "data.masks": False,
@@ -96,9 +97,11 @@ def experiment(model: str) -> ConfigDict:
                 "load_resolution": 0,  # prepared at this side, cropped at random; 0: resolution
                 "fit": "crop",  # to a square: crop (the centre) | stretch (the aspect is lost)
                 "channels": 3,
-                # Of 16-bit files and DICOM: bits that are used, 9 to 16; 0: all, and files that
-                # seem to use 12 are refused.
+                # Of 16-bit files and DICOM: bits that are used, 9 to 16; 0: found from the set.
                 "bit_depth": 0,
+                # Of files that hold several images: first | middle | last | a number from 1; empty:
+                # such files are refused.
+                "frame": "",
                 "classes": (),  # keep only these classes; empty keeps all
                 # Detection: the normal classes. The training split keeps no others, val and test
                 # keep all.
@@ -209,6 +212,15 @@ def validate(config: Mapping[str, Any]) -> FrozenConfigDict:
     if found:
         raise UserError("the configuration is not valid:\n" + "\n".join(f"  {f}" for f in found))
     return FrozenConfigDict(config)
+
+
+def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> FrozenConfigDict:
+    """The configuration with other values of some fields, as of {"data.bit_depth": 12}.
+
+    Raises:
+      UserError: as `validate`.
+    """
+    return validate(unflatten(flatten(config) | values))
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

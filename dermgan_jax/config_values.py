@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dermgan_jax import registry
+from dermgan_jax.data import frames
 from dermgan_jax.data.splits import ALL, SPLIT_RULES, SPLITS
 
 CACHE_MODES = ("none", "host", "device")
@@ -117,6 +118,11 @@ def value_faults(
     require(
         data["bit_depth"] in (0, *range(9, 17)),
         f"data.bit_depth is {data['bit_depth']}; expected 0, or 9 to 16",
+    )
+    require(
+        frames.is_frame(data["frame"]),
+        f"data.frame is {data['frame']!r}; expected {', '.join(frames.NAMES)}, a number from 1, or "
+        "nothing",
     )
     require(data["resolution"] >= 4, f"data.resolution is {data['resolution']}; at least 4")
     require(

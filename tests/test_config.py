@@ -126,6 +126,7 @@ def test_family_sets_its_own_defaults(config):
             "checkpoint.every_kimg or checkpoint.every_epochs must be above 0",
         ),
         ("checkpoint.keep_last", 0, "checkpoint.keep_last must be at least 1"),
+        ("data.frame", "0", "data.frame is '0'; expected first, middle, last, a number from 1, or"),
         ("seed", 2**32, "seed is 4294967296; from 0 to 4294967295"),
         ("data.classes", (3,), "data.classes is (3,); 3 is a int, expected text in quotes"),
         ("eval.metrics", (1,), "1 is a int, expected something like 'swd'"),

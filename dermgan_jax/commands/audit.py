@@ -25,6 +25,7 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_seed(parser, "of samples and of the bootstrap")
     flags.add_checkpoint(parser)
     flags.add_features(parser)
+    flags.add_range(parser)
     flags.add_weights(parser)
 
 
@@ -32,6 +33,7 @@ def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.evaluation.audit import Audit, audit
     from dermgan_jax.evaluation.image_sources import is_folder_of_images
 
+    sources = {"train": args.train, "fake": args.fake, "held_out": args.held_out}
     asked = Audit(
         args.train,
         args.fake,
@@ -40,8 +42,8 @@ def _run(args: argparse.Namespace) -> None:
         seed=args.seed,
         checkpoint=args.checkpoint,
         features=args.features,
+        value_range=flags.value_range(args, *sources.values()),
     )
-    sources = {"train": args.train, "fake": args.fake, "held_out": args.held_out}
     folders = {flag: name for flag, name in sources.items() if name and is_folder_of_images(name)}
     paths.require_apart(args.out, **folders)
     audit(asked, args.out, configuration.validated(args), flags.use_weights(args))

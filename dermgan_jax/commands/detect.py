@@ -27,6 +27,7 @@ def _add_flags(parser: flags.Parser) -> None:
         help="of the test split, with commas between them, or none; default all",
     )
     flags.add_checkpoint(parser)
+    flags.add_range(parser)
     flags.add_weights(parser)
     flags.add_overwrite(parser)
 
@@ -38,12 +39,15 @@ def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.runs.restore import LATEST
 
     checkpoint = args.checkpoint or LATEST
+    value_range = flags.value_range(args, args.input)
     if args.input is not None:
         if args.baselines is not None:
             raise UserError("--baselines are for the run's test split: leave out --input or them")
         paths.require_apart(args.out, input=args.input)
         detect.detect_images(
-            args.workdir, args.input, args.out, checkpoint, overwrite=args.overwrite
+            *(args.workdir, args.input, args.out, checkpoint),
+            overwrite=args.overwrite,
+            value_range=value_range,
         )
         return
     weights = flags.use_weights(args)

@@ -32,12 +32,7 @@ def _add_flags(parser: flags.Parser) -> None:
         metavar="SIDE",
         help="brings all images to SIDE x SIDE pixels: the central square, by Lanczos",
     )
-    parser.add_argument(
-        "--range",
-        type=_range,
-        metavar="LOW,HIGH",
-        help="0,1 or -1,1: where the floats of an .npz are that has no value below 0",
-    )
+    flags.add_range(parser)
     flags.add_out(
         parser,
         paths.file_to_write(paths.JSON, paths.SHEET),
@@ -46,13 +41,6 @@ def _add_flags(parser: flags.Parser) -> None:
         required=False,
     )
     flags.add_weights(parser)
-
-
-def _range(text: str) -> tuple[float, float]:
-    ranges = {"0,1": (0.0, 1.0), "-1,1": (-1.0, 1.0)}
-    if text.replace(" ", "") not in ranges:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither 0,1 nor -1,1")
-    return ranges[text.replace(" ", "")]
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -67,7 +55,7 @@ def _run(args: argparse.Namespace) -> None:
     paths.require_apart(args.out, **folders)
     question = Question(
         *(args.real, args.fake, args.metrics, args.num, args.seed, args.checkpoint),
-        *(args.classifier, args.resize, args.range),
+        *(args.classifier, args.resize, flags.value_range(args, args.real, args.fake)),
     )
     found = evaluate(question, configuration.validated(args), flags.use_weights(args))
     print(found.text())

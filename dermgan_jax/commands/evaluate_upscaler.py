@@ -47,6 +47,7 @@ def _add_flags(parser: flags.Parser) -> None:
         "JSON file, beside which a sheet of images is drawn",
         required=False,
     )
+    flags.add_range(parser)
     flags.add_weights(parser)
 
 
@@ -67,6 +68,7 @@ def _run(args: argparse.Namespace) -> None:
             seed=args.seed,
             checkpoint=args.checkpoint or LATEST,
             classifier=args.classifier,
+            value_range=flags.value_range(args, args.input),
         )
     )
     print(found.text())

@@ -30,6 +30,7 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_features(parser, default=None)
     flags.add_checkpoint(parser, "the one that made the images, if they say which; else the latest")
     flags.add_weights(parser)
+    flags.add_range(parser)
     flags.add_overwrite(parser)
 
 
@@ -45,6 +46,7 @@ def _run(args: argparse.Namespace) -> None:
         checkpoint=args.checkpoint,
         weights=flags.use_weights(args),
         overwrite=args.overwrite,
+        value_range=flags.value_range(args, args.input),
     )
 
 

@@ -88,6 +88,36 @@ def add_input(parser: Parser, help: str) -> None:
     add_path(parser, "input", help)
 
 
+RANGES = {"0,1": (0.0, 1.0), "-1,1": (-1.0, 1.0)}
+
+
+def add_range(parser: Parser) -> None:
+    """--range; None unless given."""
+    parser.add_argument(
+        "--range",
+        type=_range,
+        metavar="LOW,HIGH",
+        help="0,1 or -1,1: where the floats of an .npz are that has no value below 0",
+    )
+
+
+def _range(text: str) -> tuple[float, float]:
+    if text.replace(" ", "") not in RANGES:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 0,1 nor -1,1")
+    return RANGES[text.replace(" ", "")]
+
+
+def value_range(args: argparse.Namespace, *sources: object) -> tuple[float, float] | None:
+    """What --range says of those of the sources, paths or names, that are .npz files.
+
+    Raises:
+      UserError: if it says something and none is.
+    """
+    if args.range is not None and not any(str(source).endswith(".npz") for source in sources):
+        raise UserError("--range is of floats in an .npz file, and none is given: leave it out")
+    return args.range
+
+
 def add_path(parser: Parser, name: str, help: str, *, required: bool = True) -> None:
     """--NAME, a path that is read."""
     parser.add_argument(f"--{name}", type=paths.path, required=required, metavar="PATH", help=help)

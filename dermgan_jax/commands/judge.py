@@ -28,6 +28,7 @@ def _add_flags(parser: flags.Parser) -> None:
         required=False,
     )
     flags.add_checkpoint(parser)
+    flags.add_range(parser)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -40,6 +41,7 @@ def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.statistics.identification import THRESHOLD
 
     paths.require_apart(args.out, fake=args.fake)
+    value_range = flags.value_range(args, args.fake)
     checkpoint = args.checkpoint or LATEST
     family = WorkDir(args.workdir).read_config().model.name
     if registry.load("model", family).kind == "segmenter":
@@ -52,7 +54,7 @@ def _run(args: argparse.Namespace) -> None:
             print(f"sheet: {sheet}")
     else:
         threshold = THRESHOLD if args.probability is None else args.probability
-        found = judge_images(args.workdir, args.fake, threshold, checkpoint)
+        found = judge_images(args.workdir, args.fake, threshold, checkpoint, value_range)
     print(found.text())
     output.keep(found.to_json(), args.out)
 

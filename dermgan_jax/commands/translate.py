@@ -15,6 +15,7 @@ def _add_flags(parser: flags.Parser) -> None:
     )
     flags.add_switch(parser, "reconstruct", "translate back again as well")
     flags.add_checkpoint(parser)
+    flags.add_range(parser)
     flags.add_overwrite(parser)
 
 
@@ -31,6 +32,7 @@ def _run(args: argparse.Namespace) -> None:
         checkpoint=args.checkpoint or LATEST,
         reconstruct=args.reconstruct,
         overwrite=args.overwrite,
+        value_range=flags.value_range(args, args.input),
     )
 
 

@@ -36,6 +36,7 @@ def _add_flags(parser: flags.Parser) -> None:
         help="of the network of --workdir, the rest being that of --mix_with; 0 to 1",
     )
     flags.add_checkpoint(parser)
+    flags.add_range(parser)
     flags.add_overwrite(parser)
 
 
@@ -57,6 +58,7 @@ def _run(args: argparse.Namespace) -> None:
     upscale(
         *(args.workdir, args.input, args.out, args.checkpoint or LATEST, tile, between),
         overwrite=args.overwrite,
+        value_range=flags.value_range(args, args.input),
     )
 
 

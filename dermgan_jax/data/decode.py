@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dermgan_jax import files
-from dermgan_jax.data import dicom
+from dermgan_jax.data import dicom, frames
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.files import Path
 
@@ -18,11 +18,12 @@ GREY_MODES = frozenset({"1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L", "I;1
 COLOUR_DIFFERENCE = 16
 COLOURED_SHARE = 0.01
 FEW_BITS = 12  # cameras and X-ray detectors store so many in 16, which look black
-BIT_DEPTHS = range(9, 17)
+ALL_BITS = 16
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 SUFFIXES = DICOM_SUFFIXES | frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 )
+DEEP_SUFFIXES = frozenset({".png", ".tif", ".tiff"})  # whose samples may have 16 bits
 # Formats of images, or of films, that are not read.
 OTHER_SUFFIXES = frozenset(
     {
@@ -55,47 +56,43 @@ class FewBitsError(DataError):
 
     def __init__(self, path: Path, largest: int):
         self.path, self.largest = path, largest
-        super().__init__([few_bits(f"{path} has 16-bit samples", largest)])
+        message = (
+            f"{path} has 16-bit samples, of which the largest is {largest}: it would come out "
+            f"black; if {FEW_BITS} bits are used, as often, set data.bit_depth={FEW_BITS}, if all "
+            f"are and this picture is dark, {ALL_BITS}"
+        )
+        super().__init__([Fault("12-bit images", message)])
 
 
-def few_bits(what: str, largest: int) -> Fault:
-    """The fault of one file or of a set, whose `largest` sample is known."""
-    return Fault(
-        "12-bit images",
-        f"{what}, of which the largest is {largest}: it would come out black; if {FEW_BITS} bits "
-        f"are used, as often, set data.bit_depth={FEW_BITS}, if all are and these pictures are "
-        f"dark, {BIT_DEPTHS[-1]}",
-    )
-
-
-def read_image(path: Path, channels: int, bit_depth: int = 0) -> np.ndarray:
+def read_image(path: Path, channels: int, bit_depth: int = 0, frame: str = "") -> np.ndarray:
     """Decodes an image file of any colour mode.
 
     The EXIF orientation is applied. Transparent pixels become white, CMYK and palettes become RGB,
     of 16-bit grey values the eight highest used bits are kept. `require_usable` tells which of
-    these conversions a training set should not rely on. DICOM: see `dicom.read`.
+    these conversions a training set should not rely on. DICOM: see `dicom.read`. Files of a set are
+    read by a `set_reader.SetReader`, which finds their depth.
 
     Args:
       path: a file of any format Pillow reads, of one image, or a DICOM file.
       channels: 3 for sRGB, 1 for luminance (ITU-R 601-2).
       bit_depth: how many bits of 16 are used, 9 to 16; 0: all, and files that seem to use 12 at
         most are refused. Of files of 8 bits it means nothing.
+      frame: which image of a file that holds several, see `frames.index`.
 
     Returns:
       uint8 (H, W, channels).
 
     Raises:
-      DataError: if the file is truncated, unreadable, holds several images, has more than 16 bits
-        per sample, or uses other ones than `bit_depth` says.
+      FewBitsError: if the file seems to use 12 bits at most and `bit_depth` is 0.
+      DataError: if the file is truncated, unreadable, lacks the frame, has more than 16 bits per
+        sample, or uses other ones than `bit_depth` says.
     """
-    if _is_dicom(path):
-        picture = Image.fromarray(dicom.read(path, bit_depth))
+    if is_dicom(path):
+        picture = Image.fromarray(dicom.read(path, bit_depth, frame))
         pixels = np.asarray(picture.convert("RGB" if channels == 3 else "L"))
         return pixels.reshape(*pixels.shape[:2], channels)
     with _opened(path) as image:
-        # A telephone's JPEG may carry further pictures (MPO), of which the first is the photograph.
-        if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-            raise _error("films", path, f"holds {image.n_frames} images: save them one by one")
+        _turn_to_frame(image, path, frame)
         image.load()
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16"):
@@ -111,6 +108,29 @@ def read_image(path: Path, channels: int, bit_depth: int = 0) -> np.ndarray:
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
+def largest_of_sixteen_bits(path: Path, frame: str = "") -> int:
+    """The largest sample of a file of 16-bit grey values; 0 of any other file, which is not loaded.
+
+    Raises:
+      DataError: if the file is truncated, unreadable or lacks the frame.
+    """
+    if path.suffix.lower() not in DEEP_SUFFIXES:
+        return 0
+    with _opened(path) as image:
+        if not image.mode.startswith("I;16"):
+            return 0
+        _turn_to_frame(image, path, frame)
+        return int(np.asarray(image).max())
+
+
+def _turn_to_frame(image: Image.Image, path: Path, frame: str) -> None:
+    """Makes `frame` the image that is loaded."""
+    # A telephone's JPEG may carry further pictures (MPO), of which the first is the photograph.
+    count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    if index := frames.index(path, count, frame):
+        image.seek(index)
+
+
 def _eight_bits(values: np.ndarray, bit_depth: int, path: Path) -> np.ndarray:
     """16-bit samples, of which `bit_depth` bits are used, as bytes: uint16 to uint8 (H, W)."""
     largest = int(values.max())
@@ -123,7 +143,7 @@ def _eight_bits(values: np.ndarray, bit_depth: int, path: Path) -> np.ndarray:
             f"has samples up to {largest}, more than {bit_depth} bits hold: set data.bit_depth to "
             f"{largest.bit_length()}",
         )
-    return (values >> ((bit_depth or 16) - 8)).astype(np.uint8)
+    return (values >> ((bit_depth or ALL_BITS) - 8)).astype(np.uint8)
 
 
 def header_size(path: Path) -> tuple[int, int]:
@@ -132,7 +152,7 @@ def header_size(path: Path) -> tuple[int, int]:
     Raises:
       DataError: if the file is no image.
     """
-    if _is_dicom(path):
+    if is_dicom(path):
         return dicom.size(path)
     with _opened(path) as image:
         return image.height, image.width
@@ -165,22 +185,26 @@ def read_mask_values(path: Path) -> np.ndarray:
         return np.asarray(image if image.mode in ("L", "P") else image.convert("L"))
 
 
-def require_usable(path: Path, resolution: int, field: str = "data.resolution") -> None:
+def require_usable(
+    path: Path, resolution: int, field: str = "data.resolution", frame: str = ""
+) -> None:
     """Checks from the header that an image may be trained on as it is.
 
     Args:
       path: an image file.
       resolution: side in pixels of the square it will become.
       field: of the configuration, which says so.
+      frame: see `read_image`.
 
     Raises:
       DataError: if the file is unreadable, holds ink colours (CMYK) or transparency, whose colours
         on a screen are a guess, or would have to be enlarged to `resolution` pixels square.
     """
-    if _is_dicom(path):
+    if is_dicom(path):
         height, width = dicom.size(path)
     else:
         with _opened(path) as image:
+            _turn_to_frame(image, path, frame)
             width, height = image.size
             if image.mode == "CMYK":
                 raise _error("CMYK images", path, "is in CMYK: convert it to RGB")
@@ -196,20 +220,22 @@ def require_usable(path: Path, resolution: int, field: str = "data.resolution") 
         )
 
 
-def require_grey(path: Path) -> None:
+def require_grey(path: Path, frame: str = "") -> None:
     """Checks that reading a file as one channel loses no colours.
 
-    Grey content stored as RGB passes: some hospitals' exports are stored so.
+    Grey content stored as RGB passes: some hospitals' exports are stored so. Of several images in
+    a file, `frame` is looked at.
 
     Raises:
       DataError: if the image is coloured, truncated or unreadable.
     """
-    if _is_dicom(path):
+    if is_dicom(path):
         if dicom.is_grey(path):
             return
-        pixels = dicom.read(path)
+        pixels = dicom.read(path, frame=frame)
     else:
         with _opened(path) as image:
+            _turn_to_frame(image, path, frame)
             if image.mode in GREY_MODES:
                 return
             pixels = np.asarray(image.convert("RGB"))
@@ -252,7 +278,8 @@ def _resized(image: np.ndarray, resolution: int, resampling: Image.Resampling) -
     return np.asarray(resized).reshape(resolution, resolution, channels)
 
 
-def _is_dicom(path: Path) -> bool:
+def is_dicom(path: Path) -> bool:
+    """Whether a file is read as DICOM, by its name."""
     return path.suffix.lower() in DICOM_SUFFIXES
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dermgan_jax.data import frames
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.files import Path
 
@@ -40,45 +41,56 @@ class Description(NamedTuple):
     subgroups: dict[str, str]
 
 
-def read(path: Path, bit_depth: int = 0) -> np.ndarray:
-    """The only image of a file: uint8 (H, W), or (H, W, 3) in colour.
+def read(path: Path, bit_depth: int = 0, frame: str = "") -> np.ndarray:
+    """The image of a file, or one of several: uint8 (H, W), or (H, W, 3) in colour.
 
     Args:
       path: of the file.
       bit_depth: of stored grey values without a window; 0: what the file says.
+      frame: which of several images, see `frames.index`.
 
     Raises:
-      DataError: if pydicom or a decoder is not installed, the file is damaged, or it holds a film,
-        colours of more than 8 bits or pixels that are no picture.
+      DataError: if pydicom or a decoder is not installed, the file is damaged or lacks the frame,
+        or it holds colours of more than 8 bits or pixels that are no picture.
     """
     with _opened(path) as dataset:
         from pydicom import pixels
 
-        frames = int(dataset.get("NumberOfFrames") or 1)
-        if frames > 1:
-            raise _error("films", path, f"holds {frames} frames: save those you want one by one")
+        index = frames.index(path, int(dataset.get("NumberOfFrames") or 1), frame)
+        values = pixels.pixel_array(dataset, index=index)
+        dataset = _with_functional_groups(dataset, index)
         kind = dataset.PhotometricInterpretation
         if kind == PALETTE:
-            return (pixels.apply_color_lut(pixels.pixel_array(dataset), dataset) >> 8).astype("u1")
+            return (pixels.apply_color_lut(values, dataset) >> 8).astype("u1")
         if kind in COLOURS:
-            values = pixels.pixel_array(dataset)
             if values.dtype != np.uint8:
                 raise _error("deep images", path, "has colours of more than 8 bits: save it with 8")
             return values
         if kind not in GREYS:
             raise _error("unreadable images", path, f"holds {kind}, which is no picture: remove it")
-        shares = _displayed(dataset, bit_depth)
+        shares = _displayed(dataset, values, bit_depth)
     return np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
 
 
-def _displayed(dataset: "pydicom.Dataset", bit_depth: int) -> np.ndarray:
-    """Grey values of a file, from 0 for black to 1 for white: float (H, W)."""
+def _with_functional_groups(dataset: "pydicom.Dataset", index: int) -> "pydicom.Dataset":
+    """What an enhanced file says of one frame's window and units, where others say it of all."""
+    shared = dataset.get("SharedFunctionalGroupsSequence") or []
+    each = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    for groups in (*shared[:1], *each[index : index + 1]):
+        for name in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+            for told in groups.get(name) or []:
+                dataset.update(told)
+    return dataset
+
+
+def _displayed(dataset: "pydicom.Dataset", values: np.ndarray, bit_depth: int) -> np.ndarray:
+    """Stored grey values, from 0 for black to 1 for white: float (H, W)."""
     from pydicom import pixels
 
     bits = bit_depth or int(dataset.BitsStored)
     low = -(1 << (bits - 1)) if dataset.PixelRepresentation else 0
     ends = np.array([low, low + (1 << bits) - 1])
-    values = pixels.apply_rescale(pixels.pixel_array(dataset), dataset)
+    values = pixels.apply_rescale(values, dataset)
     if "WindowCenter" in dataset:
         # What lies far outside the window shows which values stand for black and white.
         ends = pixels.apply_windowing(np.array([-1e12, 1e12]), dataset)

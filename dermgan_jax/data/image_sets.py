@@ -17,9 +17,10 @@ import numpy as np
 from dermgan_jax.cache import usable_folder
 from dermgan_jax.data import file_digests, npz_images
 from dermgan_jax.data.class_folders import class_of
-from dermgan_jax.data.decode import SUFFIXES, find_images, header_size, read_image, to_square
+from dermgan_jax.data.decode import FEW_BITS, SUFFIXES, find_images, header_size, to_square
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_uint8
+from dermgan_jax.data.set_reader import SetReader
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
@@ -128,8 +129,9 @@ class FolderImages:
       folder: with at least one image file; all of one size, unless `side` is given.
       channels: 3 or 1; files are converted.
       limit: at most so many, evenly spaced over the whole set.
-      bit_depth: of 16-bit files, see `read_image`.
+      bit_depth: of 16-bit files; 0: found from the whole folder, see `SetReader`.
       side: brings every image to this size, see `decode.to_square`; 0 leaves them as they are.
+      frame: of files that hold several images, see `frames.index`.
 
     Attributes:
       paths: the files.
@@ -149,13 +151,13 @@ class FolderImages:
         limit: int | None = None,
         bit_depth: int = 0,
         side: int = 0,
+        frame: str = "",
     ):
         paths = find_images(folder)
         if not paths:
             raise UserError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
         self.folder = folder
-        self.channels = channels
-        self.bit_depth = bit_depth
+        self.reader = SetReader(paths, channels, bit_depth, frame)
         self.side = side
         self.paths = [paths[i] for i in evenly_spaced(len(paths), limit)]
         first = self._read(self.paths[0])
@@ -177,7 +179,7 @@ class FolderImages:
             return np.stack(list(pool.map(self._decode, paths)))
 
     def _read(self, path: Path) -> np.ndarray:
-        image = read_image(path, self.channels, self.bit_depth)
+        image = self.reader(path)
         return to_square(image, self.side) if self.side else image
 
     def _decode(self, path: Path) -> np.ndarray:
@@ -189,6 +191,12 @@ class FolderImages:
                 "(evaluate does it with --resize=SIDE)"
             )
         return image
+
+    def pixel_facts(self) -> tuple:
+        """What pixels depend on beside the bytes of their file; false values for nothing."""
+        reader = self.reader
+        found = reader.bit_depth or (FEW_BITS if reader.find_bit_depth() == FEW_BITS else 0)
+        return (self.side, found, *([reader.frame] if reader.frame else []))
 
     def file_digests(self, rows: np.ndarray) -> Iterator[bytes]:
         """SHA-256 of each file's bytes."""
@@ -210,6 +218,7 @@ def open_images(
     bit_depth: int = 0,
     value_range: Range | None = None,
     side: int = 0,
+    frame: str = "",
 ) -> ImageSet:
     """A folder of images, its subfolders included and sorted by path, or an .npz.
 
@@ -217,7 +226,7 @@ def open_images(
       source: a folder, or an .npz, see `npz_images.read`.
       channels: 3 or 1. Files are converted; grey arrays are repeated to give 3 channels.
       limit: at most so many, evenly spaced over the whole set.
-      bit_depth: of 16-bit files, see `read_image`.
+      bit_depth, frame: of files, see `FolderImages`.
       value_range: of floats in an .npz that does not tell it.
       side: brings every image to this size, see `decode.to_square`; 0 leaves them as they are.
 
@@ -228,7 +237,7 @@ def open_images(
       UserError: if there is nothing to read, a file is damaged, or sizes differ.
     """
     if source.is_dir():
-        return FolderImages(source, channels, limit, bit_depth, side)
+        return FolderImages(source, channels, limit, bit_depth, side, frame)
     if source.suffix == ".npz":
         with npz_images.faults_named(source):
             parts = npz_images.read(
@@ -291,8 +300,9 @@ def digest(images: ImageSet) -> str:
         else (images, np.arange(len(images)), None)
     )
     if isinstance(base, FolderImages) and flipped is None:
-        if base.side or base.bit_depth:
-            found.update(repr((base.side, base.bit_depth)).encode())
+        told = base.pixel_facts()
+        if any(told):
+            found.update(repr(told).encode())
         for part in base.file_digests(rows):
             found.update(part)
     else:

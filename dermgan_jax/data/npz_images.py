@@ -28,8 +28,11 @@ CHUNK = 256  # images read at a time
 LARGEST_OVERSHOOT = 16  # generators leave [-1, 1] by far less, values of 0 to 255 by far more
 
 
-def open_floats(path: Path, channels: int) -> np.ndarray:
+def open_floats(path: Path, channels: int, value_range: Range | None = None) -> np.ndarray:
     """All images of an .npz as float32 (N, H, W, channels) in [-1, 1]; what overshoots stays.
+
+    Args:
+      path, channels, value_range: as of `read`.
 
     Raises:
       UserError: as `read`.
@@ -37,7 +40,7 @@ def open_floats(path: Path, channels: int) -> np.ndarray:
     with faults_named(path):
         chunks = [
             to_signed(images) if images.dtype == np.uint8 else images
-            for images in read(path, channels)
+            for images in read(path, channels, value_range=value_range)
         ]
     return np.concatenate(chunks)
 
@@ -90,8 +93,8 @@ def read(
     if withheld:
         raise UserError(
             f"no value of 'images' in {path} is below 0, so that they may be in [0, 1] or in "
-            "[-1, 1]: say it with --range=0,1 or --range=-1,1 where a command has it, or save them "
-            "as uint8, or with a key 'range': numpy.savez(FILE, images=images, range=(0, 1))"
+            "[-1, 1]: say it with --range=0,1 or --range=-1,1, or save them as uint8, "
+            " or with a key 'range': numpy.savez(FILE, images=images, range=(0, 1))"
         )
 
 

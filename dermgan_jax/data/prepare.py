@@ -27,8 +27,6 @@ from dermgan_jax.data import file_digests
 from dermgan_jax.data.catalogue import Catalogue, DataConfig
 from dermgan_jax.data.decode import (
     DECODER_VERSION,
-    FewBitsError,
-    few_bits,
     read_image,
     read_mask,
     require_grey,
@@ -43,6 +41,7 @@ from dermgan_jax.errors import UserError
 
 FITS = {"crop": to_square, "stretch": stretch_to_square}  # as `data.fit` names them
 IMAGES = "images.npy"
+BIT_DEPTH = "bit_depth.txt"  # what was found, if it was looked for
 Decode: TypeAlias = Callable[[Catalogue, int, DataConfig], np.ndarray]
 CHUNK = 256  # images decoded before they are written, which bounds the memory in use
 
@@ -73,11 +72,11 @@ def decode_record(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.n
     record, side = catalogue.records[i], load_resolution(data_config)
     if record.image is not None:
         enlarged = "data.load_resolution" if data_config.load_resolution else "data.resolution"
-        require_usable(record.image, side, field=enlarged)
+        require_usable(record.image, side, enlarged, data_config.frame)
         if data_config.channels == 1:
-            require_grey(record.image)
+            require_grey(record.image, data_config.frame)
     if record.synthetic:
-        return read_image(record.image, data_config.channels, data_config.bit_depth)
+        return read_image(record.image, data_config.channels)
     return FITS[data_config.fit](catalogue.dataset.read(record), side)
 
 
@@ -127,7 +126,6 @@ def decode_all(
       What is wrong with the images. After the first fault nothing more is written.
     """
     found: list[Fault] = []
-    dark: list[FewBitsError] = []
     decode = decode or decode_record
 
     def decoded(i: int) -> np.ndarray | DataError:
@@ -143,21 +141,11 @@ def decode_all(
         print(title, file=sys.stderr, flush=True)
     results = _threaded(decoded, total, data_config)
     for result in tqdm(results, desc=title, total=total, disable=not in_terminal):
-        if isinstance(result, FewBitsError):
-            dark.append(result)
-        elif isinstance(result, DataError):
+        if isinstance(result, DataError):
             found += result.faults
-        elif not (found or dark):
+        elif not found:
             write(result)
-    return found + _few_bits(dark)
-
-
-def _few_bits(dark: list[FewBitsError]) -> list[Fault]:
-    """One fault for all files that seem to use few of their bits: the depth is that of the set."""
-    if not dark:
-        return []
-    what = f"{len(dark)} images, such as {dark[0].path}, have 16-bit samples"
-    return [few_bits(what, max(each.largest for each in dark))]
+    return found
 
 
 def _threaded(function: Callable, count: int, data_config: DataConfig) -> Iterator:
@@ -186,7 +174,38 @@ def digests(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
 
 
 def fingerprint(catalogue: Catalogue, data_config: DataConfig) -> str:
-    """Hexadecimal SHA-256 over all that the prepared pixels depend on."""
+    """Hexadecimal SHA-256 over all that the prepared pixels depend on.
+
+    A depth that was found once and is asked for now is the same depth.
+    """
+    if data_config.bit_depth:
+        mark = _fingerprint(catalogue, data_config, bit_depth=0)
+        if _kept_bit_depth(data_config, mark) == data_config.bit_depth:
+            return mark
+    return _fingerprint(catalogue, data_config, data_config.bit_depth)
+
+
+def found_bit_depth(catalogue: Catalogue, data_config: DataConfig) -> int:
+    """Bits that 16-bit files were found to use, when images were decoded now or before: 12 or 16.
+
+    0 if `data_config` says it, or there was no such question.
+    """
+    if data_config.bit_depth:
+        return 0
+    parts = _parts(catalogue)
+    kept = _kept_bit_depth(data_config, _fingerprint(parts[0], data_config, bit_depth=0))
+    return catalogue.dataset.found_bit_depth() or kept
+
+
+def _kept_bit_depth(data_config: DataConfig, mark: str) -> int:
+    """What was found when the images of a fingerprint were decoded; 0 for nothing."""
+    try:
+        return int((prepared_dir(data_config) / mark / BIT_DEPTH).read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def _fingerprint(catalogue: Catalogue, data_config: DataConfig, bit_depth: int) -> str:
     contents = digests(catalogue, data_config)
     facts = {
         "dataset": catalogue.dataset.name,
@@ -195,7 +214,8 @@ def fingerprint(catalogue: Catalogue, data_config: DataConfig) -> str:
         "resolution": load_resolution(data_config),
         "fit": data_config.fit,
         "channels": data_config.channels,
-        **({"bit_depth": data_config.bit_depth} if data_config.bit_depth else {}),
+        **({"bit_depth": bit_depth} if bit_depth else {}),
+        **({"frame": data_config.frame} if data_config.frame else {}),
         "images": [[r.id, c] for r, c in zip(catalogue.records, contents, strict=True)],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -217,8 +237,8 @@ def prepare(catalogue: Catalogue, data_config: DataConfig) -> Prepared:
 
     Args:
       catalogue: which images.
-      data_config: `config.data`; reads resolution, load_resolution, fit, channels, prepared_dir and
-        workers.
+      data_config: `config.data`; reads resolution, load_resolution, fit, channels, bit_depth,
+        frame, prepared_dir and workers.
 
     Raises:
       DataError: naming every image at fault.
@@ -283,6 +303,8 @@ def decoded_once(
             os.fsync(file.fileno())
         if found:
             raise DataError(found)
+        if decode is None and (depth := catalogue.dataset.found_bit_depth()):
+            files.write_text(folder / mark / BIT_DEPTH, str(depth))
 
     folder = prepared_dir(data_config)
     try:

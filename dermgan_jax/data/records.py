@@ -63,6 +63,7 @@ class Dataset:
       synthetic: True where the images are drawn by a program and must be labelled as such; masks
         are drawn with them.
       source_version: changes whenever `read` would return other pixels without a file changing.
+      found_bit_depth: of 16-bit files, see `set_reader.SetReader.found_bit_depth`.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Dataset:
     group_noun: str = "group"
     synthetic: bool = False
     source_version: str = ""
+    found_bit_depth: Callable[[], int] = lambda: 0
 
     def has_mask(self, record: Record) -> bool:
         """Whether `read_mask` will give one; nothing is read."""

@@ -37,7 +37,8 @@ class Config(tfds.core.BuilderConfig):
       resolution: of the phantoms.
       paired: image_folders: images of equal name are partners.
       group_pattern: image_folder, image_folders: finds the patient in paths.
-      bit_depth: of 16-bit files, 0: all bits are used.
+      bit_depth: of 16-bit files, 0: found from the set.
+      frame: of files that hold several images.
     """
 
     dataset: str
@@ -47,6 +48,7 @@ class Config(tfds.core.BuilderConfig):
     paired: bool = False
     group_pattern: str = ""
     bit_depth: int = 0
+    frame: str = ""
     resolution: int = 256
     num_images: int = 0
     split_fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
@@ -118,6 +120,7 @@ class Dermgan(tfds.core.GeneratorBasedBuilder):
                     "csv": settings.csv,
                     "group_pattern": settings.group_pattern,
                     "bit_depth": settings.bit_depth,
+                    "frame": settings.frame,
                     "resolution": settings.resolution,
                     "load_resolution": 0,
                     "channels": settings.channels,

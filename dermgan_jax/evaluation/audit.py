@@ -23,6 +23,7 @@ from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, Selection
+from dermgan_jax.data.npz_images import Range
 from dermgan_jax.errors import GateError
 from dermgan_jax.evaluation.copy_detection import (
     ALPHA,
@@ -71,6 +72,7 @@ class Audit:
       seed: of samples and of the bootstrap.
       checkpoint: of a work directory that is sampled: "latest", "best" or a step; None: latest.
       features: of `registry.names("feature space")`.
+      value_range: of floats in an .npz that does not tell it.
     """
 
     train: str
@@ -80,6 +82,7 @@ class Audit:
     seed: int = 0
     checkpoint: str | None = None
     features: str = "lite0"
+    value_range: Range | None = None
 
 
 def audit(
@@ -110,7 +113,7 @@ def audit(
     config = config or config_of_a_workdir(*sources)
     space = open_space(asked.features, weights)
     drawing = Drawing(seed=asked.seed, checkpoint=asked.checkpoint or LATEST)
-    opening = Opening(asked.num, drawing, config)
+    opening = Opening(asked.num, drawing, config, value_range=asked.value_range)
     learned = read_real(asked.train, opening)
     drawn = open_fake(asked.fake, opening)
     synthetic = Compared(drawn, image_names(drawn.images))

@@ -17,10 +17,12 @@ import numpy as np
 from dermgan_jax import files
 from dermgan_jax.data import heat_map
 from dermgan_jax.data.contact_sheet import contact_sheet
-from dermgan_jax.data.decode import SUFFIXES, read_image, require_grey
+from dermgan_jax.data.decode import SUFFIXES, require_grey
 from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.image_sets import CHUNK, ImageSet, open_images, select, spool
+from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.prepare import FITS, at_full_size, prepare
+from dermgan_jax.data.set_reader import SetReader
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.anomaly import comparison, result
 from dermgan_jax.evaluation.anomaly.baseline import Detected
@@ -82,7 +84,12 @@ def restore_detector(workdir: Path, checkpoint: str = LATEST) -> Restored:
 
 
 def detect_images(
-    workdir: Path, source: Path, out: Path, checkpoint: str = LATEST, overwrite: bool = False
+    workdir: Path,
+    source: Path,
+    out: Path,
+    checkpoint: str = LATEST,
+    overwrite: bool = False,
+    value_range: Range | None = None,
 ) -> None:
     """Scores the images of a folder or an .npz.
 
@@ -93,6 +100,7 @@ def detect_images(
       out: folder for scores.csv, heat/, most_normal.png and least_normal.png.
       checkpoint: "latest", "best" or a step.
       overwrite: remove what the program wrote to the folder before.
+      value_range: of floats in an .npz that does not tell it.
 
     Raises:
       UserError: if the model or an image is at fault, or the folder holds images of anything else.
@@ -100,7 +108,7 @@ def detect_images(
     restored = restore_detector(workdir, checkpoint)
     asked = _asked(restored, input=str(files.absolute(source)))
     output_folder.require_room(out, asked, overwrite)
-    names, images = _opened(source, restored)
+    names, images = _opened(source, restored, value_range)
     detect = comparison.trained_detect(restored)
     scored = Scored(names, images, detect(images), _of_normal(workdir, restored))
     with output_folder.filling(out, asked, _files(names), overwrite) as folder:
@@ -185,11 +193,13 @@ def _of_normal(workdir: Path, restored: Restored) -> Detected | None:
     return comparison.trained_detect(restored)(images)
 
 
-def _opened(source: Path, restored: Restored) -> tuple[list[str], ImageSet]:
+def _opened(
+    source: Path, restored: Restored, value_range: Range | None
+) -> tuple[list[str], ImageSet]:
     """Names, and images as the model takes them."""
     spec, data_config = restored.model.data, restored.model.config.data
     if source.suffix == ".npz":
-        images = open_images(source, spec.channels)
+        images = open_images(source, spec.channels, value_range=value_range)
         if images.shape[1:3] != (spec.height, spec.width):
             raise UserError(
                 f"images in {source} are {images.shape[2]}x{images.shape[1]} pixels, and the model "
@@ -198,12 +208,12 @@ def _opened(source: Path, restored: Restored) -> tuple[list[str], ImageSet]:
         return [f"{i:06d}" for i in range(len(images))], images
     named = named_images(source)
     paths = list(named)
+    reader = SetReader.of(paths, data_config, spec.channels)
 
     def read(path: Path) -> np.ndarray:
         if spec.channels == 1:
-            require_grey(path)
-        image = read_image(path, spec.channels, data_config.bit_depth)
-        return FITS[data_config.fit](image, spec.height)
+            require_grey(path, data_config.frame)
+        return FITS[data_config.fit](reader(path), spec.height)
 
     return [name.as_posix() for name in named.values()], spool(read(path)[None] for path in paths)
 

@@ -209,8 +209,8 @@ def _open_files(name: str, opening: Opening, limit: int | None) -> ImageSource:
     if (path / RECONSTRUCTED).is_dir():
         print(f"note: {path / RECONSTRUCTED} is read with {name}: name a folder without it")
     data = None if opening.config is None else opening.config.data
-    channels, bit_depth = (data.channels, data.bit_depth) if data else (3, 0)
-    images = open_images(path, channels, limit, bit_depth, opening.value_range, opening.side)
+    channels, bit_depth, frame = (data.channels, data.bit_depth, data.frame) if data else (3, 0, "")
+    images = open_images(path, channels, limit, bit_depth, opening.value_range, opening.side, frame)
     return ImageSource(name, images, made_by=made_by.read(path))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, open_images
-from dermgan_jax.data.npz_images import read_labels
+from dermgan_jax.data.npz_images import Range, read_labels
 from dermgan_jax.data.splits import TEST
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.predict import predict_split, probabilities_of, restore_classifier
@@ -71,7 +71,11 @@ def _cells(row: Judged) -> str:
 
 
 def judge_images(
-    workdir: Path, fake: Path, threshold: float = THRESHOLD, checkpoint: str = LATEST
+    workdir: Path,
+    fake: Path,
+    threshold: float = THRESHOLD,
+    checkpoint: str = LATEST,
+    value_range: Range | None = None,
 ) -> Judgement:
     """How many images a classifier identifies as what they are meant to show.
 
@@ -81,6 +85,7 @@ def judge_images(
       threshold: from which probability an image counts as identified (0.98 in the CycleGAN
         pneumonia study).
       checkpoint: "latest", "best" or a step.
+      value_range: of floats in an .npz that does not tell it.
 
     Raises:
       UserError: if the images have no classes, other ones, or are of another size.
@@ -90,7 +95,14 @@ def judge_images(
     classifier = restore_classifier(workdir, checkpoint)
     real, of_real = predict_split(workdir, classifier, TEST)
     told = made_by.read(fake)
-    images = open_images(fake, classifier.model.data.channels)
+    data = classifier.model.config.data
+    images = open_images(
+        fake,
+        data.channels,
+        bit_depth=data.bit_depth,
+        value_range=value_range,
+        frame=data.frame,
+    )
     side = classifier.model.data.height
     if images.shape[1:3] != (side, side):
         raise UserError(

@@ -13,6 +13,7 @@ import numpy as np
 from dermgan_jax import registry
 from dermgan_jax.data.image_files import grid
 from dermgan_jax.data.image_sets import ImageSet, evenly_spaced, open_images, select
+from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.predict import probabilities_of, restore_classifier
@@ -49,6 +50,7 @@ class Question:
       seed: of what is random in making images small.
       checkpoint: "latest", "best" or a step.
       classifier: work directory of a classifier, which is asked what each image shows; or None.
+      value_range: of floats in an .npz that does not tell it.
     """
 
     workdir: Path
@@ -59,6 +61,7 @@ class Question:
     seed: int = 0
     checkpoint: str = LATEST
     classifier: Path | None = None
+    value_range: Range | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +183,12 @@ def _images(
         groups = [found.groups[row] for row in rows]
         title = f"{len(rows)} images of {len(set(groups))} groups of the split {question.split!r}"
         return select(found.images, rows), groups, f"{title}, {how}", ()
-    true = open_images(question.source, model.data.channels, question.num)
+    data = model.config.data
+    true = open_images(
+        *(question.source, model.data.channels, question.num, data.bit_depth),
+        value_range=question.value_range,
+        frame=data.frame,
+    )
     height, width = (side // step * step for side in true.shape[1:3])
     if min(height, width) == 0:
         raise UserError(f"{question.source} has images of {true.shape[1:3]}: from {step} pixels on")

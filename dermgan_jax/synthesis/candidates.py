@@ -12,7 +12,7 @@ from dermgan_jax.data.image_sets import (
     ImageSet,
     open_images,
 )
-from dermgan_jax.data.npz_images import open_floats, read_labels
+from dermgan_jax.data.npz_images import Range, open_floats, read_labels
 from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -29,22 +29,26 @@ class Candidates:
       images: uint8 (N, H, W, C).
       names: N, unique: paths relative to the folder, or numbers.
       classes: N names, "" where none is known.
+      value_range: of floats in an .npz that does not tell it.
     """
 
     source: Path
     images: ImageSet
     names: tuple[str, ...]
     classes: tuple[str, ...]
+    value_range: Range | None = None
 
 
-def read_candidates(source: Path, restored: Restored) -> Candidates:
-    """The images of a folder or .npz with their classes.
+def read_candidates(
+    source: Path, restored: Restored, value_range: Range | None = None
+) -> Candidates:
+    """The images of a folder or .npz with their classes; `value_range` as of `Candidates`.
 
     Raises:
       UserError: if there are none, they are not of the model's size, or labels are at fault.
     """
     data = restored.model.data
-    images = open_images(source, data.channels)
+    images = open_images(source, data.channels, value_range=value_range)
     if images.shape[1:3] != (data.height, data.width):
         raise UserError(
             f"the images of {source} are {images.shape[2]}x{images.shape[1]} pixels, those of the "
@@ -52,7 +56,8 @@ def read_candidates(source: Path, restored: Restored) -> Candidates:
         )
     if not isinstance(images, FolderImages):
         names = tuple(f"{i:06d}" for i in range(len(images)))
-        return Candidates(source, images, names, _npz_classes(source, len(images), restored))
+        classes = _npz_classes(source, len(images), restored)
+        return Candidates(source, images, names, classes, value_range)
     paths = [path.relative_to(source) for path in images.paths]
     folders = ["" if len(path.parts) == 1 else class_of(path.parent.name) for path in paths]
     strange = sorted(set(folders) - set(restored.classes) - {""})
@@ -85,7 +90,8 @@ def write_kept(candidates: Candidates, kept: np.ndarray, restored: Restored, out
         if isinstance(images, FolderImages):
             floats = to_signed(images[rows])
         else:
-            floats = open_floats(candidates.source, images.shape[-1])[rows]
+            channels, value_range = images.shape[-1], candidates.value_range
+            floats = open_floats(candidates.source, channels, value_range)[rows]
         named = {}
         if set(candidates.classes) <= set(restored.classes):
             labels = [restored.classes.index(candidates.classes[row]) for row in rows]

@@ -14,6 +14,7 @@ from dermgan_jax import files, registry
 from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.image_sets import ImageSet
+from dermgan_jax.data.npz_images import Range
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Sampler
@@ -94,6 +95,7 @@ def filter_images(
     checkpoint: str | None = None,
     weights: Path | None = None,
     overwrite: bool = False,
+    value_range: Range | None = None,
 ) -> dict[str, Any]:
     """Writes the kept images to `out`, and what was decided with or beside them.
 
@@ -110,6 +112,7 @@ def filter_images(
         they say which, else the latest.
       weights: folder where pretrained weights are looked for first.
       overwrite: remove what the program wrote to the folder before.
+      value_range: of floats in an .npz that does not tell it.
 
     Returns:
       JSON values: n, kept, threshold, and the accepted share of each class.
@@ -129,7 +132,7 @@ def filter_images(
         **dataclasses.asdict(criterion),
     }
     _require_room(out, asked, overwrite)
-    candidates = read_candidates(source, restored)
+    candidates = read_candidates(source, restored, value_range)
     if criterion.rule == CONFIDENCE and restored.model.conditional and "" in candidates.classes:
         raise UserError(
             f"--rule=confidence needs the classes of {source}, as the model is conditional: a "

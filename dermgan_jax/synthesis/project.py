@@ -22,7 +22,9 @@ from dermgan_jax import files
 from dermgan_jax.data import decode
 from dermgan_jax.data.image_files import grid, save_image, write_npz
 from dermgan_jax.data.image_sets import open_images
+from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
+from dermgan_jax.data.set_reader import SetReader
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import lpips_net
 from dermgan_jax.files import Path
@@ -179,6 +181,7 @@ def project(
     steps: int = 300,
     weights: Path | None = None,
     overwrite: bool = False,
+    value_range: Range | None = None,
 ) -> None:
     """Writes each image's nearest one: OUT/sheet.png, latents.npz, distances.csv.
 
@@ -194,6 +197,7 @@ def project(
       steps: of Adam for each image.
       weights: folder of pretrained weights, looked into first.
       overwrite: remove what the program wrote to the folder before.
+      value_range: of floats in an .npz that does not tell it.
 
     Raises:
       UserError: if the model, an image or the weights are at fault, or the folder holds images of
@@ -202,7 +206,7 @@ def project(
     if steps < 1:
         raise UserError(f"--steps is {steps}: at least 1")
     sampler = TrainedSampler(workdir, drawing)
-    names, images = _targets(source, sampler.model)
+    names, images = _targets(source, sampler.model, value_range)
     told = dataclasses.replace(sampler.made_by, input=str(files.absolute(source)))
     asked = {**told.asked("project"), "steps": steps}
     output_folder.require_room(out, asked, overwrite, FILES)
@@ -227,12 +231,14 @@ def project(
     print(f"{len(images)} images projected, LPIPS {np.mean(distances):.4f} on average: {out}")
 
 
-def _targets(source: Path, model: Sampler) -> tuple[list[str], np.ndarray]:
+def _targets(
+    source: Path, model: Sampler, value_range: Range | None
+) -> tuple[list[str], np.ndarray]:
     """Names, and images uint8 (N, H, W, C) of the model's size."""
     size = (model.data.height, model.data.width)
     channels = model.data.channels
     if source.suffix == ".npz":
-        images = np.asarray(open_images(source, channels)[:])
+        images = np.asarray(open_images(source, channels, value_range=value_range)[:])
         if images.shape[1:3] != size:
             raise UserError(
                 f"images in {source} are {images.shape[2]}x{images.shape[1]} pixels; the model "
@@ -246,6 +252,6 @@ def _targets(source: Path, model: Sampler) -> tuple[list[str], np.ndarray]:
         raise UserError(f"{source} holds no images ({', '.join(sorted(decode.SUFFIXES))})")
     crop = model.config.data.fit == "crop"
     fit = decode.to_square if crop else decode.stretch_to_square
-    bit_depth = model.config.data.bit_depth
-    images = [fit(decode.read_image(path, channels, bit_depth), size[0]) for path in paths]
+    read = SetReader.of(paths, model.config.data, channels)
+    images = [fit(read(path), size[0]) for path in paths]
     return [path.name for path in paths], np.stack(images)

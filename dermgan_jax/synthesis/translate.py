@@ -9,9 +9,10 @@ import numpy as np
 
 from dermgan_jax import files
 from dermgan_jax.data import npz_images
-from dermgan_jax.data.decode import read_image
 from dermgan_jax.data.image_files import save_image, write_npz
+from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
+from dermgan_jax.data.set_reader import SetReader
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models import translation
@@ -35,6 +36,7 @@ def translate(
     checkpoint: str = "latest",
     reconstruct: bool = False,
     overwrite: bool = False,
+    value_range: Range | None = None,
 ) -> None:
     """Writes the translation of every image under its own name and size.
 
@@ -46,6 +48,7 @@ def translate(
       checkpoint: "latest", "best" or a step.
       reconstruct: also translate back; in `out`/reconstructed, or under the key `reconstructed`.
       overwrite: remove what the program wrote to the folder before.
+      value_range: of floats in an .npz that does not tell it.
 
     Raises:
       UserError: if the model, the direction or an image is at fault, or the folder holds images
@@ -61,7 +64,7 @@ def translate(
         if out.suffix != ".npz":
             raise UserError(f"{source} is an .npz, so --out has to end in .npz too; it is {out}")
         _tell_of_other_arrays(source)
-        arrays = _translated(restored, source, directions)
+        arrays = _translated(restored, source, directions, value_range)
         made_by.begin(out, told)
         write_npz(path=out, **arrays)
         made_by.end(out, told)
@@ -116,10 +119,10 @@ def _require_trained(restored: Restored, workdir: Path, direction: str) -> None:
 
 
 def _translated(
-    restored: Restored, source: Path, directions: Sequence[str]
+    restored: Restored, source: Path, directions: Sequence[str], value_range: Range | None
 ) -> dict[str, np.ndarray]:
     """The arrays of an .npz: float32 `images` and, if there are two directions, `reconstructed`."""
-    images = npz_images.open_floats(source, restored.model.data.channels)
+    images = npz_images.open_floats(source, restored.model.data.channels, value_range)
     found = {}
     for key, direction in zip(("images", RECONSTRUCTED), directions, strict=False):
         images = any_size(restored.model, restored.variables, images, direction)
@@ -142,10 +145,8 @@ def _translate_files(
 ) -> None:
     """Writes the translation of each file under its name; PNG files carry a text."""
     model, data_config = restored.model, restored.model.config.data
-    read = functools.partial(
-        read_image, channels=data_config.channels, bit_depth=data_config.bit_depth
-    )
     paths = list(names)
+    read = SetReader.of(paths, data_config)
     folders = (out, out / RECONSTRUCTED)
     with progress_bar(len(paths), "translating") as bar:
         for alike in groups_of_one_size(paths, read):

@@ -1,7 +1,6 @@
 """Enlarges images of any size with a trained model: a folder to a folder, or .npz to .npz."""
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 
 import jax
@@ -9,9 +8,10 @@ import numpy as np
 
 from dermgan_jax import files
 from dermgan_jax.data import npz_images
-from dermgan_jax.data.decode import read_image
 from dermgan_jax.data.image_files import save_image, write_npz
+from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_signed, to_uint8, with_channels
+from dermgan_jax.data.set_reader import SetReader
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models.upscaler import Upscaler
@@ -45,6 +45,7 @@ def upscale(
     tile: int = TILE,
     between: Between | None = None,
     overwrite: bool = False,
+    value_range: Range | None = None,
 ) -> None:
     """Writes every image under its own name, enlarged; grey images stay grey.
 
@@ -56,6 +57,7 @@ def upscale(
       tile: longer sides are enlarged in overlapping tiles, in pixels of the images given.
       between: mix the network with another.
       overwrite: remove what the program wrote to the folder before.
+      value_range: of floats in an .npz that does not tell it.
 
     Raises:
       UserError: if the model or an image is at fault, or the folder holds images of anything
@@ -70,7 +72,7 @@ def upscale(
         made_by.made_by(workdir, restored, direction=how), input=str(files.absolute(source))
     )
     if source.suffix == ".npz":
-        _upscale_arrays(restored, source, out, tile, told)
+        _upscale_arrays(restored, source, out, tile, told, value_range)
         return
     names = named_images(source, out)
     written = [name.as_posix() for name in names.values()]
@@ -123,14 +125,19 @@ def mix(restored: Restored, between: Between) -> tuple[Restored, str]:
 
 
 def _upscale_arrays(
-    restored: Restored, source: Path, out: Path, tile: int, told: made_by.MadeBy
+    restored: Restored,
+    source: Path,
+    out: Path,
+    tile: int,
+    told: made_by.MadeBy,
+    value_range: Range | None,
 ) -> None:
     if out.suffix != ".npz":
         raise UserError(f"{source} is an .npz, so --out has to end in .npz too; it is {out}")
     others = npz_images.other_keys(source)
     if others:
         print(f"note: of {source} only images are enlarged; {', '.join(others)} are left out")
-    images = npz_images.open_floats(source, restored.model.data.channels)
+    images = npz_images.open_floats(source, restored.model.data.channels, value_range)
     with files.open_arrays(source) as arrays:
         is_grey = arrays["images"].shape[-1] == 1
     large = any_size(restored.model, restored.variables, images, tile)
@@ -147,7 +154,11 @@ def _upscale_files(
 ) -> None:
     """Writes each file enlarged under its name; PNG files carry a text, and nothing else does."""
     model, paths = restored.model, list(names)
-    read = functools.partial(_read, bit_depth=model.config.data.bit_depth)
+    reader = SetReader.of(paths, model.config.data, channels=3)
+
+    def read(path: Path) -> np.ndarray:
+        return _without_empty_colour(reader(path))
+
     with progress_bar(len(paths), "enlarging") as bar:
         for alike in groups_of_one_size(paths, read):
             images = [_as_learned(image, path, model.data.channels) for path, image in alike]
@@ -159,9 +170,8 @@ def _upscale_files(
             bar.update(len(alike))
 
 
-def _read(path: Path, bit_depth: int) -> np.ndarray:
-    """uint8 (H, W, 3), or (H, W, 1) without colour."""
-    image = read_image(path, 3, bit_depth)
+def _without_empty_colour(image: np.ndarray) -> np.ndarray:
+    """An image uint8 (H, W, 3), as (H, W, 1) if it has no colour."""
     return image if np.ptp(image, axis=-1).any() else image[..., :1]
 
 

@@ -14,10 +14,12 @@ from collections.abc import Sequence
 import jax
 from ml_collections import FrozenConfigDict
 
+from dermgan_jax import config as config_schema
 from dermgan_jax import hosts
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.check import cautions, checked_catalogue
 from dermgan_jax.data.pipeline import Feed
+from dermgan_jax.data.prepare import found_bit_depth
 from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Model, Stage
 from dermgan_jax.runs import provenance
@@ -55,6 +57,7 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
     workdir, first = WorkDir(path), hosts.is_first()
     mesh = sharding.data_mesh(devices)
     data, model = hosts.together(lambda: _matched(config, mesh.size, new=not workdir.exists))
+    config = model.config
     with contextlib.ExitStack() as stack:
         require_held = hosts.together(lambda: _taken(workdir, config, stack) if first else None)
         preemption = stack.enter_context(Preemption())
@@ -103,6 +106,8 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
 def _matched(config: FrozenConfigDict, num_devices: int, new: bool) -> tuple[Catalogue, Model]:
     """Data that all decode, and a model that fits them and the devices."""
     data = checked_catalogue(config)
+    if depth := found_bit_depth(data, config.data):
+        config = config_schema.with_values(config, {"data.bit_depth": depth})
     model = build_model(config, data)
     require_divisible(model, num_devices)
     if new:

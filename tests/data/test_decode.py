@@ -59,11 +59,42 @@ def test_more_bits_than_said_are_a_fault(tmp_path):
         read_image(path, 1, 12)
 
 
-def test_film_is_a_fault(tmp_path):
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
-    path = saved(tmp_path, frames[0], "film.tif", save_all=True, append_images=frames[1:])
-    with pytest.raises(DataError, match="holds 2 images"):
-        read_image(path, 3)
+@pytest.fixture
+def film(tmp_path):
+    """A file of a red image, a green and a blue one, the last of half the size."""
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue")]
+    frames[2] = frames[2].resize((2, 2))
+    return saved(tmp_path, frames[0], "film.tif", save_all=True, append_images=frames[1:])
+
+
+def test_film_is_a_fault(film):
+    with pytest.raises(DataError, match=r"holds 3 images: name one with data\.frame \(first, "):
+        read_image(film, 3)
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [("first", 0), ("middle", 1), ("last", 2), ("1", 0), ("2", 1), ("3", 2)],
+)
+def test_one_image_of_a_film_is_read(film, frame, expected):
+    assert read_image(film, 3, frame=frame)[0, 0].argmax() == expected
+    require_usable(film, 2, frame=frame)
+
+
+def test_the_size_of_a_frame_counts(film):
+    require_usable(film, 4, frame="first")
+    with pytest.raises(DataError, match="is 2x2 pixels"):
+        require_usable(film, 4, frame="last")
+
+
+def test_a_frame_that_is_not_there_is_a_fault(film):
+    with pytest.raises(DataError, match=r"film\.tif holds 3 images, and data\.frame=4"):
+        read_image(film, 3, frame="4")
+
+
+def test_a_frame_of_an_only_image_is_that_image(tmp_path):
+    path = saved(tmp_path, Image.new("RGB", (4, 4), "red"))
+    assert (read_image(path, 3, frame="7") == read_image(path, 3)).all()
 
 
 def test_photograph_of_a_telephone_is_no_film(tmp_path):

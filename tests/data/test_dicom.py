@@ -4,7 +4,8 @@ import sys
 
 import numpy as np
 import pytest
-from dicom_files import write_dicom
+from dicom_files import RAMP, write_dicom
+from pydicom import Dataset
 from pydicom.uid import JPEGLSLossless
 
 from dermgan_jax.data import dicom
@@ -62,10 +63,44 @@ def test_colour_is_kept(tmp_path):
     require_grey(write_dicom(tmp_path / "b.dcm"))
 
 
+FILM = np.repeat(RAMP, 3, axis=0) // np.array([1, 2, 4], np.uint16)[:, None]
+
+
+def write_film(path, **tags):
+    """RAMP, half of it, and a quarter."""
+    return write_dicom(path, FILM, Rows=1, NumberOfFrames=3, **tags)
+
+
 def test_a_film_is_a_fault(tmp_path):
-    path = write_dicom(tmp_path / "a.dcm", NumberOfFrames=3)
-    with pytest.raises(DataError, match="holds 3 frames"):
+    path = write_film(tmp_path / "a.dcm")
+    with pytest.raises(DataError, match=r"holds 3 images: name one with data\.frame"):
         read_image(path, 1)
+
+
+@pytest.mark.parametrize(("frame", "white"), [("first", 255), ("2", 127), ("last", 64)])
+def test_a_frame_is_chosen(tmp_path, frame, white):
+    assert grey(write_film(tmp_path / "a.dcm"), frame=frame)[-1] == white
+
+
+def test_an_enhanced_file_has_a_window_for_each_frame(tmp_path):
+    """PS3.3 C.7.6.16: what all frames share comes first, what one says of itself overrides it."""
+
+    def group(**tags):
+        window, groups = Dataset(), Dataset()
+        window.update(tags)
+        groups.FrameVOILUTSequence = [window]
+        return groups
+
+    shared = [group(WindowCenter=2048, WindowWidth=4096)]
+    each = [Dataset(), group(WindowCenter=1024, WindowWidth=2048), Dataset()]
+    path = write_film(
+        tmp_path / "a.dcm",
+        SharedFunctionalGroupsSequence=shared,
+        PerFrameFunctionalGroupsSequence=each,
+    )
+    assert grey(path, frame="1") == [0, 64, 128, 255]
+    assert grey(path, frame="2") == [0, 64, 128, 255]
+    assert grey(path, frame="3") == [0, 16, 32, 64]
 
 
 def test_a_compression_that_nothing_decodes_is_named_with_its_decoders(tmp_path):

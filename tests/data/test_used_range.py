@@ -1,12 +1,13 @@
-"""Pictures that use little of black to white are warned of, and 12-bit ones refused together."""
+"""Pictures that use little of black to white are warned of; a set's depth is found from all."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dermgan_jax.config import with_values
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.check import cautions, check
-from dermgan_jax.data.prepare import prepare
+from dermgan_jax.data.prepare import fingerprint, found_bit_depth, prepare
 from dermgan_jax.data.used_range import median_range
 
 NOISE = np.random.default_rng(0).integers(0, 256, (9, 16, 16), np.uint16)
@@ -26,6 +27,10 @@ def deep(tmp_path, make_config):
     return make
 
 
+def prepared(config):
+    return np.array(prepare(catalogue(config.data), config.data).images)
+
+
 @pytest.mark.parametrize(("scale", "warned"), [(1, False), (4, True)])
 def test_pictures_of_a_quarter_of_the_range_are_warned_of(deep, scale, warned):
     config = deep(NOISE * 256 // scale)
@@ -43,16 +48,37 @@ def test_one_flat_picture_does_not_make_a_set_dark():
     assert median_range(images) > 200
 
 
-def test_twelve_bit_images_are_one_fault_of_the_set(deep):
-    """With its largest value; a few brighter files do not hide the others."""
+def test_the_depth_is_found_from_the_set_and_said(deep, capsys):
+    """Twelve bits, unless a single file uses more."""
     values = NOISE * 16
+    images = prepared(deep(values))
+    assert "are read as using 12 bits" in capsys.readouterr().err
+    assert images.max() > 200
+    np.testing.assert_array_equal(images, prepared(deep(values, bit_depth=12)))
     values[0] *= 8
-    (found,) = check(deep(values))
-    assert found.startswith("8 images, such as ")
-    assert f"the largest is {values[1:].max()}" in found
-    assert "data.bit_depth=12" in found
-    assert check(deep(NOISE * 16, bit_depth=12)) == []
-    assert check(deep(values, bit_depth=16)) == []
+    images = prepared(deep(values))
+    assert "are read as using 16 bits" in capsys.readouterr().err
+    assert images[1:].max() < 16 < images[0].max()
+    np.testing.assert_array_equal(images, prepared(deep(values, bit_depth=16)))
+
+
+def test_a_depth_that_was_found_is_kept_with_the_images(deep):
+    config = deep(NOISE * 16)
+    prepare(catalogue(config.data), config.data)
+    again = catalogue(config.data)
+    assert again.dataset.found_bit_depth() == 0
+    assert found_bit_depth(again, config.data) == 12
+    told = with_values(config, {"data.bit_depth": 12})
+    assert fingerprint(again, told.data) == fingerprint(again, config.data)
+    assert fingerprint(again, with_values(config, {"data.bit_depth": 13}).data) != fingerprint(
+        again, config.data
+    )
+
+
+def test_eight_bit_images_raise_no_question(deep):
+    config = deep(NOISE.astype(np.uint8))
+    prepare(catalogue(config.data), config.data)
+    assert found_bit_depth(catalogue(config.data), config.data) == 0
 
 
 def test_prepared_images_of_another_depth_are_others(deep):

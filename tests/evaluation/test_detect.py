@@ -126,6 +126,12 @@ def test_arrays_are_scored_at_the_size_of_training(darkness, tmp_path):
     assert [float(row["score"]) for row in rows_of(tmp_path / "out")] == pytest.approx(
         [1.5, 0.5], abs=0.01
     )
+    np.savez(tmp_path / "in.npz", images=images / 2 + 0.5)
+    told = {"overwrite": True, "value_range": (0.0, 1.0)}
+    detecting.detect_images(tmp_path, tmp_path / "in.npz", tmp_path / "out", **told)
+    assert [float(row["score"]) for row in rows_of(tmp_path / "out")] == pytest.approx(
+        [1.5, 0.5], abs=0.01
+    )
     write_npz(images[:, :8], tmp_path / "small.npz")
     with pytest.raises(UserError, match="are 16x8 pixels, and the model learned from 16x16"):
         detecting.detect_images(tmp_path, tmp_path / "small.npz", tmp_path / "other")

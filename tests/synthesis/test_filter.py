@@ -241,6 +241,17 @@ def test_floats_are_kept_as_they_are(workdir, tmp_path):
         assert "labels" not in found
 
 
+def test_floats_of_a_range_that_is_told_are_kept_signed(workdir, tmp_path):
+    floats = ramps(20, 6)[0].astype(np.float32) / 255
+    np.savez(tmp_path / "in.npz", images=floats)
+    out, keep = tmp_path / "out.npz", Criterion(keep=1.0)
+    with pytest.raises(UserError, match="say it with --range=0,1"):
+        filter_images(workdir, tmp_path / "in.npz", out, keep)
+    filter_images(workdir, tmp_path / "in.npz", out, keep, value_range=(0.0, 1.0))
+    with np.load(out) as found:
+        np.testing.assert_allclose(found["images"], 2 * floats - 1, atol=1e-6)
+
+
 def test_auto_threshold_passes_95_percent_of_validation_reals(workdir, kept_features, tmp_path):
     """Test images, and their scores, are never looked at: asking for one is an error."""
     real = training_data.TrainingData(workdir).validation("this test").images[:]

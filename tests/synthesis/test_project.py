@@ -68,11 +68,14 @@ def test_projections_of_other_images_replace_the_first_only_if_asked(tmp_path):
 
 def test_images_of_another_size_are_fitted_from_files_and_refused_from_arrays(tmp_path):
     write_pngs(np.zeros((1, 70, 64, 3), np.uint8), tmp_path / "in")
-    names, images = projecting._targets(tmp_path / "in", painter())
+    names, images = projecting._targets(tmp_path / "in", painter(), None)
     assert (names, images.shape) == (["000000.png"], (1, SIDE, SIDE, 3))
     np.savez(tmp_path / "in.npz", images=np.zeros((1, 70, 64, 3), np.uint8))
     with pytest.raises(UserError, match="64x70 pixels; the model makes 32x32"):
         project(tmp_path, tmp_path / "in.npz", tmp_path / "out", Drawing())
+    np.savez(tmp_path / "half.npz", images=np.full((1, SIDE, SIDE, 3), 0.5, np.float32))
+    _, images = projecting._targets(tmp_path / "half.npz", painter(), (0.0, 1.0))
+    assert (images == 128).all()
 
 
 def test_nothing_to_project_is_refused(tmp_path):

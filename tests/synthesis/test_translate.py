@@ -4,11 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from command_line import call
 from dicom_files import write_dicom
 from never_trained import NeverTrained
 from PIL import Image
 
-from dermgan_jax.config import experiment, validate
+from dermgan_jax.config import experiment, validate, with_values
 from dermgan_jax.data.image_files import save_image, write_npz, write_pngs
 from dermgan_jax.data.image_sets import open_images
 from dermgan_jax.data.records import DataSpec
@@ -100,6 +101,57 @@ def test_npz_is_float_and_not_quantised(trained, tmp_path, images):
         np.testing.assert_allclose(found["images"], floats / 2, atol=1e-7)
         np.testing.assert_allclose(found["reconstructed"], -floats / 2, atol=1e-7)
         assert found["images"].dtype == np.float32
+
+
+def test_arrays_of_a_range_that_is_told(trained, tmp_path, images):
+    np.savez(tmp_path / "in.npz", images=np.float32(images) / 255)
+    with pytest.raises(UserError, match="say it with --range=0,1"):
+        translate(tmp_path, tmp_path / "in.npz", tmp_path / "out.npz")
+    translate(tmp_path, tmp_path / "in.npz", tmp_path / "out.npz", value_range=(0.0, 1.0))
+    with np.load(tmp_path / "out.npz") as found:
+        np.testing.assert_allclose(found["images"], 1 - np.float32(images) / 127.5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        *((name, "workdir input out") for name in ("translate", "upscale", "project", "filter")),
+        ("detect", "workdir input out"),
+        ("judge", "workdir fake"),
+        ("audit", "train fake"),
+        ("evaluate", "real fake"),
+    ],
+)
+def test_a_range_of_no_arrays_is_refused(command, wanted, tmp_path, capsys):
+    write_pngs(np.zeros((1, 8, 8, 3), np.uint8), tmp_path / "in")
+    places = [
+        f"--{name}={tmp_path / ('out' if name == 'out' else 'in')}" for name in wanted.split()
+    ]
+    assert call(command, *places, "--range=0,1") == 2
+    assert "--range is of floats in an .npz file" in capsys.readouterr().err
+
+
+def deep(path, largest):
+    Image.fromarray(np.linspace(0, largest, 64, dtype=np.uint16).reshape(8, 8)).save(path)
+
+
+def test_depth_is_that_of_the_run_or_else_found_from_the_input(model, monkeypatch, tmp_path):
+    """Two dark images alone are of 12 bits, beside a bright one of 16, as in training."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    deep(folder / "dark.png", 4000)
+    brightest = {}
+    for name, depth, beside in (("alone", 0, None), ("beside", 0, 50_000), ("told", 16, None)):
+        config = with_values(model.config, {"data.bit_depth": depth})
+        of_depth = dataclasses.replace(model, config=config)
+        restored = Restored(of_depth, {}, Stage((16, 16), 1, {}), step=7, run="run", classes=())
+        monkeypatch.setattr(translating, "restore", lambda *_, restored=restored: restored)
+        if beside:
+            deep(folder / "bright.png", beside)
+        translate(tmp_path, folder, tmp_path / name)
+        (folder / "bright.png").unlink(missing_ok=True)
+        brightest[name] = 255 - int(np.asarray(Image.open(tmp_path / name / "dark.png")).min())
+    assert brightest == {"alone": 4000 >> 4, "beside": 4000 >> 8, "told": 4000 >> 8}
 
 
 @pytest.mark.parametrize(

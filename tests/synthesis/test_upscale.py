@@ -151,6 +151,15 @@ def test_npz_is_float_and_not_quantised(monkeypatch, tmp_path, images):
         np.testing.assert_allclose(found["images"], repeated(floats), atol=1e-7)
 
 
+def test_arrays_of_a_range_that_is_told(monkeypatch, tmp_path, images):
+    trained(monkeypatch)
+    np.savez(tmp_path / "in.npz", images=np.float32(images) / 255)
+    upscale(tmp_path / "run", tmp_path / "in.npz", tmp_path / "out.npz", value_range=(0.0, 1.0))
+    with np.load(tmp_path / "out.npz") as found:
+        expected = repeated(images) / 127.5 - 1
+        np.testing.assert_allclose(found["images"], expected, atol=1e-6)
+
+
 def test_networks_are_mixed(monkeypatch, tmp_path, images):
     trained(monkeypatch)
     write_npz(images[:1], tmp_path / "in.npz")

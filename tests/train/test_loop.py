@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 from engine_probe import last_state, tiny
+from PIL import Image
 from toy_model import ToyModel
 
 from dermgan_jax import files, registry
@@ -15,7 +16,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.features import weights
 from dermgan_jax.metrics.measurement import MetricValue
 from dermgan_jax.metrics.named_metrics import Metric
-from dermgan_jax.runs.metrics_log import evaluated, read_rows
+from dermgan_jax.runs.metrics_log import FINISHED, evaluated, read_rows
 from dermgan_jax.runs.restore import restore
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import loop, start
@@ -64,6 +65,30 @@ def measured(workdir, name="swd"):
     """Step -> value."""
     found = evaluated(read_rows(WorkDir(workdir).metrics))
     return {step: values[name].value.value for step, values in found.items()}
+
+
+def test_the_depth_that_was_found_is_the_run_s(toy, tmp_path):
+    """So that images given to it later are read alike; the same configuration continues it."""
+    noise = np.random.default_rng(0).integers(0, 4096, (24, 16, 16), np.uint16)
+    (tmp_path / "deep").mkdir()
+    for i, image in enumerate(noise):
+        Image.fromarray(image).save(tmp_path / "deep" / f"{i:02d}.png")
+    config = toy(
+        **{
+            "data.dataset": "image_folder",
+            "data.dir": str(tmp_path / "deep"),
+            "data.num_images": 0,
+            "data.channels": 1,
+            "data.classes": (),
+            "data.prepared_dir": str(tmp_path / "prepared"),
+        }
+    )
+    run = tmp_path / "run"
+    assert loop.train(config, run) == FINISHED
+    assert WorkDir(run).read_config().data.bit_depth == 12
+    for again in (config, WorkDir(run).read_config()):
+        assert loop.train(again, run) == FINISHED
+    assert len(list((tmp_path / "prepared").glob("*/images.npy"))) == 1
 
 
 @pytest.mark.parametrize(

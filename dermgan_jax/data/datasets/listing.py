@@ -9,9 +9,10 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files
 from dermgan_jax.data import csv_table, decode
-from dermgan_jax.data.decode import read_image, read_mask
+from dermgan_jax.data.decode import read_mask
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.records import UNLABELLED, Dataset, Record
+from dermgan_jax.data.set_reader import SetReader
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
@@ -163,7 +164,7 @@ def file_dataset(
       classes: names that labels index.
       records: listed images, their files possibly missing.
       faults: what listing them has already found.
-      data_config: `config.data`; reads channels.
+      data_config: `config.data`; reads channels, bit_depth and frame.
       licence: one line for reports.
       group_noun: what groups are, in the singular.
       folder: that holds the images; how many of them are in no record is told once.
@@ -196,8 +197,10 @@ def file_dataset(
     ]
     faults += _split_faults(records)
 
+    reader = SetReader.of([record.image for record in present], data_config)
+
     def read(record: Record) -> np.ndarray:
-        return read_image(record.image, data_config.channels, data_config.bit_depth)
+        return reader(record.image)
 
     def read_record_mask(record: Record) -> np.ndarray | None:
         return read_mask(*record.masks) if record.masks else None
@@ -211,6 +214,7 @@ def file_dataset(
         read_mask=read_record_mask,
         licence=licence,
         group_noun=group_noun,
+        found_bit_depth=lambda: reader.found_bit_depth,
     )
     if faults:
         raise DataError(faults, dataset)
