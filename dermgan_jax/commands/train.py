@@ -18,6 +18,13 @@ def _add_flags(parser: flags.Parser) -> None:
         parser, "dry_run", "print configuration, data, parameters and stages; write nothing"
     )
     parser.add_argument(
+        "--profile_steps",
+        type=_steps,
+        metavar="A:B",
+        help="trace what steps A to B spend their time on into WORKDIR/profile, for the report and "
+        "for TensorBoard",
+    )
+    parser.add_argument(
         "--exit_code_if_stopped",
         type=flags.natural,
         default=0,
@@ -26,9 +33,20 @@ def _add_flags(parser: flags.Parser) -> None:
     )
 
 
+def _steps(text: str) -> tuple[int, int]:
+    """The two numbers of A:B."""
+    first, colon, last = text.partition(":")
+    if not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no A:B, steps of which A is less than B")
+    return int(first), int(last)
+
+
 def _run(args: argparse.Namespace) -> int:
     weights = flags.use_weights(args)
     is_study = args.config is not None and "study" in args.config
+    if args.profile_steps is not None and (is_study or args.dry_run):
+        other = "single models: a study has several" if is_study else "trainings, not for --dry_run"
+        raise UserError(f"--profile_steps is for {other}")
     if args.dry_run:
         if is_study:
             raise UserError("--dry_run is for single models: a study has several")
@@ -40,18 +58,20 @@ def _run(args: argparse.Namespace) -> int:
     if is_study:
         finished = _study(args.config, args.workdir, weights)
     else:
-        finished = _model(configuration.of_run(args), args.workdir)
+        finished = _model(configuration.of_run(args), args.workdir, args.profile_steps)
     return 0 if finished else args.exit_code_if_stopped
 
 
-def _model(config: FrozenConfigDict, workdir: Path) -> bool:
+def _model(config: FrozenConfigDict, workdir: Path, profile_steps: tuple[int, int] | None) -> bool:
     """Trains one model. Returns whether it came to its end."""
     from dermgan_jax import hosts
     from dermgan_jax.report import run
     from dermgan_jax.runs.metrics_log import FINISHED
     from dermgan_jax.train.loop import train
+    from dermgan_jax.train.profile import Steps
 
-    finished = train(config, workdir) == FINISHED
+    steps = None if profile_steps is None else Steps(*profile_steps)
+    finished = train(config, workdir, profile_steps=steps) == FINISHED
     if hosts.is_first():
         if finished:
             print(f"report: {run.build(workdir)}")

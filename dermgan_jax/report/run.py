@@ -8,7 +8,7 @@ from typing import Any
 from dermgan_jax import files, registry
 from dermgan_jax.data.splits import SPLITS
 from dermgan_jax.files import Path
-from dermgan_jax.report import run_record
+from dermgan_jax.report import run_record, time_spent
 from dermgan_jax.report.html import environment
 from dermgan_jax.report.run_record import RunRecord, RunReport
 from dermgan_jax.runs import decline
@@ -60,6 +60,8 @@ def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
         "card": card,
         "group_noun": card.get("group_noun", "group"),
         "splits": SPLITS,
+        "time_spent": time_spent.table(record),
+        "operations": time_spent.operations(record),
         "events": record.events(),
         "config_json": json.dumps(config, indent=2, sort_keys=True),
         "parameters": workdir.parameters.read_text() if workdir.parameters.is_file() else "",

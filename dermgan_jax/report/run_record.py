@@ -71,13 +71,6 @@ class RunRecord:
         train = [row for row in self.rows if row["kind"] == "train"]
         events = [row for row in self.rows if row["kind"] == "event"]
         status, tone = STATUS.get(events[-1]["event"], UNFINISHED) if events else NOT_STARTED
-        shown = [0, *(row["images"] for row in train)]
-        intervals = [
-            images / row["images_per_second"]
-            for images, row in zip(np.diff(shown), train, strict=True)
-            if row["images_per_second"]
-        ]
-        seconds = [row["seconds"] for row in figures.evaluations(self.rows)]
         return {
             "status": status,
             "tone": tone,
@@ -88,9 +81,23 @@ class RunRecord:
             if epochs and self.epoch
             else "",
             "stage": train[-1]["stage"].partition(" ")[0] if train else "",
-            "duration": duration(sum(intervals)),
-            "evaluating": duration(sum(seconds)),
+            "duration": duration(self.seconds_training()),
+            "evaluating": duration(self.seconds_evaluating()),
         }
+
+    def seconds_training(self) -> float:
+        """From the beginning to the last train row, evaluations and pauses between included."""
+        train = [row for row in self.rows if row["kind"] == "train"]
+        shown = [0, *(row["images"] for row in train)]
+        return sum(
+            images / row["images_per_second"]
+            for images, row in zip(np.diff(shown), train, strict=True)
+            if row["images_per_second"]
+        )
+
+    def seconds_evaluating(self) -> float:
+        """Of all evaluations together."""
+        return sum(row["seconds"] for row in figures.evaluations(self.rows))
 
     def events(self) -> list[dict[str, Any]]:
         """When the run started, went on and ended."""

@@ -1,11 +1,12 @@
 """The numbers of a run over time: metrics.jsonl, one JSON object per line.
 
-    {"kind": "train", "step", "images", "stage", "traced", "images_per_second", "metrics"}
+    {"kind": "train", "step", "images", "stage", "traced", "images_per_second", "spent", "metrics"}
     {"kind": "eval", "step", "images", "seconds", "metrics": see `metrics.measurement_json`}
-    {"kind": "event", "step", "images", "event", "detail", "time"}
+    {"kind": "event", "step", "images", "event", "detail", "time", "spent"}
 
-`images` counts real images shown, `seconds` is a duration, `time` is in Unix seconds. JSON knows no
-NaN or infinity; such numbers are written as null.
+`images` counts real images shown, `seconds` is a duration, `time` is in Unix seconds. `spent` are
+the seconds since the last row that has them, by what they went into (`train.stopwatch`); rows of
+early versions lack it. JSON knows no NaN or infinity; such numbers are written as null.
 """
 
 import json

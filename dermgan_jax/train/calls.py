@@ -1,5 +1,6 @@
 """Calls of the compiled step: up to `train.steps_per_call` iterations of one stage each."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from dermgan_jax.models.contract import Stage
 from dermgan_jax.runs.state import Clock, TrainState
 from dermgan_jax.train import sharding
 from dermgan_jax.train.step import Recipe, StageInputs, compile_moment_reset, compile_steps
+from dermgan_jax.train.stopwatch import COMPILATION, INPUT, Stopwatch
 
 
 class Calls:
@@ -19,15 +21,18 @@ class Calls:
     Args:
       recipe: what is compiled.
       feed: of batches.
+      stopwatch: told what the host waits for.
     """
 
-    def __init__(self, recipe: Recipe, feed: pipeline.Feed):
+    def __init__(self, recipe: Recipe, feed: pipeline.Feed, stopwatch: Stopwatch | None = None):
         self.recipe = recipe
         self.feed = feed
+        self.stopwatch = stopwatch or Stopwatch()
         self.config = recipe.model.config
         self.run_steps = compile_steps(recipe)
         self.reset_moments = compile_moment_reset(recipe)
         self.resident: tuple[Any, dict[str, jax.Array]] = (None, {})  # of the latest stage
+        self.compiled: set[Any] = set()  # static arguments of calls that were made
 
     def dispatch(
         self, state: TrainState, clock: Clock, stages: Sequence[Stage]
@@ -40,9 +45,23 @@ class Calls:
           stages: of each iteration, alike in what is compiled.
         """
         stage = stages[0]
+        length = self.config.train.steps_per_call
+        with self.stopwatch.during(INPUT):
+            arguments = self._arguments(clock, stages, length)
+        static = {
+            "image_size": stage.image_size,
+            "due": self.recipe.due(stage, clock.step, length),
+        }
+        key = (stage.static, *static.values())
+        known, self.compiled = key in self.compiled, self.compiled | {key}
+        with contextlib.nullcontext() if known else self.stopwatch.during(COMPILATION):
+            return self.run_steps(state, *arguments, **static)
+
+    def _arguments(self, clock: Clock, stages: Sequence[Stage], length: int) -> tuple[Any, ...]:
+        """Batches, resident arrays, inputs of the stages and which are active, on the devices."""
+        stage = stages[0]
         if self.resident[0] != stage.static:
             self.resident = (stage.static, self.feed.resident(stage.image_size))
-        length = self.config.train.steps_per_call
         padded = [*stages, *[stages[-1]] * (length - len(stages))]
         repeats = self.recipe.model.iteration_images(stage) // stage.batch_size
         shape = (length, repeats, stage.batch_size)
@@ -55,11 +74,7 @@ class Calls:
         active = np.arange(length) < len(stages)
         everywhere = sharding.replicated(self.recipe.mesh)
         inputs, active = pipeline.to_devices((inputs, active), everywhere)
-        return self.run_steps(
-            *(state, batches, self.resident[1], inputs, active),
-            image_size=stage.image_size,
-            due=self.recipe.due(stage, clock.step, length),
-        )
+        return batches, self.resident[1], inputs, active
 
 
 def stack(rows: Sequence[Any]) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ from dermgan_jax.runs.state import Clock, TrainState
 from dermgan_jax.runs.workdir import sample_sheet_name
 from dermgan_jax.train.log import TrainingLog
 from dermgan_jax.train.snapshots import Snapshots
+from dermgan_jax.train.stopwatch import DRAWING, EVALUATION
 
 
 class Budget:
@@ -69,7 +70,6 @@ class Evaluator:
     def draw(self, state: TrainState, clock: Clock, stage: Stage) -> None:
         """Writes the sample sheet of this moment."""
         self.drawn_at = clock.step
-        sheet = self.snapshots.draw(state.averaged, stage)
 
         def write() -> None:
             if hosts.is_first():
@@ -77,16 +77,19 @@ class Evaluator:
                 save_image(sheet, self.snapshots.workdir.samples / name)
             self.log.sheet(clock, stage, sheet)
 
-        hosts.together(write)
+        with self.log.stopwatch.during(DRAWING):
+            sheet = self.snapshots.draw(state.averaged, stage)
+            hosts.together(write)
 
     def measure(self, state: TrainState, clock: Clock, stage: Stage) -> Measurements:
         """Measures this moment, once, and writes it down."""
         if self.latest[0] == clock.step:
             return self.latest[1]
         began = time.monotonic()
-        measured = self.snapshots.evaluate(state.averaged, stage)
-        seconds = time.monotonic() - began
-        hosts.together(lambda: self.log.evaluation(clock, seconds, measured))
+        with self.log.stopwatch.during(EVALUATION):
+            measured = self.snapshots.evaluate(state.averaged, stage)
+            seconds = time.monotonic() - began
+            hosts.together(lambda: self.log.evaluation(clock, seconds, measured))
         self.budget.evaluating += time.monotonic() - began
         self.checkpoints.observe(clock.step, clock.images_seen, measured)
         self.latest = (clock.step, measured)

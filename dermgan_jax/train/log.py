@@ -14,6 +14,7 @@ from dermgan_jax.runs.checkpoint import Checkpoints
 from dermgan_jax.runs.metrics_log import MetricsLog
 from dermgan_jax.runs.state import Clock
 from dermgan_jax.train.progress import Progress
+from dermgan_jax.train.stopwatch import Stopwatch
 
 
 class TrainingLog:
@@ -39,6 +40,7 @@ class TrainingLog:
         self.progress = progress
         self.checkpoints = checkpoints
         self.tensor_names = tensor_names
+        self.stopwatch = Stopwatch()
         self.unwritten: list[dict[str, float]] = []
         self.written = (time.monotonic(), clock)  # when rows were last written
 
@@ -88,6 +90,7 @@ class TrainingLog:
                 "stage": str(stage),
                 "traced": dict(stage.traced),
                 "images_per_second": rate,
+                "spent": self.stopwatch.taken(),
                 "metrics": means,
             }
         )
@@ -131,6 +134,7 @@ class TrainingLog:
                 "event": event,
                 "detail": detail,
                 "time": time.time(),
+                "spent": self.stopwatch.taken(),
             }
         )
         self.progress.note(f"{event} at step {clock.step} {detail}".rstrip())

@@ -9,7 +9,7 @@ on the devices, the host prepares the next one and reads the reports of the one 
 import contextlib
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 from ml_collections import FrozenConfigDict
@@ -33,19 +33,27 @@ from dermgan_jax.train.calls import Calls
 from dermgan_jax.train.evaluator import Evaluator, observed
 from dermgan_jax.train.log import Reports, TrainingLog
 from dermgan_jax.train.preemption import Preemption
+from dermgan_jax.train.profile import Profile, Steps, require_within
 from dermgan_jax.train.progress import Progress
 from dermgan_jax.train.snapshots import best_metric, snapshots_of
 from dermgan_jax.train.start import build_model, first_state, require_divisible, require_weights
 from dermgan_jax.train.step import Recipe, tensor_names
+from dermgan_jax.train.stopwatch import EVALUATION, INPUT, SAVING
 
 
-def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | None = None) -> str:
+def train(
+    config: FrozenConfigDict,
+    path: Path,
+    devices: Sequence[jax.Device] | None = None,
+    profile_steps: Steps | None = None,
+) -> str:
     """Trains in a work directory until all images are shown, from wherever it stands.
 
     Args:
       config: validated.
       path: the work directory, new or of the same configuration.
       devices: what to train on; None takes all there are.
+      profile_steps: of which a trace is written into the work directory.
 
     Returns:
       "finished", or "preempted" if SIGTERM or Ctrl-C came; either way the state is saved.
@@ -58,6 +66,7 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
     mesh = sharding.data_mesh(devices)
     data, model = hosts.together(lambda: _matched(config, mesh.size, new=not workdir.exists))
     config = model.config
+    require_within(profile_steps, model)
     with contextlib.ExitStack() as stack:
         require_held = hosts.together(lambda: _taken(workdir, config, stack) if first else None)
         preemption = stack.enter_context(Preemption())
@@ -74,26 +83,23 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
             tensor_names(recipe, state.variables),
             clock,
         )
-        source = config.train.init_from
-        ancestors = warm_start.lineage(source) if taken else ()
-        if taken and first:
-            warm_start.write(workdir, source, ancestors, taken)
-        for note in (
-            *cautions(data, config.data),
-            provenance.parameter_counts(state.variables),
-            *warm_start.notes(source, taken),
-            *warm_start.cautions(ancestors, data.split_hash),
-        ):
+        profile = stack.enter_context(
+            Profile(profile_steps, path, clock, first, progress.note, log.stopwatch)
+        )
+        for note in _beginnings(workdir, config, data, state, taken):
             progress.note(note)
+        with log.stopwatch.during(INPUT):
+            feed = model.open_feed(data, mesh, state.variables)
+        with log.stopwatch.during(EVALUATION):
+            snapshots = snapshots_of(model)(model, data, workdir)
         loop = Loop(
             recipe=recipe,
             data=data,
-            feed=model.open_feed(data, mesh, state.variables),
+            feed=feed,
             checkpoints=checkpoints,
-            evaluator=Evaluator(
-                snapshots_of(model)(model, data, workdir), checkpoints, log, config
-            ),
+            evaluator=Evaluator(snapshots, checkpoints, log, config),
             log=log,
+            profile=profile,
             reports=Reports(log, model),
             preemption=preemption,
             require_held=require_held,
@@ -101,6 +107,26 @@ def train(config: FrozenConfigDict, path: Path, devices: Sequence[jax.Device] | 
             clock=clock,
         )
         return loop.run(resumed)
+
+
+def _beginnings(
+    workdir: WorkDir,
+    config: FrozenConfigDict,
+    data: Catalogue,
+    state: TrainState,
+    taken: Mapping[str, warm_start.Taken],
+) -> tuple[str, ...]:
+    """Notes on what a run begins with. Writes down what it took of another one."""
+    source = config.train.init_from
+    ancestors = warm_start.lineage(source) if taken else ()
+    if taken and hosts.is_first():
+        warm_start.write(workdir, source, ancestors, taken)
+    return (
+        *cautions(data, config.data),
+        provenance.parameter_counts(state.variables),
+        *warm_start.notes(source, taken),
+        *warm_start.cautions(ancestors, data.split_hash),
+    )
 
 
 def _matched(config: FrozenConfigDict, num_devices: int, new: bool) -> tuple[Catalogue, Model]:
@@ -140,6 +166,7 @@ class Loop:
       checkpoints: of the work directory.
       evaluator: measures and draws.
       log: rows and display.
+      profile: a trace of some steps, if one is wanted.
       reports: those of the latest call.
       preemption: whether to stop.
       require_held: raises if the work directory was lost to another process; None on others than
@@ -155,6 +182,7 @@ class Loop:
     checkpoints: Checkpoints
     evaluator: Evaluator
     log: TrainingLog
+    profile: Profile
     reports: Reports
     preemption: Preemption
     require_held: RequireHeld | None
@@ -168,7 +196,7 @@ class Loop:
         Args:
           resumed: whether the run goes on from a checkpoint.
         """
-        model, calls = self.recipe.model, Calls(self.recipe, self.feed)
+        model, calls = self.recipe.model, Calls(self.recipe, self.feed, self.log.stopwatch)
         self.evaluator.drawn_at = self.clock.step
         if resumed:
             self._event("resumed")
@@ -180,10 +208,12 @@ class Loop:
             if not stages:
                 break
             before, began = self.clock, time.monotonic()
-            with jax.transfer_guard("disallow"):
+            call = self.profile.call(before, after, self.state)
+            with call, jax.transfer_guard("disallow"):
                 self.state, reports = calls.dispatch(self.state, self.clock, stages)
                 self.clock = after
                 self.reports.add(reports, stages, before)
+            self.profile.called(self.clock, self.state)
             upcoming = model.stage(self.clock.scheduled_at)
             if upcoming.moments != stages[-1].moments:
                 self.state = calls.reset_moments(self.state)
@@ -261,8 +291,9 @@ class Loop:
             self.log.write(self.clock, stage)
             self.log.metrics.flush()
 
-        hosts.together(write_rows)
-        self.checkpoints.save(self.state, self.clock.step, facts)
+        with self.log.stopwatch.during(SAVING):
+            hosts.together(write_rows)
+            self.checkpoints.save(self.state, self.clock.step, facts)
 
     def _finish(self, outcome: str, stage: Stage, due: bool = False) -> str:
         """Saves the end of the run, evaluated if it is complete."""
@@ -271,7 +302,8 @@ class Loop:
             self.evaluator.draw(self.state, self.clock, stage)
             self._evaluate(stage, due)
         self._save(stage)
-        self.checkpoints.wait()
+        with self.log.stopwatch.during(SAVING):
+            self.checkpoints.wait()
         self._event(outcome, self.detail if outcome == FINISHED else "")
         return outcome
 

@@ -316,7 +316,7 @@ def test_page(tmp_path):
     assert "AtoB" not in page.text.partition("Configuration")[0]
     assert "latents" not in page.text
     metrics = 5
-    assert page.elements.count("h2") == 6 + metrics  # samples, results, by epoch, and three more
+    assert page.elements.count("h2") == 7 + metrics  # samples, results, by epoch, and four more
 
 
 def test_images_trained_on_are_called_so(tmp_path):
