@@ -13,6 +13,7 @@ REGISTRY = {
     "command": {
         "train": "dermgan_jax.commands.train:COMMAND",
         "check": "dermgan_jax.commands.check:COMMAND",
+        "plan": "dermgan_jax.commands.plan:COMMAND",
         "prepare": "dermgan_jax.commands.prepare:COMMAND",
         "generate": "dermgan_jax.commands.generate:COMMAND",
         "translate": "dermgan_jax.commands.translate:COMMAND",

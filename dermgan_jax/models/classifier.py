@@ -22,7 +22,7 @@ from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.data.pipeline import Feed
 from dermgan_jax.models import classifier_networks, prediction, trunk_features
-from dermgan_jax.models.contract import Aux, Classifier, Phase, Variables, bind
+from dermgan_jax.models.contract import Aux, Classifier, Phase, Stage, Variables, bind
 
 AUGMENTATIONS = ("none", "classical")
 WATCHED = "loss"  # the validation metric that plateaus and stopping look at
@@ -288,6 +288,15 @@ class TransferClassifier(Classifier):
         return trunk_features.TrunkFeed(
             self.config, catalogue, mesh, self.trunk, variables["trunk"], self.views
         )
+
+    def fed(self, stage: Stage) -> dict[str, jax.ShapeDtypeStruct]:
+        found = super().fed(stage)
+        if self.views:
+            variables = jax.eval_shape(self.init, jax.random.key(0))["trunk"]
+            image = jax.ShapeDtypeStruct((1, *found["image"].shape), np.float32)
+            kept = jax.eval_shape(self.trunk.apply, variables, image)
+            found["image"] = jax.ShapeDtypeStruct(kept.shape[1:], np.float16)
+        return found
 
     def phases(self) -> tuple[Phase, ...]:
         return (Phase("classify", ("tail",), self._loss),)

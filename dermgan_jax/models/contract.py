@@ -201,6 +201,18 @@ class Model(abc.ABC):
         del variables
         return pipeline.open_feed(self.config, catalogue, mesh)
 
+    def fed(self, stage: Stage) -> dict[str, jax.ShapeDtypeStruct]:
+        """One image's part of each array of the batches that `open_feed` gives."""
+        side = self.config.data.load_resolution
+        size = (side, side) if side else stage.image_size
+        image = jax.ShapeDtypeStruct((*size, self.data.channels), np.uint8)
+        if self.data.domain_counts:
+            return {"a": image, "b": image}
+        found = {"image": image, "label": jax.ShapeDtypeStruct((), np.int32)}
+        if self.data.mask_classes:
+            found["mask"] = jax.ShapeDtypeStruct((*size, 1), np.uint8)
+        return found
+
     def observe(self, extra: Any, values: Mapping[str, float]) -> Any:
         """The model's own state after an evaluation during training; unchanged unless overridden.
 

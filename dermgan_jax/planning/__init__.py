@@ -1,0 +1,1 @@
+"""What a run would need of machines that are not here."""
