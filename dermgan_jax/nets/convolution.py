@@ -1,8 +1,9 @@
 """Plain, strided and transposed convolutions whose gradients are fast on every platform.
 
-No convolution here, nor any in their gradients, dilates its input: XLA's CPU code for those is
-more than ten times slower. Transposed convolutions and the input gradients of strided ones are one
-matrix product and a sum of shifted phases (sub-pixel form), at every order of differentiation.
+On CPUs no convolution here, nor any in their gradients, dilates its input: XLA's code for those is
+more than ten times slower there. Transposed convolutions and the input gradients of strided ones
+are one matrix product and a sum of shifted phases (sub-pixel form), at every order of
+differentiation. Other platforms have dilated convolutions of their own.
 """
 
 import functools
@@ -195,6 +196,10 @@ def convolve_down(x: jax.Array, kernel: jax.Array) -> jax.Array:
     Returns:
       (N, H', W', D); H' is H / 2, rounded up for k 3 and down for k 4.
     """
+    return _strided(x, kernel)
+
+
+def _strided(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return lax.conv_general_dilated(
         x, kernel, window_strides=(2, 2), padding=[(1, 1)] * 2, dimension_numbers=_NHWC
     )
@@ -218,6 +223,27 @@ def convolve_up(x: jax.Array, kernel: jax.Array) -> jax.Array:
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _unstrided(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     """The transpose of `convolve_down` for images of `size`: (N, H', W', D) to (N, *size, C)."""
+    return lax.platform_dependent(
+        y,
+        kernel,
+        cpu=functools.partial(_sub_pixel, size=size),
+        default=functools.partial(_dilated, size=size),
+    )
+
+
+def _dilated(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
+    before = len(kernel) - 2
+    padding = [
+        (before, side - 2 * length + 2) for side, length in zip(size, y.shape[1:3], strict=True)
+    ]
+    return lax.conv_general_dilated(
+        *(y, _transposed(kernel), (1, 1), padding),
+        lhs_dilation=(2, 2),
+        dimension_numbers=_NHWC,
+    )
+
+
+def _sub_pixel(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     n, height, width, outputs = y.shape
     side, _, inputs, _ = kernel.shape
     rows, columns = (size[0] + 1) // 2, (size[1] + 1) // 2
@@ -243,17 +269,36 @@ def _unstrided(y: jax.Array, kernel: jax.Array, size: tuple[int, int]) -> jax.Ar
     return x[:, : size[0], : size[1]]
 
 
-convolve_down.defvjp(
-    lambda x, kernel: (convolve_down(x, kernel), (x, kernel)),
-    lambda saved, y: (
-        _unstrided(y, saved[1], saved[0].shape[1:3]),
-        _kernel_gradient(zero_pad(saved[0], 1), y, len(saved[1]), 2),
-    ),
-)
+def _strided_gradients(
+    saved: tuple[jax.Array, jax.Array], y: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Of <convolve_down(x, kernel), y>, with respect to x and kernel."""
+
+    def on_cpu(x: jax.Array, kernel: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        of_kernel = _kernel_gradient(zero_pad(x, 1), y, len(kernel), 2)
+        return _unstrided(y, kernel, x.shape[1:3]), of_kernel
+
+    def elsewhere(x: jax.Array, kernel: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return jax.vjp(_strided, x, kernel)[1](y)
+
+    return lax.platform_dependent(*saved, y, cpu=on_cpu, default=elsewhere)
+
+
+def _unstrided_gradients(
+    size: tuple[int, int], saved: tuple[jax.Array, jax.Array], x: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Of <_unstrided(y, kernel), x>, with respect to y and kernel."""
+
+    def on_cpu(y: jax.Array, kernel: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return convolve_down(x, kernel), _kernel_gradient(zero_pad(x, 1), y, len(kernel), 2)
+
+    def elsewhere(y: jax.Array, kernel: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return jax.vjp(functools.partial(_dilated, size=size), y, kernel)[1](x)
+
+    return lax.platform_dependent(*saved, x, cpu=on_cpu, default=elsewhere)
+
+
+convolve_down.defvjp(lambda x, kernel: (convolve_down(x, kernel), (x, kernel)), _strided_gradients)
 _unstrided.defvjp(
-    lambda y, kernel, size: (_unstrided(y, kernel, size), (y, kernel)),
-    lambda size, saved, x: (
-        convolve_down(x, saved[1]),
-        _kernel_gradient(zero_pad(x, 1), saved[0], len(saved[1]), 2),
-    ),
+    lambda y, kernel, size: (_unstrided(y, kernel, size), (y, kernel)), _unstrided_gradients
 )

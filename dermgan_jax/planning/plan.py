@@ -245,7 +245,8 @@ def _rows(
     image = 4.0 * height * width * configured.data.channels * stage.batch_size / num
     for name, model in models.items():
         own = base if name == config.precision else step_work(model, stage, accelerator, name)
-        slope = own.activations * (double.activations / base.activations - 1)
+        # Below some batch what images need is hidden behind what networks need.
+        slope = own.activations * max(double.activations / base.activations - 1, 0.5)
         if compiled is not None:
             slope *= _compiled_activations(compiled, state + resident) / base.activations
         slope = max(slope, image)

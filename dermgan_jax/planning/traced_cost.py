@@ -8,6 +8,7 @@ sorts also what they read.
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -101,8 +102,9 @@ def cost(program: core.ClosedJaxpr, platform: str) -> Cost:
 class _Walk:
     """Goes through a program in its order, and keeps the books of what is in memory.
 
-    Values are numbered. A value in memory has a size in `sizes`; another is what single elements of
-    `leaves` in memory make of it.
+    Values are numbered, as several variables may stand for one. A value in memory has a size in
+    `sizes`; another is made of single elements of its `leaves`, which are. `holds` counts who needs
+    a value: variables, and values made of it.
     """
 
     def __init__(self, platform: str):
@@ -113,18 +115,20 @@ class _Walk:
         self.leaves: dict[int, frozenset[int]] = {}
         self.bytes: dict[int, float] = {}
         self.live = self.peak = 0.0
-        self.not_live: set[int] = set()  # arguments, and what has been released
+        self.holds: Counter[int] = Counter()
+        self.arguments: set[int] = set()
 
     def give(self, var: Any) -> int:
         """A value that is in memory from the start."""
         number = self._new(var)
         self.sizes[number] = self.bytes[number]
-        self.not_live.add(number)
+        self.arguments.add(number)
         return number
 
     def _new(self, var: Any) -> int:
         number = len(self.bytes)
         self.names[var] = number
+        self.holds[number] = 1
         self.bytes[number] = _bytes(var.aval)
         return number
 
@@ -140,6 +144,8 @@ class _Walk:
         read = sum(self.sizes[leaf] for leaf in self.leaves[number])
         self._keep(number)
         self.operations.append(Operation("single elements", 0.0, read + self.sizes[number], False))
+        for leaf in self.leaves[number]:
+            self._drop(leaf)
 
     def _keep(self, number: int) -> None:
         self.sizes[number] = self.bytes[number]
@@ -162,21 +168,25 @@ class _Walk:
         for position, equation in enumerate(jaxpr.eqns):
             self._equation(equation)
             for var in ends.get(position, ()):
-                self._release(self.names.get(var))
+                self._drop(self.names[var])
             for var in equation.outvars:
                 if var not in last and var not in kept:
-                    self._release(self.names.get(var))
+                    self._drop(self.names[var])
 
-    def _release(self, number: int | None) -> None:
-        if number in self.sizes and number not in self.not_live:
+    def _drop(self, number: int) -> None:
+        self.holds[number] -= 1
+        if self.holds[number]:
+            return
+        if number not in self.sizes:
+            for leaf in self.leaves[number]:
+                self._drop(leaf)
+        elif number not in self.arguments:
             self.live -= self.sizes[number]
-            self.not_live.add(number)
 
     def _equation(self, equation: Any) -> None:
         name = equation.primitive.name
         if name == PLATFORM:
-            self._new(equation.outvars[0])
-            self.leaves[self.names[equation.outvars[0]]] = frozenset()
+            self.leaves[self._new(equation.outvars[0])] = frozenset()
             return
         inner = list(_inner(equation, self.platform))
         if not inner:
@@ -201,12 +211,16 @@ class _Walk:
         self.run(jaxpr)
         for var, result in zip(equation.outvars, jaxpr.outvars, strict=True):
             self._alias(var, result)
+        results = {var for var in jaxpr.outvars if not isinstance(var, core.Literal)}
+        for var in results | {*jaxpr.invars}:
+            self._drop(self.names[var])
 
     def _alias(self, var: Any, source: Any) -> None:
         if isinstance(source, core.Literal):
             self.leaves[self._new(var)] = frozenset()
         else:
             self.names[var] = self.names[source]
+            self.holds[self.names[source]] += 1
 
     def _loop(self, equation: Any, jaxpr: Any, length: int) -> None:
         """A loop: its body so many times, with its results in memory."""
@@ -224,6 +238,7 @@ class _Walk:
         ]
         for var in equation.outvars:
             self._keep(self._new(var))
+            self.leaves[self.names[var]] = frozenset()
         self.peak = max(self.peak, self.live + body.peak)
 
     def _single(self, equation: Any, name: str) -> None:
@@ -234,13 +249,16 @@ class _Walk:
                 self.write(var)
         leaves = frozenset().union(*(self._leaves(self.names[var]) for var in operands))
         for var in equation.outvars:
-            self.leaves[self._new(var)] = leaves
+            self.leaves[self._new(var)] = frozenset() if name in MATERIALISES else leaves
         if name in MATERIALISES:
             read = sum(self.sizes[leaf] for leaf in leaves)
             for var in equation.outvars:
                 self._keep(self.names[var])
             written = sum(self.bytes[self.names[var]] for var in equation.outvars)
             self.operations.append(Operation(name, flops, read + written, name in HEAVY))
+            return
+        for leaf in leaves:
+            self.holds[leaf] += len(equation.outvars)
 
     def _leaves(self, number: int) -> frozenset[int]:
         return frozenset({number}) if number in self.sizes else self.leaves.get(number, frozenset())
