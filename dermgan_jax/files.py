@@ -120,6 +120,19 @@ def absolute(path: Path) -> Path:
     return path.absolute() if is_local(path) else path
 
 
+def name_below(path: Path, folder: Path) -> str:
+    """The path of a file relative to a folder, with slashes, in a fraction of `relative_to`'s time.
+
+    Raises:
+      ValueError: if it does not lie below the folder.
+    """
+    text, beginning = os.fspath(path), os.fspath(folder)
+    beginning = beginning if beginning.endswith("/") else f"{beginning}/"
+    if text.startswith(beginning):
+        return text[len(beginning) :]
+    return path.relative_to(folder).as_posix()
+
+
 def make_folder(path: Path) -> Path:
     """The folder, made with all its parents if need be."""
     path.mkdir(parents=True, exist_ok=True)
@@ -190,7 +203,9 @@ def is_visible(name: str) -> bool:
     return not name.startswith(".") and name != "__MACOSX"
 
 
-def find_files(folder: Path, suffixes: Collection[str] | None = None) -> list[Path]:
+def find_files(
+    folder: Path, suffixes: Collection[str] | None = None, but: Collection[str] = ()
+) -> list[Path]:
     """Files anywhere below a folder, sorted by path.
 
     Hidden files and folders and those of macOS archives are left out. Links are followed, as large
@@ -199,13 +214,28 @@ def find_files(folder: Path, suffixes: Collection[str] | None = None) -> list[Pa
     Args:
       folder: where to look.
       suffixes: in lower case, such as ".png"; capitals in names do not matter. None: any.
+      but: suffixes of files that are left out.
     """
-    found = _walk(folder, set())
-    return sorted(path for path in found if suffixes is None or path.suffix.lower() in suffixes)
+
+    def is_wanted(name: str) -> bool:
+        end = suffix(name)
+        return end not in but and (suffixes is None or end in suffixes)
+
+    found: list[Path] = []
+    _walk(folder, is_wanted, set(), found)
+    return found
 
 
-def _walk(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
-    """Visible files below a folder; `visited` holds device and inode of folders looked into."""
+def _walk(
+    folder: Path,
+    is_wanted: Callable[[str], bool],
+    visited: set[tuple[int, int]],
+    found: list[Path],
+) -> None:
+    """Appends wanted, visible files below a folder, in the order of their paths.
+
+    `visited` holds device and inode of folders looked into.
+    """
     if is_local(folder):
         facts = folder.stat()
         if (facts.st_dev, facts.st_ino) in visited:
@@ -214,10 +244,17 @@ def _walk(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
             )
             return
         visited.add((facts.st_dev, facts.st_ino))
-    folders, files = listing(folder)
-    yield from files
-    for each in folders:
-        yield from _walk(each, visited)
+    for name, is_folder in _entries(folder):
+        if is_folder:
+            _walk(folder / name, is_wanted, visited, found)
+        elif is_wanted(name):
+            found.append(folder / name)
+
+
+def suffix(name: str) -> str:
+    """The suffix of a file's name in lower case, as that of a path, in a fraction of its time."""
+    dot = name.rfind(".")
+    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
 
 
 @functools.cache
@@ -232,18 +269,26 @@ def listing(folder: Path) -> tuple[list[Path], list[Path]]:
     Raises:
       UserError: if the folder may not be read.
     """
+    found: tuple[list[Path], list[Path]] = [], []
+    for name, is_folder in _entries(folder):
+        found[0 if is_folder else 1].append(folder / name)
+    return found
+
+
+def _entries(folder: Path) -> list[tuple[str, bool]]:
+    """Names of what is visible directly in a folder, sorted, and whether each is a folder."""
     if not is_local(folder):
         _, folders, names = next(iter(folder.walk()), (folder, [], []))
-        found = [[folder / name for name in sorted(part)] for part in (folders, names)]
+        # A folder may be an object of its own, whose name is empty.
+        found = [(name, True) for name in folders if name]
+        found += [(name, False) for name in names if name]
     else:
-        found = [[], []]
         try:
             with os.scandir(folder) as entries:
-                for entry in entries:
-                    found[0 if entry.is_dir() else 1].append(folder / entry.name)
+                found = [(entry.name, entry.is_dir()) for entry in entries]
         except PermissionError as error:
             raise UserError(f"{folder} cannot be read: {error.strerror}") from error
-    return tuple(sorted(path for path in part if is_visible(path.name)) for part in found)
+    return sorted(entry for entry in found if is_visible(entry[0]))
 
 
 def everything_in(folder: Path) -> list[Path]:
@@ -268,15 +313,15 @@ def is_link(path: Path) -> bool:
 
 def existing(paths: Iterable[Path]) -> set[Path]:
     """Those of the paths that are files; a bucket is asked once for each folder."""
-    wanted: dict[Path, list[Path]] = {}
+    wanted: dict[str, list[Path]] = {}
     for path in paths:
-        wanted.setdefault(path.parent, []).append(path)
+        wanted.setdefault(os.path.dirname(os.fspath(path)), []).append(path)
     found: set[Path] = set()
-    for folder, members in wanted.items():
-        if is_local(folder):
-            found.update(path for path in members if path.is_file())
-        elif folder.is_dir():
-            found |= set(members) & set(listing(folder)[1])
+    for members in wanted.values():
+        if is_local(members[0]):
+            found.update(path for path in members if os.path.isfile(path))
+        elif members[0].parent.is_dir():
+            found |= set(members) & set(listing(members[0].parent)[1])
     return found
 
 

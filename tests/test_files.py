@@ -176,3 +176,25 @@ def test_folder_is_removed_with_everything(tmp_path):
 def test_name_that_is_no_utf8_can_be_written_down(tmp_path):
     files.write_text(tmp_path / "names.csv", f"{os.fsdecode(bytes([0xE9]))}.png\n")
     assert (tmp_path / "names.csv").read_text() == "\\udce9.png\n"
+
+
+def test_files_come_in_the_order_of_their_paths(tmp_path):
+    touch(tmp_path, "a/z.png", "a.png", "a-b/c.png", "a b.png", "B.png", "a/b/c.png", "é/a.png")
+    paths = files.find_files(tmp_path)
+    assert paths == sorted(paths)
+    assert len(paths) == 7
+
+
+def test_files_but_those_of_some_suffixes(tmp_path):
+    touch(tmp_path, "a.PNG", "b.txt", "c", "d.", "e/f.csv")
+    left = [path.name for path in files.find_files(tmp_path, but={".png", ".csv"})]
+    assert left == ["b.txt", "c", "d."]
+
+
+@pytest.mark.parametrize("folder", ["/", "/data", ".", "data", "data/../other"])
+def test_names_below_a_folder(folder):
+    folder = Path(folder)
+    for name in ("a.png", "a b/c.png"):
+        assert files.name_below(folder / name, folder) == name
+    with pytest.raises(ValueError, match="subpath"):
+        files.name_below(Path("/elsewhere/data2/a.png"), Path("/elsewhere/data"))

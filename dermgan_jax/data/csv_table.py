@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from dermgan_jax import files
@@ -82,33 +82,58 @@ def read_stripped(path: Path) -> StrippedTable:
     ]
     if len(kept) < len(header):
         notes.append(f"{len(header) - len(kept)} columns without a name are left out")
-    rows, numbers, spaced = [], [], []
+    rows, numbers, spaced, num_spaced, empty = [], [], "", 0, 0
+    same: dict[str, str] = {}  # cells of equal text are one object: ages and classes repeat
     for number, cells in lines:
-        row = {header[position]: cells[position].strip() for position in kept}
-        if any(row.values()):
-            rows.append(row)
+        stripped = [cells[position].strip() for position in kept]
+        if any(stripped):
+            rows.append(
+                dict(zip(columns, (same.setdefault(cell, cell) for cell in stripped), strict=True))
+            )
             numbers.append(number)
-            spaced += [cells[i] for i in kept if cells[i] != cells[i].strip()]
-    if len(rows) < len(lines):
-        notes.append(f"{len(lines) - len(rows)} rows without a filled cell are left out")
-    if spaced:
-        notes.append(f"{len(spaced)} cells, such as {spaced[0]!r}, are read without their spaces")
+            for position, cell in zip(kept, stripped, strict=True):
+                if len(cell) < len(cells[position]):
+                    spaced, num_spaced = spaced or cells[position], num_spaced + 1
+        else:
+            empty += 1
+    if empty:
+        notes.append(f"{empty} rows without a filled cell are left out")
+    if num_spaced:
+        notes.append(f"{num_spaced} cells, such as {spaced!r}, are read without their spaces")
     return StrippedTable(columns, rows, numbers, notes)
 
 
-def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], str]:
-    """The header, the other lines with their numbers, and what separates cells."""
+def _lines(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]], str]:
+    """The header, the other lines with their numbers, one at a time, and what separates cells."""
     try:
         content = path.read_bytes()
         _require_text(path, content)
-        text = content.decode("utf-8-sig")
-        delimiter = _delimiter(next((line for line in text.splitlines() if line.strip()), ""))
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        lines = [(reader.line_num, cells) for cells in reader if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is not a UTF-8 table ({error}): export it again") from error
-    header = lines[0][1] if lines else []
-    for number, cells in lines[1:]:
+        content.decode("utf-8-sig")  # so that a fault of the encoding comes before all others
+    except (OSError, UnicodeDecodeError) as error:
+        raise _no_table(path, error) from error
+    text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
+    delimiter = _delimiter(next((line for line in text if line.strip()), ""))
+    text.seek(0)
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    lines = _numbered(path, reader)
+    _, header = next(lines, (0, []))
+    return header, _of_equal_length(path, lines, header, delimiter), delimiter
+
+
+def _numbered(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    """Lines that are not blank, with their numbers."""
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise _no_table(path, error) from error
+
+
+def _of_equal_length(
+    path: Path, lines: Iterator[tuple[int, list[str]]], header: Sequence[str], delimiter: str
+) -> Iterator[tuple[int, list[str]]]:
+    for number, cells in lines:
         if any("\n" in cell for cell in cells):
             raise UserError(
                 f"{path}, line {number}: a cell goes over several lines: is a quotation mark too "
@@ -119,7 +144,11 @@ def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], str]:
                 f"{path}, line {number} has {len(cells)} cells, the header {len(header)}: correct "
                 f"it; a cell with {delimiter!r} in it needs quotation marks"
             )
-    return header, lines[1:], delimiter
+        yield number, cells
+
+
+def _no_table(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is not a UTF-8 table ({error}): export it again")
 
 
 def _require_text(path: Path, content: bytes) -> None:

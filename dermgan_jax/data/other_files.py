@@ -14,11 +14,7 @@ def notes(folder: Path) -> list[str]:
 
     Those of `decode.OTHER_SUFFIXES` are told where images are listed.
     """
-    found = [
-        path
-        for path in files.find_files(folder)
-        if path.suffix.lower() not in SUFFIXES | OTHER_SUFFIXES
-    ]
+    found = files.find_files(folder, but=SUFFIXES | OTHER_SUFFIXES)
     if not found:
         return []
     counts = Counter(path.suffix.lower() or "no suffix" for path in found).most_common()

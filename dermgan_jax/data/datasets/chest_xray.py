@@ -70,7 +70,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     classes = tuple(name for name in CLASSES if name in present)
     records = [
         Record(
-            id=path.relative_to(folder).as_posix(),
+            id=files.name_below(path, folder),
             label=classes.index(found[0]),
             group=found[1],
             image=path,

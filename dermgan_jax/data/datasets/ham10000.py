@@ -37,7 +37,8 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     table = _table(folder)
     rows = listing.read_table(table, ("lesion_id", "image_id", "dx", *SUBGROUPS))
     published = folders_named(folder, "ham10000_images")
-    images = listing.images_named(folder, published, {row["image_id"] for row in rows})
+    everything = listing.find_images(folder)
+    images = listing.images_named(everything, published, {row["image_id"] for row in rows})
     masks = listing.by_stem(folders_named(folder, "ham10000_segmentations"), "_segmentation")
 
     faults = [
@@ -63,7 +64,9 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         if row["dx"] in CLASSES
     ]
     return listing.file_dataset(
-        "ham10000", classes, records, faults, data_config, LICENCE, "lesion", folder
+        *("ham10000", classes, records, faults, data_config, LICENCE, "lesion"),
+        folder=folder,
+        images=everything,
     )
 
 

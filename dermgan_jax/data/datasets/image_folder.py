@@ -11,6 +11,8 @@ Layouts, told apart by what is there (`layout`):
                                    them); further columns are subgroups (`table_columns`)
 """
 
+from collections.abc import Sequence
+
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files
@@ -36,20 +38,24 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
       DataError: naming every fault of the listing.
     """
     folder = listing.root(data_config)
+    images = listing.find_images(folder)
     if data_config.csv:
-        listed = list_table(folder, folder / data_config.csv, data_config.group_pattern)
+        table = folder / data_config.csv
+        listed = list_table(folder, images, table, data_config.group_pattern)
     else:
-        listed = _list_folders(folder, data_config.group_pattern)
+        listed = _list_folders(folder, images, data_config.group_pattern)
     classes, records, faults = listed
     records, of_dicom = dicom_records.described(folder, records, data_config.group_pattern)
     faults = [*faults, *of_dicom]
     return listing.file_dataset(
-        "image_folder", classes, records, faults, data_config, LICENCE, folder=folder
+        *("image_folder", classes, records, faults, data_config, LICENCE),
+        folder=folder,
+        images=images,
     )
 
 
-def _list_folders(folder: Path, pattern: str) -> Listed:
-    parts, faults = parts_of(folder)
+def _list_folders(folder: Path, everything: Sequence[Path], pattern: str) -> Listed:
+    parts, faults = parts_of(folder, everything)
     images = [(part, path) for part in parts for path in part.images]
     if not images and not faults:
         raise listing.failure(
@@ -58,7 +64,7 @@ def _list_folders(folder: Path, pattern: str) -> Listed:
     classes, labels = listing.label_indices(
         [*(part.name for part, _ in images), *(part.name for part in parts)]
     )
-    ids = [str(path.relative_to(folder)) for _, path in images]
+    ids = [files.name_below(path, folder) for _, path in images]
     if pattern:
         groups, unmatched = grouping.by_pattern(ids, pattern)
         faults += unmatched

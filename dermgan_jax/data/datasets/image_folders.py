@@ -46,9 +46,10 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
             f"data.dir={folder} holds {len(folders)} folders: put the images of each kind into a "
             "folder of its own, two at least",
         )
-    parts, faults = _kinds(folder, folders)
+    everything = listing.find_images(folder)
+    parts, faults = _kinds(folder, folders, everything)
     images = [(part, path) for part in parts for path in part.images]
-    ids = [path.relative_to(folder).as_posix() for _, path in images]
+    ids = [files.name_below(path, folder) for _, path in images]
     pairs = [_pair(part, path) if data_config.paired else "" for part, path in images]
     alone = pairs if data_config.paired else ids  # what is a group where nothing says more
     if data_config.group_pattern:
@@ -69,18 +70,22 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         for id, group, pair, (part, path) in zip(ids, groups, pairs, images, strict=True)
     ]
     return listing.file_dataset(
-        "image_folders", (), records, faults, data_config, LICENCE, folder=folder
+        *("image_folders", (), records, faults, data_config, LICENCE),
+        folder=folder,
+        images=everything,
     )
 
 
-def _kinds(root: Path, folders: Sequence[Path]) -> tuple[list[Part], list[Fault]]:
+def _kinds(
+    root: Path, folders: Sequence[Path], images: Sequence[Path]
+) -> tuple[list[Part], list[Fault]]:
     """The parts, each with its kind of picture, and what is wrong with them."""
     matches = {path: SPLIT_AND_KIND.fullmatch(path.name) for path in folders}
     fused = [path for path, match in matches.items() if match]
     if not fused:
-        parts, faults = parts_of(root)
+        parts, faults = parts_of(root, images)
     else:
-        tree = Tree(root)
+        tree = Tree(root, images)
         parts = [_of_cyclegan(tree, path, matches[path]) for path in fused]
         loose = tree.directly_in(root)
         faults = [loose_images(root, loose)] if loose else []

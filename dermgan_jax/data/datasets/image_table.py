@@ -2,13 +2,12 @@
 
 import os
 import posixpath
-import re
 from collections.abc import Sequence
 
 from dermgan_jax import files
 from dermgan_jax.data.csv_table import StrippedTable
 from dermgan_jax.data.datasets import grouping, listing, table_columns
-from dermgan_jax.data.datasets.named_files import Found, NamedFiles, spelled_otherwise
+from dermgan_jax.data.datasets.named_files import NamedFiles, spelled_otherwise
 from dermgan_jax.data.datasets.split_names import SPLIT_NAMES, split_of
 from dermgan_jax.data.datasets.table_columns import GROUP, LABEL, MASK, PATH, SPLIT, known
 from dermgan_jax.data.faults import DataError, Fault
@@ -18,13 +17,14 @@ from dermgan_jax.files import Path
 Listed = tuple[tuple[str, ...], list[Record], list[Fault]]
 
 
-def list_table(folder: Path, table: Path, pattern: str) -> Listed:
+def list_table(folder: Path, images: Sequence[Path], table: Path, pattern: str) -> Listed:
     """Classes, records and faults of a table.
 
     What is read otherwise than it is written is told once.
 
     Args:
       folder: of the images; paths in the table are relative to it.
+      images: all below it.
       table: the file.
       pattern: `data.group_pattern`, which finds groups in paths; "": the table says them.
 
@@ -43,7 +43,7 @@ def list_table(folder: Path, table: Path, pattern: str) -> Listed:
         )
     if means.faults:
         raise DataError(means.faults)
-    rows = _Rows(folder, table, content, means)
+    rows = _Rows(folder, images, table, content, means)
     classes, records, faults = rows.listed()
     if pattern:
         groups, unmatched = grouping.by_pattern([record.id for record in records], pattern)
@@ -60,6 +60,7 @@ class _Rows:
     def __init__(
         self,
         folder: Path,
+        images: Sequence[Path],
         table: Path,
         content: StrippedTable,
         means: table_columns.Meanings,
@@ -73,7 +74,8 @@ class _Rows:
             for cell in self._column(MASK)
         ]
         self.mask_names = [name for some in self.masks for name in some]
-        self.found = _found(folder, [*self.paths, *self.mask_names])
+        named = [name for name in (*self.paths, *self.mask_names) if name]
+        self.found = NamedFiles(folder, images).find_all(named)
 
     def _column(self, role: str) -> list[str]:
         """The cells of a role; "" where nothing is known, as everywhere without such a column."""
@@ -179,14 +181,6 @@ class _Rows:
             for i, cell in enumerate(self._column(SPLIT))
             if cell and split_of(cell) is None
         ]
-
-
-def _found(folder: Path, names: Sequence[str]) -> dict[str, Found]:
-    """What is known of each named file."""
-    base = folder.as_posix().rstrip("/") + "/"
-    inside = any(name.startswith(base) or not re.match(r"/|[a-z0-9]+://", name) for name in names)
-    images = listing.find_images(folder) if inside else []
-    return NamedFiles(folder, images).find_all([name for name in names if name])
 
 
 def _place_on_disk(path: Path) -> str:

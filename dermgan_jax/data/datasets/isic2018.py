@@ -63,7 +63,8 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
 
     groups = _groups(folder)
     published = [_paths(folder, part)[0] for part in parts]
-    images = listing.images_named(folder, published, {name for _, name, _ in listed})
+    everything = listing.find_images(folder)
+    images = listing.images_named(everything, published, {name for _, name, _ in listed})
     masks = listing.by_stem(_mask_folders(folder), "_segmentation")
     classes = tuple(name for name in CLASSES if any(dx == name for _, _, dx in listed))
     records = [
@@ -79,7 +80,9 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
         for part, name, dx in listed
     ]
     return listing.file_dataset(
-        "isic2018", classes, records, faults, data_config, LICENCE, "lesion", folder
+        *("isic2018", classes, records, faults, data_config, LICENCE, "lesion"),
+        folder=folder,
+        images=everything,
     )
 
 

@@ -12,12 +12,13 @@ SPLIT is a name of `split_names`. Anything in between is a fault: an image of th
 passes for one of a class would be trained on.
 """
 
-from collections.abc import Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dermgan_jax import files
 from dermgan_jax.data.class_folders import class_of
-from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.datasets.split_names import look_like_splits, split_of
 from dermgan_jax.data.faults import Fault
 from dermgan_jax.files import Path
@@ -43,8 +44,8 @@ class Part(NamedTuple):
 
     def inner(self, image: Path) -> str:
         """The outermost folder that an image lies in below `folder`, or ""."""
-        parts = image.relative_to(self.folder).parts
-        return parts[0] if len(parts) > 1 else ""
+        first, separator, _ = files.name_below(image, self.folder).partition("/")
+        return sys.intern(first) if separator else ""
 
 
 class Tree:
@@ -52,18 +53,27 @@ class Tree:
 
     Args:
       root: the folder.
+      images: all below it.
     """
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, images: Iterable[Path]):
         self.root = root
         self._in: dict[Path, list[Path]] = {}
         self._below: dict[Path, list[Path]] = {}
-        for image in listing.find_images(root):
-            self._in.setdefault(image.parent, []).append(image)
-            place = root
-            for name in image.relative_to(root).parts[:DEPTH]:
-                place = place / name
-                self._below.setdefault(place, []).append(image)
+        lists_of: dict[str, list[list[Path]]] = {}
+        for image in images:
+            inside = _folder_below(image, root)
+            if inside not in lists_of:
+                lists_of[inside] = self._lists(inside)
+            for members in lists_of[inside]:
+                members.append(image)
+
+    def _lists(self, inside: str) -> list[list[Path]]:
+        """The lists that an image in a folder belongs to."""
+        names = inside.split("/") if inside else []
+        places = [self.root.joinpath(*names[:depth]) for depth in range(1, len(names) + 1)]
+        below = [self._below.setdefault(place, []) for place in places[:DEPTH]]
+        return [self._in.setdefault([self.root, *places][-1], []), *below]
 
     def directly_in(self, folder: Path) -> tuple[Path, ...]:
         """Images that lie in a folder itself."""
@@ -79,12 +89,21 @@ class Tree:
         return [*self.directly_in(loose_in), *below]
 
 
-def parts_of(root: Path) -> tuple[list[Part], list[Fault]]:
+def _folder_below(image: Path, folder: Path) -> str:
+    """Where an image lies below a folder, as text; "" directly in it."""
+    return files.name_below(image, folder).rpartition("/")[0]
+
+
+def parts_of(root: Path, images: Iterable[Path]) -> tuple[list[Part], list[Fault]]:
     """The parts of `data.dir`, and what of it is none.
 
     Splits that are not called train, val or test are told once.
+
+    Args:
+      root: `data.dir`.
+      images: all below it.
     """
-    tree = Tree(root)
+    tree = Tree(root, images)
     folders, _ = files.listing(root)
     if any(split_of(path.name) for path in folders):
         parts, faults = _splits_first(tree, folders)
@@ -195,12 +214,12 @@ def _deeper_splits(parts: Sequence[Part]) -> list[Fault]:
     for part in parts:
         if part.split and split_of(part.name):
             found[part.folder] = len(part.images)
-        for image in part.images:
-            folders = image.relative_to(part.folder).parts[:-1]
+        for inside, count in Counter(_folder_below(i, part.folder) for i in part.images).items():
+            folders = inside.split("/")
             depth = next((i for i, name in enumerate(folders) if split_of(name)), None)
             if depth is not None:
                 place = part.folder.joinpath(*folders[: depth + 1])
-                found[place] = found.get(place, 0) + 1
+                found[place] = found.get(place, 0) + count
     return [
         Fault(
             "folders like splits",

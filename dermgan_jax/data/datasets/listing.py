@@ -1,5 +1,6 @@
 """What listings of data sets on disk share: finding files, reading tables, reporting faults."""
 
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -64,28 +65,28 @@ def by_stem(folders: Iterable[Path], tail: str) -> dict[str, Path]:
 
 
 def images_named(
-    folder: Path, published: Sequence[Path], names: Collection[str]
+    images: Iterable[Path], published: Sequence[Path], names: Collection[str]
 ) -> dict[str, Path]:
     """Name without suffix -> image; of several one in a published place, or the first.
 
     Where images are taken from other places, and which of several are used, is told once.
 
     Args:
-      folder: anywhere below which they may lie.
+      images: all that lie below the folder of the data set, sorted.
       published: folders in which the publisher has them.
       names: of the images that are wanted.
     """
     found: dict[str, Path] = {}
-    places = [path.as_posix() + "/" for path in published]
-
-    def is_elsewhere(path: Path) -> bool:
-        return not path.as_posix().startswith(tuple(places))
-
-    again = []
-    for path in sorted(find_images(folder), key=is_elsewhere):
-        if path.stem in names and found.setdefault(path.stem, path) != path:
+    places = tuple(os.fspath(path).rstrip("/") + "/" for path in published)
+    again, elsewhere = [], []
+    for path in sorted(images, key=lambda path: not os.fspath(path).startswith(places)):
+        stem = path.stem
+        if stem not in names:
+            continue
+        if found.setdefault(stem, path) is not path:
             again.append(path)
-    elsewhere = [path for path in found.values() if is_elsewhere(path)]
+        elif not os.fspath(path).startswith(places):
+            elsewhere.append(path)
     if elsewhere:
         files.tell_once(
             f"note: {len(elsewhere)} images lie elsewhere than in the published folders and are "
@@ -144,6 +145,8 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
                 for column in missing
             ]
         )
+    if all(column == name for column, name in names.items()):
+        return found.rows
     return [row | {column: row[name] for column, name in names.items()} for row in found.rows]
 
 
@@ -156,6 +159,7 @@ def file_dataset(
     licence: str,
     group_noun: str = "group",
     folder: Path | None = None,
+    images: Sequence[Path] | None = None,
 ) -> Dataset:
     """A data set whose records are image files, sorted by id.
 
@@ -168,6 +172,7 @@ def file_dataset(
       licence: one line for reports.
       group_noun: what groups are, in the singular.
       folder: that holds the images; how many of them are in no record is told once.
+      images: all that lie below it; None: they are looked for.
 
     Raises:
       DataError: naming `faults`, missing files, classes without images and duplicate ids all at
@@ -178,7 +183,7 @@ def file_dataset(
     faults = [*faults, *_missing_files(records, there)]
     present = [record for record in records if record.image in there]
     if folder is not None:
-        _tell_left_out(folder, named)
+        _tell_left_out(folder, find_images(folder) if images is None else images, named)
     _tell_alike(classes)
     labels = {record.label for record in present}
     faults += [
@@ -221,9 +226,9 @@ def file_dataset(
     return dataset
 
 
-def _tell_left_out(folder: Path, used: Collection[Path]) -> None:
+def _tell_left_out(folder: Path, images: Sequence[Path], used: Collection[Path]) -> None:
     """Says how many images below a folder are not used."""
-    others = [path for path in find_images(folder) if path not in used]
+    others = [path for path in images if path not in used]
     if others:
         files.tell_once(
             f"note: {len(others)} images below {folder} are left out, as nothing says what they "
@@ -246,21 +251,16 @@ def _tell_alike(classes: Sequence[str]) -> None:
 
 
 def _missing_files(records: Sequence[Record], there: Collection[Path]) -> list[Fault]:
-    faults = []
-    for record in records:
-        for what, path, wanted in (
-            ("image", record.image, True),
-            *(("mask", mask, True) for mask in record.masks),
-        ):
-            if wanted and path not in there:
-                faults.append(
-                    Fault(
-                        f"missing {what} files",
-                        f"{what} of {record.id!r} is listed but {path or 'its file'} is missing: "
-                        "add the file or remove the row",
-                    )
-                )
-    return faults
+    return [
+        Fault(
+            f"missing {what} files",
+            f"{what} of {record.id!r} is listed but {path or 'its file'} is missing: "
+            "add the file or remove the row",
+        )
+        for record in records
+        for what, path in (("image", record.image), *(("mask", mask) for mask in record.masks))
+        if path not in there
+    ]
 
 
 def _split_faults(records: Sequence[Record]) -> list[Fault]:

@@ -1,9 +1,10 @@
 """Finding the image files that a table names, however it spells them."""
 
+import functools
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from dermgan_jax import files
@@ -39,21 +40,39 @@ class NamedFiles:
       images: all images below it.
     """
 
-    def __init__(self, folder: Path, images: Iterable[Path]):
+    def __init__(self, folder: Path, images: Sequence[Path]):
         self.folder = folder
-        self._whole: dict[str, list[Path]] = {}
-        self._bare: dict[str, list[Path]] = {}
-        self._last: dict[str, list[Path]] = {}
-        for path in images:
-            name = path.relative_to(folder).as_posix()
-            self._whole.setdefault(_key(name), []).append(path)
-            self._bare.setdefault(_key(posixpath.splitext(name)[0]), []).append(path)
-            for last in {_key(path.name), _key(path.stem)}:
-                self._last.setdefault(last, []).append(path)
+        self.images = images
+
+    # Large data sets rarely need these, and each takes more memory than the files' names.
+
+    @functools.cached_property
+    def _whole(self) -> Mapping[str, list[Path]]:
+        return self._by_key(lambda name: [name])
+
+    @functools.cached_property
+    def _bare(self) -> Mapping[str, list[Path]]:
+        return self._by_key(lambda name: [posixpath.splitext(name)[0]])
+
+    @functools.cached_property
+    def _last(self) -> Mapping[str, list[Path]]:
+        return self._by_key(
+            lambda name: [posixpath.basename(name), posixpath.splitext(posixpath.basename(name))[0]]
+        )
+
+    def _by_key(self, texts_of: Callable[[str], list[str]]) -> Mapping[str, list[Path]]:
+        """Images by what a table may call them, see `_key`."""
+        found: dict[str, list[Path]] = {}
+        for path in self.images:
+            for key in dict.fromkeys(map(_key, texts_of(files.name_below(path, self.folder)))):
+                found.setdefault(key, []).append(path)
+        return found
 
     def find_all(self, names: Sequence[str]) -> dict[str, Found]:
         """Each of the names, and what is known of its file."""
-        literal = {name: self.folder / name for name in dict.fromkeys(names)}
+        listed = {files.name_below(path, self.folder): path for path in self.images}
+        literal = {name: listed.get(name) or self.folder / name for name in dict.fromkeys(names)}
+        del listed
         there = files.existing(literal.values())
         return {
             name: Found(path) if path in there else self._find(name)
@@ -108,4 +127,5 @@ def spelled_otherwise(found: Mapping[str, Found], folder: Path) -> list[str]:
 
 
 def _key(name: str) -> str:
+    """A name by which others are found: neither capitals nor the form of accents matter."""
     return unicodedata.normalize("NFC", posixpath.normpath(name)).casefold()
