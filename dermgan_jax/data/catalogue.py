@@ -79,7 +79,8 @@ class Catalogue:
     def class_counts(self, split: str, domain: str = "") -> tuple[int, ...]:
         """Images per class in a split, of one domain if given."""
         labels = self.labels[self.indices(split, domain)]
-        return tuple(int((labels == index).sum()) for index in range(len(self.classes)))
+        counts = np.bincount(labels[labels != UNLABELLED], minlength=len(self.classes))
+        return tuple(map(int, counts))
 
     def domain_counts(self, split: str) -> tuple[int, ...]:
         """Images of domains A and B in a split; empty without two domains."""

@@ -30,21 +30,37 @@ def assign(
     Returns:
       str (N,), values in `SPLITS`.
     """
-    names, group_of_image = np.unique(np.asarray(groups), return_inverse=True)
-    label_values, label_of_image = np.unique(labels, return_inverse=True)
-    votes = np.zeros((len(names), len(label_values)), np.int64)
-    np.add.at(votes, (group_of_image, label_of_image), 1)
-    sizes, class_of_group = votes.sum(1), votes.argmax(1)
+    # No array of names: each of its elements would be as long as the longest name.
+    names = sorted(set(groups))
+    position = {name: i for i, name in enumerate(names)}
+    group_of_image = np.fromiter((position[name] for name in groups), np.int64, len(groups))
+    _, label_of_image = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(group_of_image, minlength=len(names))
+    class_of_group = _most_frequent(group_of_image, label_of_image)
     order = hash_order(names, seed)
+    order = order[np.argsort(class_of_group[order], kind="stable")]
 
     split_of_group = np.zeros(len(names), np.int64)
     bounds = np.cumsum(fractions)[:-1]
-    for index in range(len(label_values)):
-        members = order[class_of_group[order] == index]
+    for members in np.split(order, np.flatnonzero(np.diff(class_of_group[order])) + 1):
         middles = np.cumsum(sizes[members]) - sizes[members] / 2
         shares = middles / sizes[members].sum()
         split_of_group[members] = np.searchsorted(bounds, shares, side="right")
     return np.asarray(SPLITS)[split_of_group[group_of_image]]
+
+
+def _most_frequent(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The most frequent, then lowest label of each group: int (number of groups,).
+
+    Args:
+      groups: int (N,), of which each up to the largest occurs.
+      labels: int (N,), 0 or above.
+    """
+    several = labels.max(initial=0) + 1
+    pairs, votes = np.unique(groups * several + labels, return_counts=True)
+    group, label = np.divmod(pairs, several)
+    order = np.lexsort((label, -votes, group))
+    return label[order[np.unique(group[order], return_index=True)[1]]]
 
 
 def strata(labels: Sequence[int], domains: Sequence[str]) -> np.ndarray:
@@ -61,14 +77,13 @@ def strata(labels: Sequence[int], domains: Sequence[str]) -> np.ndarray:
 
 def hash_order(ids: Sequence[str], seed: int) -> np.ndarray:
     """A shuffle of N names that depends on nothing but each name and the seed: int (N,)."""
-    return np.argsort([_digest(f"{seed}/{id}") for id in ids])
+    digests = b"".join(hashlib.sha256(f"{seed}/{id}".encode()).digest() for id in ids)
+    return np.argsort(np.frombuffer(digests, "S32"))
 
 
 def split_hash(ids: Sequence[str], splits: Sequence[str]) -> str:
     """Hexadecimal SHA-256 of which image is in which split; the order of rows does not matter."""
-    pairs = sorted(f"{id}\t{split}\n" for id, split in zip(ids, splits, strict=True))
-    return _digest("".join(pairs))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256()
+    for pair in sorted(f"{id}\t{split}\n" for id, split in zip(ids, splits, strict=True)):
+        digest.update(pair.encode())
+    return digest.hexdigest()

@@ -1,13 +1,20 @@
+import hashlib
+import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from dermgan_jax.data.splits import SPLITS, assign, split_hash
+from dermgan_jax.data.splits import SPLITS, assign, hash_order, split_hash, strata
 
 FRACTIONS = (0.7, 0.15, 0.15)
 # Lesion and class (alphabetical order of dx) of each of the 10,015 rows of HAM10000_metadata.csv;
 # lesions are renumbered at random and no image id is kept. Tschandl et al. 2018,
 # doi:10.7910/DVN/DBW86T, CC BY-NC 4.0.
+PINNED_HAM = "1c0b9e16d8d69be2eeb6676d49b2a812d99fa313d2116ae4daec6178c7c6f072"
+PINNED_KINDS = "21eb6a5e8769b7a8459e7c3fcd4615ecaf7cfb13bb9b45270b4ac1adf58c1c91"
+PINNED_ORDER = "f3af19002766a3897ada6b12f359c62edf6350eb8c2d922a33251a05ae269ade"
 HAM10000 = Path(__file__).parents[1] / "golden" / "splits" / "ham10000_lesions.npz"
 
 
@@ -79,3 +86,42 @@ def test_split_hash_depends_on_pairs_not_on_order():
     assert split_hash(["b", "a"], ["val", "train"]) == reference
     assert split_hash(["a", "b"], ["val", "train"]) != reference
     assert len(reference) == 64
+
+
+def test_splits_are_those_of_earlier_versions():
+    """Work directories are continued only on the split that they began with."""
+    labels, lesions = ham10000()
+    ids = [f"ISIC_{i:07}" for i in range(len(labels))]
+    assert split_hash(ids, assign(labels, lesions, FRACTIONS, seed=0)) == PINNED_HAM
+    domains = [("", "clinical")[i % 3 == 0] for i in range(len(labels))]
+    by_kind = assign(strata(labels, domains), lesions, FRACTIONS, seed=7)
+    assert split_hash(ids, by_kind) == PINNED_KINDS
+    order = hash_order(ids, seed=3).tolist()
+    assert hashlib.sha256(str(order).encode()).hexdigest() == PINNED_ORDER
+
+
+def test_group_counts_under_its_most_frequent_then_lowest_label():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 5, 600)
+    groups = [f"g{i}" for i in rng.integers(0, 90, 600)]
+    votes = {name: Counter() for name in groups}
+    for name, label in zip(groups, labels, strict=True):
+        votes[name][int(label)] += 1
+    counts_as = {n: min(v, key=lambda label: (-v[label], label)) for n, v in votes.items()}
+    told = assign(np.array([counts_as[name] for name in groups]), groups, FRACTIONS, seed=1)
+    np.testing.assert_array_equal(assign(labels, groups, FRACTIONS, seed=1), told)
+
+
+@pytest.mark.parametrize("kind", ["many classes", "a long name"])
+def test_memory_grows_with_the_images_alone(kind):
+    count = 20_000
+    groups = [f"g{i}" for i in range(count)]
+    labels = np.arange(count) % (2000 if kind == "many classes" else 7)
+    if kind == "a long name":
+        groups[17] = "g" * 10_000
+    tracemalloc.start()
+    try:
+        assign(labels, groups, FRACTIONS, seed=0)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
