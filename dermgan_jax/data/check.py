@@ -1,5 +1,8 @@
 """Finding everything that is wrong with the data before a step is trained."""
 
+import pathlib
+from collections.abc import Sequence
+
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import files, registry
@@ -9,10 +12,17 @@ from dermgan_jax.data.domains import DOMAINS
 from dermgan_jax.data.faults import DataError, Fault, lines
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.data.masks import decode_classes, prepare_masks
-from dermgan_jax.data.near_copies import near_copies
-from dermgan_jax.data.prepare import decode_all, digests, is_prepared, prepare
+from dermgan_jax.data.near_copies import NearCopy, compared, near_copies_once
+from dermgan_jax.data.prepare import (
+    Prepared,
+    decode_all,
+    digests,
+    is_prepared,
+    prepare,
+    prepared_dir,
+)
 from dermgan_jax.data.records import UNLABELLED
-from dermgan_jax.data.splits import IMAGE, SPLITS
+from dermgan_jax.data.splits import IMAGE, SPLITS, TRAIN
 
 _OR_A_PATTERN = ", or, if it is not the same patient, say who is with data.group_pattern"
 FEW = 100  # training images; below, the summary warns
@@ -121,13 +131,32 @@ def _of_pixels(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
             "note: the same picture in several splits, and pictures that are dark throughout, are "
             "not looked for, as images are not kept decoded (data.cache=none)"
         ]
-    images = prepare(catalogue, data_config).images
-    return _leaks(catalogue, images) + _little_range(images)
+    prepared = prepare(catalogue, data_config)
+    return _leaks(prepared, prepared_dir(data_config)) + _little_range(prepared.images)
 
 
-def _leaks(catalogue: Catalogue, images: ImageSet) -> list[str]:
+def _leaks(prepared: Prepared, folder: pathlib.Path) -> list[str]:
     """Pictures that are in several splits without anything saying that they belong together."""
-    found = near_copies(images, catalogue.splits, [record.group for record in catalogue.records])
+    catalogue = prepared.catalogue
+    groups = [record.group for record in catalogue.records]
+    found = near_copies_once(
+        prepared.images, catalogue.splits, groups, prepared.fingerprint, folder
+    )
+    return [*_partly_compared(catalogue), *_told_copies(catalogue, found)]
+
+
+def _partly_compared(catalogue: Catalogue) -> list[str]:
+    """That of large splits a part is compared."""
+    held_out = int((catalogue.splits != TRAIN).sum())
+    if compared(catalogue.splits) == held_out:
+        return []
+    return [
+        f"note: the same picture in several splits is looked for among "
+        f"{compared(catalogue.splits)} of {held_out} validation and test images, evenly spaced"
+    ]
+
+
+def _told_copies(catalogue: Catalogue, found: Sequence[NearCopy]) -> list[str]:
     if not found:
         return []
     shown = [
@@ -284,16 +313,17 @@ def _split_faults(catalogue: Catalogue, data_config: DataConfig) -> list[Fault]:
         ]
     if data_config.split_by == IMAGE:
         return found
-    splits_of_group: dict[str, set[str]] = {}
-    for record, assigned in zip(catalogue.records, catalogue.splits, strict=True):
-        splits_of_group.setdefault(record.group, set()).add(str(assigned))
+    first: dict[str, str] = {}
+    several: dict[str, set[str]] = {}
+    for record, assigned in zip(catalogue.records, catalogue.splits.tolist(), strict=True):
+        if first.setdefault(record.group, assigned) != assigned:
+            several.setdefault(record.group, {first[record.group]}).add(assigned)
     found += [
         Fault(
             "groups in several splits",
             f"group {group!r} is in the splits {', '.join(sorted(found_in))}: keep it in one"
             + _OR_A_PATTERN * (_is_own(catalogue) and not data_config.csv),
         )
-        for group, found_in in sorted(splits_of_group.items())
-        if len(found_in) > 1
+        for group, found_in in sorted(several.items())
     ]
     return found

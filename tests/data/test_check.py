@@ -5,6 +5,7 @@ import pytest
 from image_trees import write_image, write_table
 from PIL import Image
 
+from dermgan_jax.data import near_copies
 from dermgan_jax.data import prepare as preparation
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.check import cautions, check, checked_catalogue, summary
@@ -163,6 +164,16 @@ def test_pictures_saved_again_in_another_split_are_warned_of(published_splits):
     )
     data.cache = "none"
     assert any("are not looked for" in each for each in cautions(catalogue(data), data))
+
+
+def test_that_a_part_of_large_splits_is_compared_is_told(published_splits, monkeypatch):
+    data = published_splits.data
+    assert not any("is looked for among" in each for each in cautions(catalogue(data), data))
+    monkeypatch.setattr(near_copies, "COMPARED", 2)
+    assert (
+        "note: the same picture in several splits is looked for among 2 of 3 validation and test "
+        "images, evenly spaced"
+    ) in cautions(catalogue(data), data)
 
 
 def test_copies_of_one_group_are_no_leak(published_splits):

@@ -70,6 +70,15 @@ def test_table_of_a_spreadsheet_is_read_without_what_says_nothing(tmp_path):
     ]
 
 
+def test_equal_cells_are_held_once(tmp_path):
+    """Classes, ages and patients repeat; of a million rows each costs a pointer."""
+    path = tmp_path / "data.csv"
+    path.write_text("path,age,patient\n" + "".join(f"{i}.png,45,p{i // 5}\n" for i in range(10)))
+    rows = read_stripped(path).rows
+    assert len({id(row["age"]) for row in rows}) == 1
+    assert len({id(row["patient"]) for row in rows}) == 2
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -1,6 +1,7 @@
 """SHA-256 of files, each read once."""
 
 import hashlib
+import pathlib
 
 import pytest
 
@@ -71,3 +72,31 @@ def test_damaged_notes_are_made_anew(paths, reads, tmp_path, monkeypatch):
     notes.write_text("[")
     in_a_new_process(monkeypatch)
     assert digests(paths, tmp_path / "kept", threads=1) == first
+
+
+def test_file_that_changes_while_it_is_read_is_read_again(paths, reads, tmp_path, monkeypatch):
+    counted = hashlib.file_digest
+
+    def changed_meanwhile(file, name):
+        found = counted(file, name)
+        if len(reads) == 1:
+            pathlib.Path(file.name).write_bytes(b"other")
+        return found
+
+    monkeypatch.setattr(hashlib, "file_digest", changed_meanwhile)
+    digests(paths, tmp_path / "kept", threads=1)
+    in_a_new_process(monkeypatch)
+    again = digests(paths, tmp_path / "kept", threads=1)
+    assert again[0] == hashlib.sha256(b"other").hexdigest()
+    assert len(reads) == 3
+
+
+def test_many_files_come_in_their_order(tmp_path):
+    found = [tmp_path / f"{i}.png" for i in range(file_digests.BATCH + 3)]
+    for path in found[:: file_digests.CHUNK]:
+        path.write_bytes(path.name.encode())
+    told = digests(found, tmp_path / "kept", threads=2)
+    for path, text in zip(found, told, strict=True):
+        exists = int(path.stem) % file_digests.CHUNK == 0
+        sound = hashlib.sha256(path.name.encode()).hexdigest()
+        assert text == (sound if exists else UNREADABLE)

@@ -2,14 +2,16 @@
 
 import io
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dermgan_jax.data import near_copies as near
 from dermgan_jax.data.datasets import phantom
 from dermgan_jax.data.decode import to_square
-from dermgan_jax.data.near_copies import near_copies
+from dermgan_jax.data.near_copies import near_copies, near_copies_once
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +70,54 @@ def test_ten_thousand_images_take_seconds():
     start = time.process_time()
     assert near_copies(pictures, splits, [str(i) for i in range(10_000)]) == [(9_999, 0)]
     assert time.process_time() - start < 60
+
+
+@pytest.mark.parametrize("noise", [2, 6, 60])
+def test_the_nearest_one_counts_however_many_are_near(noise):
+    """Of frames of films and of faded X-rays many are alike; of other pictures none."""
+    rng = np.random.default_rng(0)
+    base = rng.integers(40, 200, (8, 8))
+    pictures = (base + rng.normal(0, noise, (600, 8, 8))).clip(0, 255).astype(np.uint8)[..., None]
+    splits = np.array(["train", "val"])[np.arange(600) % 3 // 2]
+    found = near_copies(pictures, splits, [str(i) for i in range(600)])
+
+    vectors = pictures.reshape(600, -1).astype(float)
+    vectors -= vectors.mean(1, keepdims=True)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    train, val = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "val")
+    alike = vectors[val] @ vectors[train].T
+    rows = np.flatnonzero(alike.max(1) >= 0.99)
+    assert found == [(val[row], train[alike[row].argmax()]) for row in rows]
+    assert (len(rows) > 0) == (noise < 60)
+
+
+def test_part_of_large_splits_is_compared(drawn, monkeypatch):
+    pictures = np.concatenate([drawn[:20], drawn[:20]])
+    splits, groups = ["train"] * 20 + ["test"] * 20, [str(i) for i in range(40)]
+    assert near.compared(splits) == 20
+    monkeypatch.setattr(near, "COMPARED", 5)
+    assert near.compared(splits) == 5
+    assert near_copies(pictures, splits, groups) == [(20 + 4 * i, 4 * i) for i in range(5)]
+
+
+def test_copies_are_looked_for_once(drawn, tmp_path):
+    pictures = np.stack([drawn[0], drawn[1], drawn[0]])
+    splits, groups = ["train", "train", "test"], list("abc")
+    unread = np.empty((3, 0, 0, 3))
+
+    assert near_copies_once(pictures, splits, groups, "12", tmp_path) == [(2, 0)]
+    assert near_copies_once(unread, splits, groups, "12", tmp_path) == [(2, 0)]
+    assert near_copies_once(pictures, splits, list("aba"), "12", tmp_path) == []
+    assert near_copies_once(pictures[[0, 1, 1]], splits, groups, "34", tmp_path) == [(2, 1)]
+    (tmp_path / "file").write_text("")
+    assert near_copies_once(pictures, splits, groups, "12", tmp_path / "file") == [(2, 0)]
+
+
+def test_memory_is_that_of_the_small_versions():
+    pictures = np.random.default_rng(0).integers(0, 256, (2000, 64, 64, 3), np.uint8)
+    tracemalloc.start()
+    try:
+        near_copies(pictures, ["train", "test"] * 1000, [str(i) for i in range(2000)])
+        assert tracemalloc.get_traced_memory()[1] < pictures.nbytes
+    finally:
+        tracemalloc.stop()

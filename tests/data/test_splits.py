@@ -9,12 +9,13 @@ import pytest
 from dermgan_jax.data.splits import SPLITS, assign, hash_order, split_hash, strata
 
 FRACTIONS = (0.7, 0.15, 0.15)
-# Lesion and class (alphabetical order of dx) of each of the 10,015 rows of HAM10000_metadata.csv;
-# lesions are renumbered at random and no image id is kept. Tschandl et al. 2018,
-# doi:10.7910/DVN/DBW86T, CC BY-NC 4.0.
+# What work directories hold.
 PINNED_HAM = "1c0b9e16d8d69be2eeb6676d49b2a812d99fa313d2116ae4daec6178c7c6f072"
 PINNED_KINDS = "21eb6a5e8769b7a8459e7c3fcd4615ecaf7cfb13bb9b45270b4ac1adf58c1c91"
 PINNED_ORDER = "f3af19002766a3897ada6b12f359c62edf6350eb8c2d922a33251a05ae269ade"
+# Lesion and class (alphabetical order of dx) of each of the 10,015 rows of HAM10000_metadata.csv;
+# lesions are renumbered at random and no image id is kept. Tschandl et al. 2018,
+# doi:10.7910/DVN/DBW86T, CC BY-NC 4.0.
 HAM10000 = Path(__file__).parents[1] / "golden" / "splits" / "ham10000_lesions.npz"
 
 
