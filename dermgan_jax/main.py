@@ -149,6 +149,10 @@ def run() -> None:
         from dermgan_jax import hosts
 
         hosts.leave(code)
+    programs = sys.modules.get("dermgan_jax.train.programs")
+    if programs is not None and programs.still_compiling():
+        sys.stdout.flush()
+        os._exit(code)  # the interpreter would wait for the compiler, or fall over it
     sys.exit(code)
 
 

@@ -1,7 +1,7 @@
 """Calls of the compiled step: up to `train.steps_per_call` iterations of one stage each."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -11,6 +11,7 @@ from dermgan_jax.data import pipeline
 from dermgan_jax.models.contract import Stage
 from dermgan_jax.runs.state import Clock, TrainState
 from dermgan_jax.train import sharding
+from dermgan_jax.train.programs import Programs, Waiting
 from dermgan_jax.train.step import Recipe, StageInputs, compile_moment_reset, compile_steps
 from dermgan_jax.train.stopwatch import COMPILATION, INPUT, Stopwatch
 
@@ -18,17 +19,30 @@ from dermgan_jax.train.stopwatch import COMPILATION, INPUT, Stopwatch
 class Calls:
     """Hands iterations to the devices.
 
+    A call of one iteration runs a program for each phase (`train.programs`), a longer one a single
+    program.
+
     Args:
       recipe: what is compiled.
       feed: of batches.
       stopwatch: told what the host waits for.
+      stopping: whether to give up waiting for programs.
+      tell: is told which program is waited for, see `programs.Programs`.
     """
 
-    def __init__(self, recipe: Recipe, feed: pipeline.Feed, stopwatch: Stopwatch | None = None):
+    def __init__(
+        self,
+        recipe: Recipe,
+        feed: pipeline.Feed,
+        stopwatch: Stopwatch | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+        tell: Callable[[Waiting | None], None] = lambda waiting: None,
+    ):
         self.recipe = recipe
         self.feed = feed
         self.stopwatch = stopwatch or Stopwatch()
         self.config = recipe.model.config
+        self.programs = Programs(recipe, stopping, tell)
         self.run_steps = compile_steps(recipe)
         self.reset_moments = compile_moment_reset(recipe)
         self.resident: tuple[Any, dict[str, jax.Array]] = (None, {})  # of the latest stage
@@ -43,15 +57,20 @@ class Calls:
           state: donated.
           clock: where the run stands.
           stages: of each iteration, alike in what is compiled.
+
+        Raises:
+          StoppedWaitingError: the state is as it was.
         """
         stage = stages[0]
         length = self.config.train.steps_per_call
         with self.stopwatch.during(INPUT):
             arguments = self._arguments(clock, stages, length)
-        static = {
-            "image_size": stage.image_size,
-            "due": self.recipe.due(stage, clock.step, length),
-        }
+        due = self.recipe.due(stage, clock.step, length)
+        if length == 1:
+            waits = not self.programs.is_compiled(stage, due.phases)
+            with self.stopwatch.during(COMPILATION) if waits else contextlib.nullcontext():
+                return self.programs.run(stage, state, arguments[:-1], due.phases)
+        static = {"image_size": stage.image_size, "due": due}
         key = (stage.static, *static.values())
         known, self.compiled = key in self.compiled, self.compiled | {key}
         with contextlib.nullcontext() if known else self.stopwatch.during(COMPILATION):

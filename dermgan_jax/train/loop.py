@@ -34,6 +34,7 @@ from dermgan_jax.train.evaluator import Evaluator, observed
 from dermgan_jax.train.log import Reports, TrainingLog
 from dermgan_jax.train.preemption import Preemption
 from dermgan_jax.train.profile import Profile, Steps, require_within
+from dermgan_jax.train.programs import StoppedWaitingError
 from dermgan_jax.train.progress import Progress
 from dermgan_jax.train.snapshots import best_metric, snapshots_of
 from dermgan_jax.train.start import build_model, first_state, require_divisible, require_weights
@@ -196,7 +197,12 @@ class Loop:
         Args:
           resumed: whether the run goes on from a checkpoint.
         """
-        model, calls = self.recipe.model, Calls(self.recipe, self.feed, self.log.stopwatch)
+        model, progress = self.recipe.model, self.log.progress
+        calls = Calls(
+            *(self.recipe, self.feed, self.log.stopwatch),
+            stopping=lambda: self.preemption.noted,
+            tell=progress.wait,
+        )
         self.evaluator.drawn_at = self.clock.step
         if resumed:
             self._event("resumed")
@@ -209,10 +215,13 @@ class Loop:
                 break
             before, began = self.clock, time.monotonic()
             call = self.profile.call(before, after, self.state)
-            with call, jax.transfer_guard("disallow"):
-                self.state, reports = calls.dispatch(self.state, self.clock, stages)
-                self.clock = after
-                self.reports.add(reports, stages, before)
+            try:
+                with call, jax.transfer_guard("disallow"):
+                    self.state, reports = calls.dispatch(self.state, self.clock, stages)
+                    self.clock = after
+                    self.reports.add(reports, stages, before)
+            except StoppedWaitingError:
+                return self._finish(PREEMPTED, stages[-1])
             self.profile.called(self.clock, self.state)
             upcoming = model.stage(self.clock.scheduled_at)
             if upcoming.moments != stages[-1].moments:

@@ -8,8 +8,11 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from dermgan_jax.train.programs import Waiting
+
 PLAIN_INTERVAL = 10.0  # seconds between two plain lines of one stage
 RATE_WINDOW = 30.0  # seconds that the shown rate is measured over
+WORTH_TELLING = 2.0  # seconds of compiling
 
 
 class Progress:
@@ -17,7 +20,8 @@ class Progress:
 
     Everything goes to `stream`: a live bar if that is a terminal, else whole lines, one at each
     change of stage and otherwise at most one every 10 seconds. Speed is that of the last 30
-    seconds, pauses for compilation and evaluation included; the remaining time assumes it stays.
+    seconds, pauses for evaluation included but not for compilation; the remaining time assumes it
+    stays.
 
     Args:
       total_images: real images to show in the whole run.
@@ -43,6 +47,7 @@ class Progress:
         self._metrics: Mapping[str, float] = {}
         self._shown: tuple[float, str] | None = None  # time and stage of the last plain line
         self._unshown = ""
+        self._waited, self._tell_at = 0.0, WORTH_TELLING  # seconds, of compiling
         self._bar = None
         if active and self._stream.isatty():
             self._bar = tqdm(
@@ -91,6 +96,25 @@ class Progress:
             self._unshown = line
             return
         self._shown, self._unshown = (now, stage), ""
+        print(line, file=self._stream, flush=True)
+
+    def wait(self, waiting: Waiting | None) -> None:
+        """Says which program is being compiled; None: that is over, and its time does not count."""
+        if waiting is None:
+            self._recent = deque((then + self._waited, images) for then, images in self._recent)
+            self._waited, self._tell_at = 0.0, WORTH_TELLING
+            return
+        self._waited = waiting.seconds
+        if not self._active or waiting.seconds < self._tell_at:
+            return
+        line = (
+            f"compiling {waiting.program} for {waiting.stage}, {waiting.seconds:.0f} s; the "
+            "program is kept for later runs; Ctrl-C saves and stops"
+        )
+        if self._bar is not None:
+            self._bar.set_description_str(line)
+            return
+        self._tell_at = waiting.seconds + PLAIN_INTERVAL
         print(line, file=self._stream, flush=True)
 
     def note(self, text: str) -> None:

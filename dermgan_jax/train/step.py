@@ -178,43 +178,67 @@ def run_iteration(
 
     Args and returns as in `run_steps`, without the leading axis K.
     """
-    config = recipe.model.config
-    run_rng = keys.purpose_key(inputs.seed, keys.Purpose.ITERATION)
-    rng = jax.random.fold_in(run_rng, state.clock.step)
-    load_rng = jax.random.fold_in(rng, len(recipe.phases))
-    batches = load_batches(recipe, batches, resident, load_rng, image_size)
-    context = Context(image_size, inputs.traced, state.clock.images_seen, {}, state.extra)
-    scale = recipe.model.learning_rate_scale(state.extra)
-    learning_rates = {net: scale * rate for net, rate in inputs.learning_rates.items()}
+    begun = begin(recipe, state, batches, resident, inputs, image_size)
+    handoff: dict[str, Any] = {}
     reports = {}
     for index, phase in enumerate(recipe.phases):
-        phase_rng = jax.random.fold_in(rng, index)
-        update = functools.partial(
-            run_phase, recipe, phase, batches, learning_rates, context, phase_rng
-        )
+        update = functools.partial(run_phase, recipe, index, begun, handoff, image_size)
         if phase.name not in due.phases:
-            # Only shapes are asked of it, of as many minibatches as it would want.
-            wanted = jax.tree.map(
-                lambda x, n=phase.repeat: jnp.resize(x, (n, *x.shape[1:])), batches
-            )
-            idle = functools.partial(
-                run_phase, recipe, phase, wanted, learning_rates, context, phase_rng
-            )
-            state, outputs = sit_out(idle, state)(state)
+            state, outputs = sit_out(update, state)(state)
         elif due.by_step and phase.every > 1:
             now = state.clock.step % phase.every == 0
             state, outputs = jax.lax.cond(now, update, sit_out(update, state), state)
         else:
             state, outputs = update(state)
-        reports[phase.name], handoff = outputs
-        context = context._replace(handoff={**context.handoff, **handoff}, extra=state.extra)
-    repeats, batch_size = jax.tree.leaves(batches)[0].shape[:2]
+        reports[phase.name], handed_on = outputs
+        handoff = {**handoff, **handed_on}
+    return end(recipe, state, begun), reports
+
+
+class Begun(NamedTuple):
+    """What all phases of an iteration share.
+
+    Attributes:
+      batches: as `load_batches` gives them.
+      inputs: of the stage; learning rates are multiplied by what the model's state says.
+    """
+
+    batches: Batch
+    inputs: StageInputs
+
+
+def begin(
+    recipe: Recipe,
+    state: TrainState,
+    batches: Batch,
+    resident: Batch,
+    inputs: StageInputs,
+    image_size: tuple[int, int],
+) -> Begun:
+    """Loads what an iteration sees; arguments as of `run_iteration`."""
+    rng = _iteration_key(state, inputs)
+    load_rng = jax.random.fold_in(rng, len(recipe.phases))
+    scale = recipe.model.learning_rate_scale(state.extra)
+    rates = {net: scale * rate for net, rate in inputs.learning_rates.items()}
+    loaded = load_batches(recipe, batches, resident, load_rng, image_size)
+    return Begun(loaded, inputs._replace(learning_rates=rates))
+
+
+def end(recipe: Recipe, state: TrainState, begun: Begun) -> TrainState:
+    """Averages the weights and advances the clock."""
+    config = recipe.model.config
+    repeats, batch_size = jax.tree.leaves(begun.batches)[0].shape[:2]
     images = repeats * batch_size
     decay = ema_decay(config.ema, images, state.clock.images_seen)
     return state.replace(
         ema=averaged(state.ema, state.variables, decay),
         clock=state.clock.advance(images, config.train.schedule_interval),
-    ), reports
+    )
+
+
+def _iteration_key(state: TrainState, inputs: StageInputs) -> jax.Array:
+    run_rng = keys.purpose_key(inputs.seed, keys.Purpose.ITERATION)
+    return jax.random.fold_in(run_rng, state.clock.step)
 
 
 def load_batches(
@@ -278,18 +302,29 @@ def random_crop(images: jax.Array, size: tuple[int, int], rng: jax.Array) -> jax
 
 def run_phase(
     recipe: Recipe,
-    phase: Phase,
-    batches: Batch,
-    learning_rates: Mapping[str, jax.Array],
-    context: Context,
-    rng: jax.Array,
+    index: int,
+    begun: Begun,
+    handoff: Mapping[str, Any],
+    image_size: tuple[int, int],
     state: TrainState,
 ) -> tuple[TrainState, tuple[PhaseReport, Mapping[str, Any]]]:
     """All updates of one phase in one iteration: update r sees minibatch r.
 
+    Args:
+      recipe: the run's constants.
+      index: of the phase.
+      begun: see `begin`.
+      handoff: what earlier phases of the iteration hand on.
+      image_size: (h, w) of the stage.
+      state: before the phase.
+
     Returns:
       The state after, and (report, what the phase hands on to later phases).
     """
+    phase = recipe.phases[index]
+    batches, inputs = begun
+    rng = jax.random.fold_in(_iteration_key(state, inputs), index)
+    context = Context(image_size, inputs.traced, state.clock.images_seen, handoff, state.extra)
 
     def update(state: TrainState, xs: Any) -> tuple[TrainState, tuple[PhaseReport, Mapping]]:
         repeat, batch = xs
@@ -301,7 +336,7 @@ def run_phase(
             jax.random.fold_in(rng, repeat),
             tuple(recipe.model.config.train.freeze),
         )
-        state = apply_update(recipe, state, grads, aux, learning_rates)
+        state = apply_update(recipe, state, grads, aux, inputs.learning_rates)
         tensors = [loss, *jax.tree.leaves(grads)]
         nonfinite = jnp.stack([~jnp.all(jnp.isfinite(tensor)) for tensor in tensors])
         report = PhaseReport({"loss": loss, **aux.metrics}, nonfinite, jnp.ones((), bool))
@@ -309,9 +344,20 @@ def run_phase(
 
     if phase.repeat == 1:
         return update(state, (0, jax.tree.map(lambda x: x[0], batches)))
-    xs = (jnp.arange(phase.repeat), jax.tree.map(lambda x: x[: phase.repeat], batches))
+    # A stage in which the phase never runs may have fewer minibatches: only shapes are asked then.
+    wanted = jax.tree.map(
+        lambda x: (
+            x[: phase.repeat]
+            if len(x) >= phase.repeat
+            else jnp.resize(x, (phase.repeat, *x.shape[1:]))
+        ),
+        batches,
+    )
     state, (reports, handoffs) = jax.lax.scan(
-        update, state, xs, unroll=phase.repeat if recipe.on_cpu else 1
+        update,
+        state,
+        (jnp.arange(phase.repeat), wanted),
+        unroll=phase.repeat if recipe.on_cpu else 1,
     )
     report = PhaseReport(
         jax.tree.map(jnp.mean, reports.metrics), reports.nonfinite.any(axis=0), reports.ran[-1]
