@@ -59,7 +59,7 @@ def _published(config: FrozenConfigDict) -> DataSpec:
         )
         if not set(sum(domains, ())) & set(kinds):
             wanted = sum(domains, ())
-    classes = data.classes or wanted
+    classes = data.classes or (wanted if domains[0] else tuple(counts))
     num = max(per_domain, default=sum(counts[name] for name in wanted))
     return DataSpec(
         height=data.resolution,
