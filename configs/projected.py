@@ -17,8 +17,9 @@ Variants, after a colon:
                 an H200 1,500 images a second: after 300 thousand images in five minutes, of 280
                 melanomas, KID 0.004 (real against real 0.000), SWD 20 (untrained 184), precision
                 0.86, recall 0.63, see docs/results.md
-  cpu           64×64 on two CPU cores: an hour, KID 0.009 (untrained 0.701), FID 50 (real against
-                real 42), SWD 38 (17), precision 0.81, recall 0.34 (0.85), see docs/results.md
+  cpu           64×64 on two CPU cores: an hour, KID 0.009, 0.020 with another seed (untrained
+                0.701), FID 50 (real against real 42), SWD 38 (17), precision 0.81, recall 0.34
+                (0.85), see docs/results.md
   cpu_small     the same with features of 64×64 in place of 224×224 pixels, and four times as many
                 images: an hour, KID 0.016 at best, 0.022 with another seed, FID 57, SWD 31, recall
                 0.31. A run that was begun as cpu when it meant this goes on as cpu_small
