@@ -88,7 +88,7 @@ def test_shapes_of_a_step_are_those_of_a_run(name, cache_dir):
     mesh = sharding.data_mesh(jax.devices()[:1])
     for stage in schedule.all_stages(model):
         found = abstract_step.arguments(model, stage, mesh)
-        feed = model.open_feed(listed, mesh, init_state(model).variables)
+        feed = model.open_feed(listed, mesh, {})
         repeats = model.iteration_images(stage) // stage.batch_size
         shape = (1, repeats, stage.batch_size)
         real = (feed.take(0, shape, stage.image_size), feed.resident(stage.image_size))
