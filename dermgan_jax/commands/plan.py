@@ -14,10 +14,16 @@ def _add_flags(parser: flags.Parser) -> None:
     )
     parser.add_argument(
         "--accelerator",
-        required=True,
         metavar="KIND[:SIZE]",
         help="v4, v5e, v5p or v6e with a slice, as v5e:2x2 or v4:2x2x4; h100, h200, a100 or l4 "
         "with a number, as h100:8; cpu, which is this machine",
+    )
+    flags.add_path(
+        parser,
+        "measured",
+        "instead: a run that has trained, whose speed is held against a plan of it, and kept for "
+        "later plans",
+        required=False,
     )
     parser.add_argument(
         "--price", type=float, metavar="AMOUNT", help="of one device and hour, in any currency"
@@ -38,8 +44,17 @@ def _add_flags(parser: flags.Parser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from dermgan_jax.planning import accelerators, plan, plan_table, this_machine
+    from dermgan_jax.planning import accelerators, measured, plan, plan_table, this_machine
 
+    if args.measured is not None:
+        others = ("config", "workdir", "accelerator", "price", "out")
+        given = [name for name in others if getattr(args, name) is not None]
+        if given or args.traced:
+            raise UserError(f"--measured goes without --{(*given, 'traced')[0]}")
+        print(measured.text(*measured.measure(args.measured)))
+        return
+    if args.accelerator is None:
+        raise UserError("dermgan plan needs --accelerator, or --measured; see dermgan plan --help")
     if args.price is not None and not 0 < args.price < float("inf"):
         raise UserError(f"--price={args.price:g} is no price: above 0")
     if args.config is not None and "study" in args.config:
@@ -52,9 +67,10 @@ def _run(args: argparse.Namespace) -> None:
     if wanted.chip.platform == accelerators.CPU:
         wanted = accelerators.parse(args.accelerator, this_machine.this_machine())
     found = plan.make_plan(config, wanted, compiles=not args.traced, tell=_tell)
-    print(plan_table.text(found, args.price))
+    shares = measured.reached(wanted, config.model.name)
+    print(plan_table.text(found, args.price, shares))
     if args.out is not None:
-        output.keep(plan_table.to_json(found, args.price), args.out)
+        output.keep(plan_table.to_json(found, args.price, shares), args.out)
 
 
 def _tell(line: str) -> None:
@@ -65,7 +81,8 @@ COMMAND = Command(
     "plan",
     "says whether a run fits an accelerator, how fast it can be and what it costs",
     "plan --config=pgan --accelerator=v5e:2x2 --price=1.2\n"
-    "plan --config=stylegan2_melanoma:ada --accelerator=h100",
+    "plan --config=stylegan2_melanoma:ada --accelerator=h100\n"
+    "plan --measured=runs/ham",
     _add_flags,
     _run,
     takes_config=True,

@@ -25,8 +25,14 @@ HEAD = (
 )
 
 
-def text(plan: Plan, price: float | None = None) -> str:
-    """The table and what it rests on; `price` is of one device and hour."""
+def text(plan: Plan, price: float | None = None, reached: Sequence[float] = ()) -> str:
+    """The table and what it rests on.
+
+    Args:
+      plan: what was planned.
+      price: of one device and hour.
+      reached: shares of the bound that runs of the family had on such devices, ascending.
+    """
     accelerator = plan.accelerator
     lines = [
         f"plan for {accelerator}: {accelerator.num_devices} devices on {accelerator.num_hosts} "
@@ -36,10 +42,18 @@ def text(plan: Plan, price: float | None = None) -> str:
         f"the run as configured (>): {_rounded(plan.hours)} hours at least"
         + (f", {_cost(plan, price):.2f} at {price:g} per device and hour" if price else ""),
     ]
+    if reached:
+        lines.append(
+            f"{len(reached)} measured runs of the family reached {reached[0]:.0%} to "
+            f"{reached[-1]:.0%} of the speed: so this one will rather take "
+            f"{_rounded(plan.hours / reached[-1])} to {_rounded(plan.hours / reached[0])} hours"
+        )
     return "\n".join([*lines, *_notes(plan)])
 
 
-def to_json(plan: Plan, price: float | None = None) -> dict[str, Any]:
+def to_json(
+    plan: Plan, price: float | None = None, reached: Sequence[float] = ()
+) -> dict[str, Any]:
     """The same as JSON values; bytes, seconds, images per second."""
     return {
         "accelerator": str(plan.accelerator),
@@ -49,6 +63,7 @@ def to_json(plan: Plan, price: float | None = None) -> dict[str, Any]:
         "hours": plan.hours,
         "price_per_device_hour": price,
         "cost": _cost(plan, price) if price else None,
+        "reached_by_measured_runs": list(reached),
         "rows": [_json(row, row in plan.configured) for row in plan.rows],
         "compiled": {stage: vars(found) for stage, found in plan.compiled.items()},
     }

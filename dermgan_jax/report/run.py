@@ -8,6 +8,7 @@ from typing import Any
 from dermgan_jax import files, registry
 from dermgan_jax.data.splits import SPLITS
 from dermgan_jax.files import Path
+from dermgan_jax.planning import measured
 from dermgan_jax.report import run_record, time_spent
 from dermgan_jax.report.html import environment
 from dermgan_jax.report.run_record import RunRecord, RunReport
@@ -62,6 +63,7 @@ def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
         "splits": SPLITS,
         "time_spent": time_spent.table(record),
         "operations": time_spent.operations(record),
+        "planned": measured.told(workdir),
         "events": record.events(),
         "config_json": json.dumps(config, indent=2, sort_keys=True),
         "parameters": workdir.parameters.read_text() if workdir.parameters.is_file() else "",
