@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -126,39 +126,52 @@ class Programs:
         self, stage: Stage, state: TrainState, arguments: Sequence[Any], due: Sequence[str]
     ) -> dict[str, "_Program"]:
         """Has all programs of a stage compiled, those needed now first."""
-        recipe, size = self.recipe, stage.image_size
-        everywhere = replicated(recipe.mesh)
         state, *arguments = jax.tree.map(_abstract, (state, *arguments))
-        first = jax.jit(named(BEGIN, _begin, recipe, size))
-        last = jax.jit(named(END, end, recipe), donate_argnums=0, out_shardings=everywhere)
-        found = {name: _Program(name) for name in (BEGIN, END)}
-        for phase in recipe.phases:
-            for name in (phase.name, f"{phase.name}, not due"):
-                found[name] = _Program(name)
-        usable = {phase.name for phase in recipe.model.phases_in(stage)}
+        phases = [phase.name for phase in self.recipe.phases]
+        idle = {name: self._name(name, ()) for name in phases}
+        found = {name: _Program(name) for name in (BEGIN, *phases, *idle.values(), END)}
+        used = {BEGIN, END, *(phase.name for phase in self.recipe.model.phases_in(stage))}
 
         def describe(compile_soon: Callable[[_Program], None]) -> None:
-            """Traces each program with what those before it give out."""
-            begun = _placed(found[BEGIN].trace(first, state, *arguments), _begun_places(recipe))
-            compile_soon(found[BEGIN])
-            handoff: dict[str, Any] = {}
-            for index, phase in enumerate(recipe.phases):
-                function = named(phase.name, _phase, recipe, index, stage)
-                program = jax.jit(
-                    function, donate_argnums=0, out_shardings=(everywhere, everywhere, None)
-                )
-                _, report, handed_on = found[phase.name].trace(program, state, begun, handoff)
-                zeros = named("idle", _zeros, (report, handed_on))
-                found[f"{phase.name}, not due"].run_as(jax.jit(zeros))
-                if phase.name in usable:
-                    compile_soon(found[phase.name])
-                places = functools.partial(_handoff_place, recipe, stage)
-                handoff = {**handoff, **_placed(handed_on, jax.tree.map(places, handed_on))}
-            found[END].trace(last, state, begun)
-            compile_soon(found[END])
+            for name, traced in traced_programs(self.recipe, stage, state, arguments):
+                found[name].traced = traced
+                if name in idle:
+                    found[idle[name]].run_as(jax.jit(named("idle", _zeros, traced.out_info[1:])))
+                if name in used:
+                    compile_soon(found[name])
 
         _compile(describe, found, {BEGIN, END, *due})
         return found
+
+
+def traced_programs(
+    recipe: Recipe, stage: Stage, state: Any, arguments: Sequence[Any]
+) -> Iterator[tuple[str, "jax.stages.Traced"]]:
+    """Name and program of each part of an iteration, traced with what those before it give out.
+
+    Args:
+      recipe: the run's constants.
+      stage: what is compiled for.
+      state: shapes in their places, as all arguments.
+      arguments: batches, resident and inputs of `step.run_steps`, of one iteration.
+    """
+    everywhere = replicated(recipe.mesh)
+    begin_of = named(BEGIN, _begin, recipe, stage.image_size)
+    traced = jax.jit(begin_of).trace(state, *arguments)
+    begun = _placed(traced.out_info, _begun_places(recipe))
+    yield BEGIN, traced
+    handoff: dict[str, Any] = {}
+    for index, phase in enumerate(recipe.phases):
+        phase_of = named(phase.name, _phase, recipe, index, stage)
+        places = (everywhere, everywhere, None)
+        program = jax.jit(phase_of, donate_argnums=0, out_shardings=places)
+        traced = program.trace(state, begun, handoff)
+        handed_on = traced.out_info[2]
+        place = functools.partial(_handoff_place, recipe, stage)
+        handoff = {**handoff, **_placed(handed_on, jax.tree.map(place, handed_on))}
+        yield phase.name, traced
+    last = jax.jit(named(END, end, recipe), donate_argnums=0, out_shardings=everywhere)
+    yield END, last.trace(state, begun)
 
 
 class _Program:
@@ -174,11 +187,6 @@ class _Program:
     @property
     def done(self) -> bool:
         return self.finished.is_set()
-
-    def trace(self, function: Any, *arguments: Any) -> Any:
-        """Returns what it will give out, as shapes."""
-        self.traced = function.trace(*arguments)
-        return self.traced.out_info
 
     def compile(self) -> None:
         self.run_as(self.traced.lower().compile())
