@@ -317,4 +317,6 @@ def _zeros(like: Any) -> Any:
 
 
 def _abstract(array: jax.Array) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
+    # Arrays of the host have no place; the guard of the loop refuses them where they are used.
+    place = getattr(array, "sharding", None)
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=place)
