@@ -15,6 +15,8 @@ import numpy as np
 from jax import Array
 
 from dermgan_jax.features import torch_layout
+from dermgan_jax.nets import broadcast
+from dermgan_jax.nets.dense import Dense
 
 
 class VisionTransformer(nn.Module):
@@ -76,25 +78,33 @@ class VisionTransformer(nn.Module):
             return x
         if self.begin < self.num_stages:
             x = nn.LayerNorm(self.epsilon, name="norm")(x)[:, 0]
-        return (x, nn.Dense(self.num_classes, name="head")(x)) if self.num_classes else x
+        return (x, Dense(self.num_classes, name="head")(x)) if self.num_classes else x
 
     def _embed(self, images: Array) -> Array:
         """Patches and class token with their positions: (N, T, width)."""
         patches = nn.Conv(
-            self.width, (self.patch,) * 2, self.patch, padding="VALID", name="patch_embed_proj"
-        )(images)
+            *(self.width, (self.patch,) * 2, self.patch, "VALID"),
+            promote_dtype=_bias_in_float32,
+            name="patch_embed_proj",
+        )(images).astype(images.dtype)
         num, rows, columns, _ = patches.shape
         side, initial = self.image_size // self.patch, nn.initializers.normal(0.02)
         positions = self.param("pos_embed", initial, (1, 1 + side**2, self.width))
         class_token = self.param("cls_token", initial, (1, 1, self.width))
         x = jnp.concatenate(
             [
-                jnp.broadcast_to(class_token, (num, 1, self.width)),
+                broadcast.add(jnp.zeros((num, 1, self.width), patches.dtype), class_token),
                 patches.reshape(num, rows * columns, self.width),
             ],
             axis=1,
         )
-        return x + interpolate_positions(positions, rows, columns).astype(x.dtype)
+        return broadcast.add(x, interpolate_positions(positions, rows, columns))
+
+
+def _bias_in_float32(x: Array, kernel: Array, bias: Array, *, dtype: Any) -> tuple[Array, ...]:
+    """As `broadcast.add`."""
+    del dtype
+    return x, kernel.astype(x.dtype), bias.astype(jnp.float32)
 
 
 ViTB16 = VisionTransformer
@@ -112,13 +122,13 @@ class Block(nn.Module):
     def __call__(self, x: Array) -> Array:
         num, tokens, width = x.shape
         y = nn.LayerNorm(self.epsilon, name="norm1")(x)
-        y = nn.Dense(3 * width, name="attn_qkv")(y)
+        y = Dense(3 * width, name="attn_qkv")(y)
         query, key, value = jnp.moveaxis(y.reshape(num, tokens, 3, self.heads, -1), 2, 0)
         y = jax.nn.dot_product_attention(query, key, value).reshape(x.shape)
-        x += nn.Dense(width, name="attn_proj")(y)
+        x += Dense(width, name="attn_proj")(y)
         y = nn.LayerNorm(self.epsilon, name="norm2")(x)
-        y = nn.gelu(nn.Dense(self.hidden, name="mlp_fc1")(y), approximate=False)
-        return x + nn.Dense(width, name="mlp_fc2")(y)
+        y = nn.gelu(Dense(self.hidden, name="mlp_fc1")(y), approximate=False)
+        return x + Dense(width, name="mlp_fc2")(y)
 
 
 def interpolate_positions(positions: Array, rows: int, columns: int) -> Array:

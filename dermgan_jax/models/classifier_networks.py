@@ -20,6 +20,7 @@ from dermgan_jax.features import efficientnet_lite, resnet, vit, weights
 from dermgan_jax.features.resize import resize
 from dermgan_jax.files import Path
 from dermgan_jax.formats.tensor_files import read_tensors
+from dermgan_jax.nets.dense import Dense
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 SYMMETRIC = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # images in [-1, 1] as they are
@@ -136,11 +137,11 @@ class Tail(nn.Module):
         x = activations if self.backbone is None else self.backbone(activations, train)
         for index, width in enumerate(self.hidden):
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
-            x = nn.relu(nn.Dense(width, name=f"hidden_{index}")(x))
+            x = nn.relu(Dense(width, name=f"hidden_{index}")(x))
         if not self.head:
             return x
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        return nn.Dense(self.num_classes, name="logits")(x)
+        return Dense(self.num_classes, name="logits")(x)
 
 
 def cut(name: str, trained_stages: int) -> tuple[int, nn.Module | None]:

@@ -27,7 +27,7 @@ def distance(of_fake: Seen, of_real: Seen) -> jax.Array:
     Their mean over scales; no gradient flows into the maps of reals.
     """
     total = sum(
-        jnp.abs(fake - jax.lax.stop_gradient(real)).mean()
+        jnp.abs(fake.astype(jnp.float32) - jax.lax.stop_gradient(real)).mean()
         for fakes, reals in zip(of_fake, of_real, strict=True)
         for fake, real in zip(fakes[:-1], reals[:-1], strict=True)
     )

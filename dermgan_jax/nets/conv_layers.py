@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dermgan_jax.nets import convolution
+from dermgan_jax.nets import broadcast, convolution
 
 KernelInit = Literal["normal", "xavier"]
 
@@ -47,7 +47,7 @@ class Conv(nn.Module):
         if not self.use_bias:
             return y
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return y + bias.astype(self.dtype)
+        return broadcast.add(y, bias)
 
 
 _CONVOLUTIONS = {

@@ -52,17 +52,17 @@ def grouped(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
 
 
 def shifted_sum(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """`depthwise` as a sum over the kernel's places."""
+    """`depthwise` as a sum over the kernel's places, in float32 (see `broadcast`)."""
     num, *sides, channels = x.shape
     out = [-(-side // stride) for side in sides]
     size = kernel.shape[0]
     missing = [max((o - 1) * stride + size - s, 0) for o, s in zip(out, sides, strict=True)]
     padded = jnp.pad(x, ((0, 0), *((m // 2, m - m // 2) for m in missing), (0, 0)))
     spans = [(o - 1) * stride + 1 for o in out]
-    total = jnp.zeros((), x.dtype)
+    total = jnp.zeros((), jnp.float32)
     for row in range(size):
         for column in range(size):
             limits = (num, row + spans[0], column + spans[1], channels)
             shifted = lax.slice(padded, (0, row, column, 0), limits, (1, stride, stride, 1))
-            total = total + shifted * kernel[row, column, 0]
-    return total
+            total = total + shifted.astype(jnp.float32) * kernel[row, column, 0]
+    return total.astype(x.dtype)

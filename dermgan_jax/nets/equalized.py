@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dermgan_jax.nets import resampling
+from dermgan_jax.nets import broadcast, resampling
 
 _UNIT_NORMAL = nn.initializers.normal(1.0)
 _CONVOLUTIONS = {
@@ -46,7 +46,7 @@ class EqualizedConv(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         kernel = kernel * (self.gain / math.sqrt(math.prod(shape[:3])))
         y = _CONVOLUTIONS[self.resample](x.astype(self.dtype), kernel)
-        return y + bias.astype(self.dtype)
+        return broadcast.add(y, bias)
 
 
 class EqualizedDense(nn.Module):
@@ -69,4 +69,4 @@ class EqualizedDense(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (self.features[-1],))
         kernel = kernel * (self.gain / math.sqrt(x.shape[-1]))
         y = jnp.tensordot(x.astype(self.dtype), kernel.astype(self.dtype), axes=1)
-        return y + bias.astype(self.dtype)
+        return broadcast.add(y, bias)

@@ -16,7 +16,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dermgan_jax.nets import convolution, resampling
+from dermgan_jax.nets import broadcast, convolution, resampling
+from dermgan_jax.nets.dense import Dense
 from dermgan_jax.nets.feature_norm import BatchNorm
 
 COARSEST = 4  # side of the coarsest features of the residual networks, in pixels
@@ -72,7 +73,7 @@ class Conv(nn.Module):
         if not self.use_bias:
             return y
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return y + bias.astype(self.dtype)
+        return broadcast.add(y, bias)
 
     def _convolve(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
         if self.kernel_size == 1:  # commutes with both, and is cheaper where there are fewer pixels
@@ -152,7 +153,7 @@ class ResidualGenerator(nn.Module):
         """Images float32 (N, S, S, channels) in [-1, 1] of latents (N, D)."""
         first, *others = self.widths
         size = COARSEST * COARSEST * first
-        x = nn.Dense(size, kernel_init=_GLOROT, dtype=self.dtype, name="input")(latents)
+        x = Dense(size, kernel_init=_GLOROT, dtype=self.dtype, name="input")(latents)
         x = x.reshape(len(x), COARSEST, COARSEST, first)
         for i, width in enumerate(others, 1):
             x = ResidualBlock(width, "up", "batch", self.dtype, name=f"block{i}")(x, train)
@@ -186,7 +187,7 @@ class ResidualDiscriminator(nn.Module):
         for i, width in enumerate(others, 1):
             x = ResidualBlock(width, "down", self.norm, self.dtype, name=f"block{i}")(x, train)
         features = x.reshape(len(x), -1)
-        dense = nn.Dense(self.outputs, kernel_init=_GLOROT, dtype=self.dtype, name="output")
+        dense = Dense(self.outputs, kernel_init=_GLOROT, dtype=self.dtype, name="output")
         return dense(features).astype(jnp.float32), features.astype(jnp.float32)
 
 
@@ -210,7 +211,7 @@ class ConvGenerator(nn.Module):
         """Images float32 (N, S, S, channels) in [-1, 1] of latents (N, D)."""
         start = self.side // 4
         options = {"kernel_init": _TORCH, "dtype": self.dtype}
-        x = nn.Dense(start * start * self.width, name="input", **options)(latents)
+        x = Dense(start * start * self.width, name="input", **options)(latents)
         x = x.reshape(len(x), start, start, self.width)
         x = BatchNorm(scale_deviation=0.0, name="norm0")(x, train)
         for i, width in enumerate((self.width, self.width // 2), 1):
@@ -247,7 +248,7 @@ class ConvDiscriminator(nn.Module):
                 norm = BatchNorm(scale_deviation=0.0, epsilon=TORCH_EPSILON, name=f"norm{i}")
                 x = norm(x, train)
         features = x.reshape(len(x), -1)
-        dense = nn.Dense(self.outputs, kernel_init=_TORCH, dtype=self.dtype, name="output")
+        dense = Dense(self.outputs, kernel_init=_TORCH, dtype=self.dtype, name="output")
         return dense(features).astype(jnp.float32), features.astype(jnp.float32)
 
 
@@ -268,4 +269,4 @@ class StridedConv(nn.Module):
         kernel = self.param("kernel", _TORCH, (3, 3, x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         y = convolution.convolve_down(x.astype(self.dtype), kernel.astype(self.dtype))
-        return y + bias.astype(self.dtype)
+        return broadcast.add(y, bias)

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from dermgan_jax.nets import broadcast
 from dermgan_jax.nets.feature_norm import BatchNorm
 from dermgan_jax.nets.spectral_norm import SpectralConv, SpectralDense
 
@@ -53,7 +54,7 @@ class Norm(nn.Module):
         y = BatchNorm(affine=False, name="norm")(x, train)
         gain = 1 + SpectralDense(x.shape[-1], name="gain")(embedded, train)
         bias = SpectralDense(x.shape[-1], name="bias")(embedded, train)
-        return y * gain[:, None, None].astype(y.dtype) + bias[:, None, None].astype(y.dtype)
+        return broadcast.add(broadcast.multiply(y, gain[:, None, None]), bias[:, None, None])
 
 
 class InitLayer(nn.Module):
@@ -121,7 +122,7 @@ class UpBlock(nn.Module):
             )
             x = conv(x, train)
             if noise:
-                x = x + (strengths[index] * noise[index]).astype(x.dtype)
+                x = broadcast.add(x, strengths[index] * noise[index])
             norm = Norm(self.deviation or 0.0, name=f"bn{index + 1}")
             x = glu(norm(x, train, embedded))
         return x

@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from dermgan_jax.nets import broadcast
 from dermgan_jax.nets.convolution import convolve, zero_pad
+from dermgan_jax.nets.dense import Dense
 
 # Torch's: uniform within ± 1 / sqrt(fan-in), the biases too.
 _UNIFORM = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
@@ -49,7 +51,7 @@ class ResidualConv(nn.Module):
         if self.layout == "same":
             x = zero_pad(x, self.kernel_size // 2)
         y = _strided(x, kernel) if self.layout == "strided" else convolve(x, kernel)
-        return y + bias.astype(self.dtype)
+        return broadcast.add(y, bias)
 
 
 def _uniform_bias(fan_in: int) -> nn.initializers.Initializer:
@@ -71,8 +73,8 @@ def _strided(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return convolve(blocks.reshape(n, h // 2, w // 2, -1), taps.reshape(3, 3, 4 * c, -1))
 
 
-def _dense(features: int, stddev: float, dtype: Any, name: str) -> nn.Dense:
-    return nn.Dense(features, dtype=dtype, kernel_init=nn.initializers.normal(stddev), name=name)
+def _dense(features: int, stddev: float, dtype: Any, name: str) -> Dense:
+    return Dense(features, dtype=dtype, kernel_init=nn.initializers.normal(stddev), name=name)
 
 
 def _agreement(features: jax.Array, labels: jax.Array) -> jax.Array:
@@ -199,6 +201,6 @@ class ResidualDiscriminator(nn.Module):
         flat = x.reshape(len(x), -1)
         flat = nn.Dropout(0.5 if self.dropout else 0.0)(flat, deterministic=not train)
         inits = {"kernel_init": _UNIFORM, "bias_init": _uniform_bias(flat.shape[-1])}
-        score = nn.Dense(1, dtype=self.dtype, name="score", **inits)
+        score = Dense(1, dtype=self.dtype, name="score", **inits)
         scores = score(flat)[:, 0].astype(jnp.float32)
         return scores if labels is None else scores + _agreement(x.mean((1, 2)), labels)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dermgan_jax.nets import convolution
+from dermgan_jax.nets import broadcast, convolution
 from dermgan_jax.nets.feature_norm import instance_norm
 from dermgan_jax.nets.spade_layers import SLOPE, xavier
 from dermgan_jax.nets.spectral_norm import SpectralConv
@@ -50,7 +50,7 @@ class EdgeConv(nn.Module):
             y = convolution.convolve_down(convolution.zero_pad(x, 1), kernel)
         else:
             y = convolution.convolve(convolution.zero_pad(x, 2), kernel)
-        return y + bias.astype(self.dtype)
+        return broadcast.add(y, bias)
 
 
 class ScaleDiscriminator(nn.Module):

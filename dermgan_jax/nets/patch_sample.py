@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from dermgan_jax.nets.conv_layers import KERNEL_INITIALIZERS, KernelInit
+from dermgan_jax.nets.dense import Dense
 
 
 def patch_ids(rng: jax.Array, sizes: Sequence[tuple[int, int]], num: int) -> list[jax.Array]:
@@ -49,8 +50,8 @@ class PatchSample(nn.Module):
     def _embed(self, feature: jax.Array, ids: jax.Array, i: int) -> jax.Array:
         n, h, w, c = feature.shape
 
-        def dense(layer: int) -> nn.Dense:
-            return nn.Dense(
+        def dense(layer: int) -> Dense:
+            return Dense(
                 self.width,
                 dtype=self.dtype,
                 kernel_init=KERNEL_INITIALIZERS[self.kernel_init],

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dermgan_jax.nets import convolution
+from dermgan_jax.nets import broadcast, convolution
 from dermgan_jax.nets.spectral_norm import uniform_fan_in
 
 
@@ -48,4 +48,4 @@ class SameConv(nn.Module):
             y = convolution.convolve(convolution.zero_pad(x, self.kernel_size // 2), kernel)
         if not self.use_bias:
             return y
-        return y + self.param("bias", bias_init, (self.features,)).astype(self.dtype)
+        return broadcast.add(y, self.param("bias", bias_init, (self.features,)))

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dermgan_jax.nets import convolution
+from dermgan_jax.nets import broadcast, convolution
 from dermgan_jax.nets.feature_norm import BatchNorm, instance_norm
 from dermgan_jax.nets.spectral_norm import SpectralConv
 from dermgan_jax.nets.xavier import deviation
@@ -53,7 +53,7 @@ class PlainConv(nn.Module):
         kernel = self.param("kernel", init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         padded = convolution.zero_pad(x.astype(self.dtype), self.kernel_size // 2)
-        return convolution.convolve(padded, kernel.astype(self.dtype)) + bias.astype(self.dtype)
+        return broadcast.add(convolution.convolve(padded, kernel.astype(self.dtype)), bias)
 
 
 class Spade(nn.Module):

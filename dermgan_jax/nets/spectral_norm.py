@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dermgan_jax.nets import convolution
+from dermgan_jax.nets import broadcast, convolution
 from dermgan_jax.nets.depthwise import depthwise
 
 Initializer = Callable[..., jax.Array]
@@ -141,7 +141,7 @@ class SpectralConv(nn.Module):
             return y
         bias_init = nn.initializers.zeros if self.zero_bias else uniform_fan_in(fan_in)
         bias = self.param("bias", bias_init, (self.features,))
-        return y + bias.astype(self.dtype)
+        return broadcast.add(y, bias)
 
 
 class SpectralDepthwiseConv(nn.Module):

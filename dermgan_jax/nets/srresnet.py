@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from dermgan_jax.nets import broadcast
 from dermgan_jax.nets.feature_norm import BatchNorm
 from dermgan_jax.nets.pixel_shuffle import pixel_shuffle
 from dermgan_jax.nets.same_conv import SameConv
@@ -90,8 +91,8 @@ class PRelu(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Any shape."""
-        slope = self.param("slope", nn.initializers.constant(0.25), (1,)).astype(x.dtype)
-        return jnp.where(x > 0, x, slope * x)
+        slope = self.param("slope", nn.initializers.constant(0.25), (1,))
+        return jnp.where(x > 0, x, broadcast.multiply(x, slope))
 
 
 class NormalizedBlock(nn.Module):

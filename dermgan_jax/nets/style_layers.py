@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dermgan_jax.nets import fir
+from dermgan_jax.nets import broadcast, fir
 from dermgan_jax.nets.convolution import convolve, zero_pad
 
 Activation = Literal["linear", "lrelu"]
@@ -70,12 +70,12 @@ def modulated_conv(
       (N, H, W, D), or (N, 2 H, 2 W, D).
     """
     y = (fir.up_conv if up else conv)(
-        x * styles[:, None, None].astype(x.dtype), kernel.astype(x.dtype)
+        broadcast.multiply(x, styles[:, None, None]), kernel.astype(x.dtype)
     )
     if not demodulate:
         return y
     squares = jnp.square(styles) @ jnp.square(kernel).sum((0, 1))
-    return y * jax.lax.rsqrt(squares + _EPSILON)[:, None, None].astype(x.dtype)
+    return broadcast.multiply(y, jax.lax.rsqrt(squares + _EPSILON)[:, None, None])
 
 
 def spectrally_normalized(layer: nn.Module, kernel: jax.Array) -> jax.Array:
@@ -197,7 +197,7 @@ class ConvLayer(nn.Module):
             y = fir.down_conv(x, kernel)
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
-            y = y + bias.astype(self.dtype)
+            y = broadcast.add(y, bias)
         return activate(y, self.activation, self.gain, self.clamp)
 
 
@@ -242,8 +242,8 @@ class StyledConv(nn.Module):
         if isinstance(noise, str):
             noise = None if noise == "none" else constant.value
         if noise is not None:
-            x = x + (noise * strength).astype(self.dtype)[..., None]
-        return activate(x + bias.astype(self.dtype), "lrelu", self.gain, self.clamp)
+            x = broadcast.add(x, (noise * strength)[..., None])
+        return activate(broadcast.add(x, bias), "lrelu", self.gain, self.clamp)
 
 
 class ToRgb(nn.Module):

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dermgan_jax.nets import convolution
+from dermgan_jax.nets import broadcast, convolution
 from dermgan_jax.nets.feature_norm import BatchNorm
 from dermgan_jax.nets.same_conv import SameConv
 from dermgan_jax.nets.spectral_norm import uniform_fan_in
@@ -37,7 +37,7 @@ class DownConv(nn.Module):
         y = convolution.convolve_down(x.astype(self.dtype), kernel)
         if not self.use_bias:
             return y
-        return y + self.param("bias", init, (self.features,)).astype(self.dtype)
+        return broadcast.add(y, self.param("bias", init, (self.features,)))
 
 
 class VggDiscriminator(nn.Module):
