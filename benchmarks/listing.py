@@ -145,14 +145,13 @@ class Steps:
 def measure(layout: str, root: str, count: int, fields: dict[str, object]) -> None:
     """Goes through the steps of a run, up to its first image."""
     from dermgan_jax import config as config_schema
-    from dermgan_jax import registry
     from dermgan_jax.data import catalogue, check, file_digests, near_copies, other_files, prepare
 
     config = config_schema.experiment("pgan")
     prepared = pathlib.Path(root).with_name("prepared")
     config.data.update(dir=root, resolution=SIDE, prepared_dir=str(prepared), **fields)
     data, step = config.data, Steps(layout, count)
-    dataset = step("list", registry.load("dataset", data.dataset), data)
+    dataset = step("list", catalogue.list_dataset, data)
     found = step("splits and their hash", catalogue.select, dataset, data)
     del dataset
     step("summary, images per class", check.summary, found)

@@ -126,7 +126,7 @@ def name_below(path: Path, folder: Path) -> str:
     Raises:
       ValueError: if it does not lie below the folder.
     """
-    text, beginning = os.fspath(path), os.fspath(folder)
+    text, beginning = str(path), str(folder)
     beginning = beginning if beginning.endswith("/") else f"{beginning}/"
     if text.startswith(beginning):
         return text[len(beginning) :]
@@ -315,7 +315,7 @@ def existing(paths: Iterable[Path]) -> set[Path]:
     """Those of the paths that are files; a bucket is asked once for each folder."""
     wanted: dict[str, list[Path]] = {}
     for path in paths:
-        wanted.setdefault(os.path.dirname(os.fspath(path)), []).append(path)
+        wanted.setdefault(os.path.dirname(str(path)), []).append(path)
     found: set[Path] = set()
     for members in wanted.values():
         if is_local(members[0]):

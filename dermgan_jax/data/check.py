@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax import files, registry
+from dermgan_jax import files
 from dermgan_jax.data import other_files, used_range
-from dermgan_jax.data.catalogue import Catalogue, DataConfig, select
+from dermgan_jax.data.catalogue import Catalogue, DataConfig, list_dataset, select
 from dermgan_jax.data.domains import DOMAINS
 from dermgan_jax.data.faults import DataError, Fault, lines
 from dermgan_jax.data.image_sets import ImageSet
@@ -274,7 +274,7 @@ def _listed(data_config: DataConfig) -> tuple[Catalogue | None, list[Fault]]:
     """The catalogue of what is sound in the listing, if anything is, and what is not."""
     found = []
     try:
-        dataset = registry.load("dataset", data_config.dataset)(data_config)
+        dataset = list_dataset(data_config)
     except DataError as error:
         found += error.faults
         dataset = error.dataset

@@ -5,6 +5,7 @@ eight times as many images may take twenty times as long, and would take sixty-f
 compared with all others.
 """
 
+import gc
 import os
 import subprocess
 import sys
@@ -16,7 +17,8 @@ import pytest
 
 from benchmarks.listing import CLASSES, Links, make, smooth_pictures
 from dermgan_jax import registry
-from dermgan_jax.data.catalogue import catalogue
+from dermgan_jax.data.catalogue import catalogue, list_dataset
+from dermgan_jax.data.faults import DataError
 from dermgan_jax.data.near_copies import near_copies
 from dermgan_jax.data.splits import assign, split_hash
 
@@ -80,6 +82,20 @@ def test_folders_are_walked_once(layout, make_config, tmp_path, monkeypatch):
     # Those of classes are also looked at to tell them from splits.
     again = [path for path in folders if path.name not in CLASSES and walked.count(path) > 1]
     assert again == []
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_collector_is_as_before_a_listing(is_on, make_config, tmp_path):
+    make("flat", tmp_path / "data", Links(tmp_path), 35)
+    try:
+        (gc.enable if is_on else gc.disable)()
+        assert len(list_dataset(make_config("image_folder", tmp_path / "data").data).records) == 35
+        assert gc.isenabled() == is_on
+        with pytest.raises(DataError):
+            list_dataset(make_config("image_folder", tmp_path / "none").data)
+        assert gc.isenabled() == is_on
+    finally:
+        gc.enable()
 
 
 @pytest.mark.slow
