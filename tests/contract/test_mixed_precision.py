@@ -15,6 +15,7 @@ import pytest
 from engine_probe import first_call, recipe_of, tiny
 from jax.extend import core
 
+from benchmarks import mixed_precision
 from dermgan_jax import registry
 from dermgan_jax.nets import broadcast
 from dermgan_jax.nets.dense import Dense
@@ -159,3 +160,45 @@ def test_gradient_of_a_scale_counts_every_pixel():
         return broadcast.multiply(x, scale).astype(jnp.float32).sum()
 
     assert jax.jit(jax.grad(total))(jnp.ones(1))[0] == x.size
+
+
+def errors_are_small(name, folder):
+    """Of outputs a few roundings; gradients are differences of numbers next to each other."""
+    found = mixed_precision.errors(name, folder)
+    layers, gradients = (list(each.values()) for each in found)
+    assert 2**-12 < np.median(layers) < 0.02
+    assert max(layers) < 0.1
+    assert np.median(gradients) < 0.25
+
+
+def losses_are_alike(name, folder, steps):
+    """All are finite, and of one order in both precisions."""
+    length = {"train.total_kimg": 1000.0, "checkpoint.every_kimg": 1000.0}
+    exact, rounded = (
+        mixed_precision.training(tiny(name, folder, precision=precision, **length), steps)
+        for precision in mixed_precision.PRECISIONS
+    )
+    assert exact.finite
+    assert rounded.finite
+    for phase, loss in exact.losses.items():
+        assert abs(rounded.losses[phase] - loss) < max(1.0, 2 * abs(loss)), phase
+
+
+def test_errors_of_layers_and_gradients(tmp_path):
+    errors_are_small("dcgan", tmp_path)
+
+
+def test_short_trainings_end_alike(tmp_path):
+    losses_are_alike("dcgan", tmp_path, 20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_errors_of_every_family(name, tmp_path):
+    errors_are_small(name, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_two_thousand_steps_end_alike(name, tmp_path):
+    losses_are_alike(name, tmp_path, 2000)
