@@ -44,8 +44,11 @@ def _add_flags(parser: flags.Parser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    import jax
+
     from dermgan_jax.planning import accelerators, measured, plan, plan_table, this_machine
 
+    jax.config.update("jax_platforms", "cpu")  # an accelerator of this machine is left to others
     if args.measured is not None:
         others = ("config", "workdir", "accelerator", "price", "out")
         given = [name for name in others if getattr(args, name) is not None]
