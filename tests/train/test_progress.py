@@ -122,7 +122,9 @@ def test_compiling_is_told_but_does_not_count(clock):
         clock.now += 1
         progress.update(200, "16x16", None, {})
     lines = stream.getvalue().splitlines()
-    told = "compiling path for 8x8, {} s; the program is kept for later runs; Ctrl-C saves and stops"
+    told = (
+        "compiling path for 8x8, {} s; the program is kept for later runs; Ctrl-C saves and stops"
+    )
     assert lines[1:-1] == [told.format(second) for second in (2, 12, 22)]
     assert "100 img/s" in lines[-1]
 
