@@ -1,6 +1,6 @@
 """The work directory: everything about one run lies in one folder, on a disk or in a bucket.
 
-config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  report.html
+config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  profile/  report.html
 data_card.json  environment.json  parameters.txt  init_from.json  began_as.json  planned.json
 """
 

@@ -41,7 +41,10 @@ def test_flags_of_the_examples_exist(name):
         (["check", "--config=pgan", "--seed=3"], "generate, interpolate, mix, audit, evaluate"),
         (["generate", "--rule=realism"], "it is a flag of filter"),
         (["train", "--config=pgan:phantom", "--checkpoint=best"], "generate, translate"),
-        (["report", "--workdir=a", "--config=pgan"], "train, check, prepare, audit, evaluate"),
+        (
+            ["report", "--workdir=a", "--config=pgan"],
+            "train, check, plan, prepare, audit, evaluate",
+        ),
         (["--workdir=a", "--config=pgan", "--num=4"], "dermgan train has no --num"),
     ],
 )
