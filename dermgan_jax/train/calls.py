@@ -19,8 +19,8 @@ from dermgan_jax.train.stopwatch import COMPILATION, INPUT, Stopwatch
 class Calls:
     """Hands iterations to the devices.
 
-    A call of one iteration runs a program for each phase (`train.programs`), a longer one a single
-    program.
+    A call of one iteration of a model with lazy phases runs a program for each phase
+    (`train.programs`). All others run a single program, which is a little faster.
 
     Args:
       recipe: what is compiled.
@@ -66,7 +66,7 @@ class Calls:
         with self.stopwatch.during(INPUT):
             arguments = self._arguments(clock, stages, length)
         due = self.recipe.due(stage, clock.step, length)
-        if length == 1:
+        if length == 1 and any(phase.every > 1 for phase in self.recipe.phases):
             waits = not self.programs.is_compiled(stage, due.phases)
             with self.stopwatch.during(COMPILATION) if waits else contextlib.nullcontext():
                 return self.programs.run(stage, state, arguments[:-1], due.phases)
