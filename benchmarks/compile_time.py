@@ -19,7 +19,8 @@ from dermgan_jax.planning.expected_data import data_spec
 from dermgan_jax.registry import load
 from dermgan_jax.train import sharding
 from dermgan_jax.train.programs import traced_programs
-from dermgan_jax.train.step import Due, Recipe, compile_steps
+from dermgan_jax.train.recipe import Due, Recipe
+from dermgan_jax.train.step import compile_steps
 
 
 def main() -> None:

@@ -31,7 +31,8 @@ from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models.cyclegan import CycleGan
 from dermgan_jax.runs.state import init_state
 from dermgan_jax.train import sharding
-from dermgan_jax.train.step import Recipe, StageInputs, compile_steps
+from dermgan_jax.train.recipe import Recipe
+from dermgan_jax.train.step import StageInputs, compile_steps
 
 
 def our_step(width: int, blocks: int, side: int, batch: int) -> tuple[Callable, int]:

@@ -30,7 +30,8 @@ from dermgan_jax.models.contract import Context
 from dermgan_jax.runs.state import Clock
 from dermgan_jax.train import schedule, sharding
 from dermgan_jax.train.calls import Calls
-from dermgan_jax.train.step import load_batches, phase_gradients
+from dermgan_jax.train.load_batches import load_batches
+from dermgan_jax.train.step import phase_gradients
 
 PRECISIONS = ("float32", "bfloat16")
 LEAST = 1e-6  # of the largest norm of a phase; the error of what is smaller is one of nothing

@@ -39,8 +39,8 @@ from dermgan_jax.models.contract import Stage
 from dermgan_jax.runs.state import Clock, init_state
 from dermgan_jax.train import schedule, sharding
 from dermgan_jax.train.calls import Calls
+from dermgan_jax.train.recipe import Recipe
 from dermgan_jax.train.start import build_model
-from dermgan_jax.train.step import Recipe
 
 COLUMNS = tuple(itertools.product(("none", "host", "device"), (1, 8)))
 DRAWINGS, COPIES = 40, 10  # drawing takes 50 times as long as decoding

@@ -34,7 +34,8 @@ from dermgan_jax.data.records import DataSpec
 from dermgan_jax.runs.state import init_state
 from dermgan_jax.studies.experiments import read_experiment
 from dermgan_jax.train import sharding
-from dermgan_jax.train.step import Recipe, StageInputs, compile_steps
+from dermgan_jax.train.recipe import Recipe
+from dermgan_jax.train.step import StageInputs, compile_steps
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 WARM_UP = 2

@@ -21,8 +21,10 @@ from dermgan_jax.runs.state import init_state
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import sharding, start
 from dermgan_jax.train.calls import stack
+from dermgan_jax.train.load_batches import load_batches
+from dermgan_jax.train.recipe import Recipe
 from dermgan_jax.train.snapshots import best_metric
-from dermgan_jax.train.step import Recipe, StageInputs, load_batches, phase_gradients
+from dermgan_jax.train.step import StageInputs, phase_gradients
 
 # In the middle of a fade for models that have one.
 IMAGES_SEEN = 100

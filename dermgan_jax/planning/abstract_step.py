@@ -11,7 +11,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from dermgan_jax.models.contract import Model, Stage
 from dermgan_jax.runs.state import init_state
 from dermgan_jax.train import sharding
-from dermgan_jax.train.step import Due, Recipe, StageInputs, compile_steps
+from dermgan_jax.train.recipe import Due, Recipe
+from dermgan_jax.train.step import StageInputs, compile_steps
 
 
 class Arguments(NamedTuple):

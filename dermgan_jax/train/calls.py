@@ -12,7 +12,8 @@ from dermgan_jax.models.contract import Stage
 from dermgan_jax.runs.state import Clock, TrainState
 from dermgan_jax.train import sharding
 from dermgan_jax.train.programs import Programs, Waiting
-from dermgan_jax.train.step import Recipe, StageInputs, compile_moment_reset, compile_steps
+from dermgan_jax.train.recipe import Recipe
+from dermgan_jax.train.step import StageInputs, compile_moment_reset, compile_steps
 from dermgan_jax.train.stopwatch import COMPILATION, INPUT, Stopwatch
 
 

@@ -36,9 +36,10 @@ from dermgan_jax.train.preemption import Preemption
 from dermgan_jax.train.profile import Profile, Steps, require_within
 from dermgan_jax.train.programs import StoppedWaitingError
 from dermgan_jax.train.progress import Progress
+from dermgan_jax.train.recipe import Recipe
 from dermgan_jax.train.snapshots import best_metric, snapshots_of
 from dermgan_jax.train.start import build_model, first_state, require_divisible, require_weights
-from dermgan_jax.train.step import Recipe, tensor_names
+from dermgan_jax.train.step import tensor_names
 from dermgan_jax.train.stopwatch import EVALUATION, INPUT, SAVING
 
 

@@ -5,7 +5,6 @@ set of them would compile each many times. They are compiled in threads, those t
 first before the others, while the host says which it waits for and hears when it is to stop.
 """
 
-import functools
 import itertools
 import os
 import queue
@@ -19,15 +18,9 @@ import jax.numpy as jnp
 
 from dermgan_jax.models.contract import Stage
 from dermgan_jax.runs.state import TrainState
+from dermgan_jax.train.recipe import Recipe
 from dermgan_jax.train.sharding import replicated, split_by_batch
-from dermgan_jax.train.step import (
-    Begun,
-    PhaseReport,
-    Recipe,
-    begin,
-    end,
-    run_phase,
-)
+from dermgan_jax.train.step import Begun, PhaseReport, begin, end, run_phase
 
 POLL = 0.1  # seconds between two looks at whether to stop
 BEGIN, END = "loading", "averaging"  # beside the names of phases
@@ -136,7 +129,7 @@ class Programs:
             for name, traced in traced_programs(self.recipe, stage, state, arguments):
                 found[name].traced = traced
                 if name in idle:
-                    found[idle[name]].run_as(jax.jit(named("idle", _zeros, traced.out_info[1:])))
+                    found[idle[name]].run_as(_idle(self.recipe, stage, traced.out_info[1:]))
                 if name in used:
                     compile_soon(found[name])
 
@@ -167,8 +160,7 @@ def traced_programs(
         program = jax.jit(phase_of, donate_argnums=0, out_shardings=places)
         traced = program.trace(state, begun, handoff)
         handed_on = traced.out_info[2]
-        place = functools.partial(_handoff_place, recipe, stage)
-        handoff = {**handoff, **_placed(handed_on, jax.tree.map(place, handed_on))}
+        handoff = {**handoff, **_placed(handed_on, _handoff_places(recipe, stage, handed_on))}
         yield phase.name, traced
     last = jax.jit(named(END, end, recipe), donate_argnums=0, out_shardings=everywhere)
     yield END, last.trace(state, begun)
@@ -190,6 +182,7 @@ class _Program:
 
     def compile(self) -> None:
         self.run_as(self.traced.lower().compile())
+        self.traced = None
 
     def run_as(self, function: Callable) -> None:
         self.function = function
@@ -286,15 +279,25 @@ def _placed(tree: Any, places: Any) -> Any:
 
 def _phase(recipe: Recipe, index: int, stage: Stage, state: Any, begun: Begun, handoff: Any):
     state, (report, handed_on) = run_phase(recipe, index, begun, handoff, stage.image_size, state)
-    places = jax.tree.map(functools.partial(_handoff_place, recipe, stage), handed_on)
+    places = _handoff_places(recipe, stage, handed_on)
     handed_on = jax.lax.with_sharding_constraint(handed_on, places)
     return state, jax.tree.map(lambda x: x[None], report), handed_on
 
 
-def _handoff_place(recipe: Recipe, stage: Stage, handed_on: Any) -> jax.sharding.NamedSharding:
+def _handoff_places(recipe: Recipe, stage: Stage, handed_on: Any) -> Any:
     """What has an entry for each image is split like the batch, anything else is everywhere."""
-    whole = handed_on.ndim and handed_on.shape[0] == stage.batch_size
-    return split_by_batch(recipe.mesh) if whole else replicated(recipe.mesh)
+
+    def place(x: Any) -> jax.sharding.NamedSharding:
+        whole = x.ndim and x.shape[0] == stage.batch_size
+        return split_by_batch(recipe.mesh) if whole else replicated(recipe.mesh)
+
+    return jax.tree.map(place, handed_on)
+
+
+def _idle(recipe: Recipe, stage: Stage, outputs: Any) -> Callable[[], Any]:
+    """What a phase that is not due says and hands on: zeros, in the places of `outputs`."""
+    places = (replicated(recipe.mesh), _handoff_places(recipe, stage, outputs[1]))
+    return jax.jit(named("idle", _zeros, outputs), out_shardings=places)
 
 
 def named(name: str, function: Callable, *constants: Any) -> Callable:

@@ -17,8 +17,8 @@ from dermgan_jax.runs import provenance
 from dermgan_jax.runs.checkpoint import Checkpoints, abstract
 from dermgan_jax.runs.state import TrainState, init_state
 from dermgan_jax.train import freezing, schedule, sharding, warm_start
+from dermgan_jax.train.recipe import Recipe
 from dermgan_jax.train.snapshots import snapshots_of
-from dermgan_jax.train.step import Recipe
 
 
 def build_model(config: FrozenConfigDict, data: Catalogue) -> Model:

@@ -5,22 +5,20 @@ respect to its own nets only, and updates these nets. After the last phase the a
 updated. Random keys depend on (seed, step, phase, repeat) and on nothing else.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
-from jax.sharding import Mesh
 
-from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.models import keys
-from dermgan_jax.models.contract import Aux, Batch, Context, Model, Phase, Stage, Variables
-from dermgan_jax.runs.state import TrainState, init_moments, optimizers
+from dermgan_jax.models.contract import Aux, Batch, Context, Phase, Variables
+from dermgan_jax.runs.state import TrainState, init_moments
 from dermgan_jax.train.freezing import held
-from dermgan_jax.train.sharding import replicated, split_by_batch
+from dermgan_jax.train.load_batches import load_batches
+from dermgan_jax.train.recipe import Due, Recipe
+from dermgan_jax.train.sharding import replicated
 
 
 class PhaseReport(NamedTuple):
@@ -49,46 +47,6 @@ class StageInputs(NamedTuple):
     learning_rates: Mapping[str, jax.Array]
     traced: Mapping[str, jax.Array]
     seed: jax.Array
-
-
-class Due(NamedTuple):
-    """Which phases a call runs. Static.
-
-    Attributes:
-      phases: their names.
-      by_step: whether each iteration asks its own number if the lazy ones among them run.
-    """
-
-    phases: tuple[str, ...]
-    by_step: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """What a compiled step is made from: constants of a run."""
-
-    model: Model
-    mesh: Mesh
-
-    @functools.cached_property
-    def phases(self) -> tuple[Phase, ...]:
-        return self.model.phases()
-
-    @functools.cached_property
-    def optimizers(self) -> dict[str, optax.GradientTransformation]:
-        return optimizers(self.model)
-
-    @property
-    def on_cpu(self) -> bool:
-        """Whether XLA's code for CPUs runs, in which convolutions within loops are slow."""
-        return self.mesh.devices.flat[0].platform == "cpu"
-
-    def due(self, stage: Stage, step: int, length: int = 1) -> Due:
-        """What a call of `length` iterations of one stage, the first numbered `step`, runs."""
-        phases = self.model.phases_in(stage)
-        if length > 1:
-            return Due(tuple(phase.name for phase in phases), by_step=True)
-        return Due(tuple(phase.name for phase in phases if step % phase.every == 0))
 
 
 def compile_steps(recipe: Recipe) -> Callable[..., tuple[TrainState, dict[str, PhaseReport]]]:
@@ -239,65 +197,6 @@ def end(recipe: Recipe, state: TrainState, begun: Begun) -> TrainState:
 def _iteration_key(state: TrainState, inputs: StageInputs) -> jax.Array:
     run_rng = keys.purpose_key(inputs.seed, keys.Purpose.ITERATION)
     return jax.random.fold_in(run_rng, state.clock.step)
-
-
-def load_batches(
-    recipe: Recipe,
-    batches: Batch,
-    resident: Batch,
-    rng: jax.Array,
-    image_size: tuple[int, int],
-) -> Batch:
-    """Looks up resident images, crops and flips them at random, and scales to [-1, 1].
-
-    The two domains of unpaired data are cropped and flipped independently, pairs alike.
-
-    Args:
-      recipe: the run's constants.
-      batches: "image" uint8 (R, B, H, W, C) and "label" int32 (R, B), or "a" and "b"; instead of
-        what is in `resident`, positions there, int32 (R, B). What is not uint8 passes as it is.
-      resident: what positions refer to.
-      rng: key of crops and flips.
-      image_size: (h, w) of the stage; larger images are cropped to it.
-
-    Returns:
-      "image" float32 (R, B, h, w, C) in [-1, 1] and "label" int32 (R, B), or "a" and "b"; "mask"
-      int32 (R, B, h, w), class indices, if it was given as uint8 (R, B, H, W, 1), cut and flipped
-      like its image. All split over the mesh by B.
-    """
-    data = recipe.model.config.data
-    batches = {
-        name: resident[name][array] if name in resident else array
-        for name, array in batches.items()
-    }
-    batches = jax.lax.with_sharding_constraint(batches, split_by_batch(recipe.mesh, axis=1))
-    loaded = {}
-    for name, array in batches.items():
-        if array.dtype != jnp.uint8:
-            loaded[name] = array
-            continue
-        own_rng = jax.random.fold_in(rng, 1) if name == "b" and not data.paired else rng
-        cut = random_crop(array, image_size, own_rng)
-        image = cut.astype(jnp.int32) if name == "mask" else to_signed(cut)
-        if data.mirror:
-            flip = jax.random.bernoulli(own_rng, 0.5, (*image.shape[:2], 1, 1, 1))
-            image = jnp.where(flip, image[..., ::-1, :], image)
-        loaded[name] = image[..., 0] if name == "mask" else image
-    return loaded
-
-
-def random_crop(images: jax.Array, size: tuple[int, int], rng: jax.Array) -> jax.Array:
-    """(R, B, H, W, C) cut to (R, B, h, w, C), each image at a place of its own."""
-    *lead, height, width, channels = images.shape
-    if (height, width) == size:
-        return images
-    limits = jnp.array([height - size[0] + 1, width - size[1] + 1])
-    corners = jax.random.randint(jax.random.fold_in(rng, 2), (*lead, 2), 0, limits)
-
-    def cut(image: jax.Array, corner: jax.Array) -> jax.Array:
-        return jax.lax.dynamic_slice(image, (*corner, 0), (*size, channels))
-
-    return jax.vmap(jax.vmap(cut))(images, corners)
 
 
 def run_phase(

@@ -12,7 +12,8 @@ from engine_probe import first_call, recipe_of, tiny
 
 from dermgan_jax import registry
 from dermgan_jax.runs.state import init_state
-from dermgan_jax.train.step import Recipe, compile_steps
+from dermgan_jax.train.recipe import Recipe
+from dermgan_jax.train.step import compile_steps
 
 MODELS = registry.names("model")
 

@@ -20,7 +20,8 @@ from dermgan_jax import registry
 from dermgan_jax.nets import broadcast
 from dermgan_jax.nets.dense import Dense
 from dermgan_jax.runs.state import init_state
-from dermgan_jax.train.step import Due, run_steps
+from dermgan_jax.train.recipe import Due
+from dermgan_jax.train.step import run_steps
 
 MODELS = registry.names("model")
 VARIANTS = [

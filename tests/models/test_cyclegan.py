@@ -11,7 +11,8 @@ from dermgan_jax.interop import torch_names
 from dermgan_jax.models.cyclegan import CycleGan
 from dermgan_jax.runs.state import init_moments, init_state
 from dermgan_jax.train import sharding
-from dermgan_jax.train.step import Recipe, StageInputs, compile_steps
+from dermgan_jax.train.recipe import Recipe
+from dermgan_jax.train.step import StageInputs, compile_steps
 
 # Our nets by the original's names.
 NETS = {"G_A": "g_AtoB", "G_B": "g_BtoA", "D_A": "d_B", "D_B": "d_A"}

@@ -12,7 +12,8 @@ from dermgan_jax.models import projected
 from dermgan_jax.models.projected import ProjectedGan
 from dermgan_jax.runs.state import init_state
 from dermgan_jax.train import sharding
-from dermgan_jax.train.step import Recipe, StageInputs, compile_steps, ema_decay
+from dermgan_jax.train.recipe import Recipe
+from dermgan_jax.train.step import StageInputs, compile_steps, ema_decay
 
 
 def make(resolution=32, classes=(), num_examples=100, **fields):

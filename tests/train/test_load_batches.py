@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dermgan_jax.train.load_batches import load_batches, random_crop
 from dermgan_jax.train.sharding import data_mesh
-from dermgan_jax.train.step import load_batches, random_crop
 
 SIDE, CROP = 12, 8
 

@@ -26,11 +26,6 @@ from dermgan_jax.train.snapshots import best_metric
 STEPS = 4  # of 16 images
 
 
-@pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("prepared")
-
-
 @pytest.fixture
 def toy(cache_dir):
     """toy(**fields) -> a run that is measured and saved after every second step."""

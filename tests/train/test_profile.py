@@ -21,11 +21,6 @@ from dermgan_jax.train.stopwatch import Stopwatch
 STEPS = 8  # of 16 images
 
 
-@pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("prepared")
-
-
 @pytest.fixture
 def toy(cache_dir):
     """toy(**fields) -> a run that is measured and saved at its end only."""

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 from engine_probe import first_call, first_state, recipe_of, tiny
+from jax.sharding import NamedSharding, PartitionSpec
 
 from dermgan_jax.runs.metrics_log import PREEMPTED, read_rows
 from dermgan_jax.runs.workdir import WorkDir
@@ -21,11 +22,6 @@ from dermgan_jax.train.programs import Programs, StoppedWaitingError
 from dermgan_jax.train.step import compile_steps
 
 ROOT = pathlib.Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("prepared")
 
 
 @pytest.fixture
@@ -68,6 +64,17 @@ def test_an_iteration_is_that_of_the_single_program(toy):
         for mine, theirs in ((one, two), (reports, expected)):
             jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), mine, theirs)
         assert bool(reports["penalty"].ran[0]) == (step == 0)
+
+
+def test_what_a_phase_that_is_not_due_hands_on_is_zero_on_all_devices(cache_dir):
+    config = tiny("toy", cache_dir)
+    recipe = recipe_of(config, 2)
+    batches, inputs, stage = first_call(recipe, config)
+    batches = jax.device_put(batches, NamedSharding(recipe.mesh, PartitionSpec(None, None, "data")))
+    inputs = jax.device_put(inputs, sharding.replicated(recipe.mesh))
+    _, reports = Programs(recipe).run(stage, first_state(recipe), (batches, {}, inputs), ("g",))
+    assert reports["g"].metrics["mean"] == 0
+    assert [bool(reports[name].ran[0]) for name in ("d", "penalty", "g")] == [False, False, True]
 
 
 def test_the_state_is_donated(toy):

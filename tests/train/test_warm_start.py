@@ -16,11 +16,6 @@ from dermgan_jax.train import loop, warm_start
 
 
 @pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("prepared")
-
-
-@pytest.fixture(scope="module")
 def source(cache_dir, tmp_path_factory):
     """A finished run of pgan to 8x8."""
     config = tiny("pgan", cache_dir)
