@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 import shutil
+import stat
 import sys
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -21,7 +22,8 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar, Union
 
 import numpy as np
 
-from dermgan_jax.errors import UserError
+from dermgan_jax.errors import UserError, printable
+from dermgan_jax.npz_files import Arrays
 
 if TYPE_CHECKING:
     from etils import epath
@@ -188,14 +190,39 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
 
 
 @contextlib.contextmanager
-def open_arrays(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
-    """An .npz file, read an array at a time. Raises what NumPy raises for anything else."""
-    with path.open("rb") as file:
-        arrays = np.load(file)
-        if not isinstance(arrays, np.lib.npyio.NpzFile):
-            raise ValueError("it holds a single array")
-        with arrays:
-            yield arrays
+def open_arrays(path: Path) -> Iterator[Arrays]:
+    """An .npz file, read an array at a time.
+
+    Raises:
+      OSError: if it cannot be opened.
+      UnreadableArrays: if it is none, see `npz_files.Arrays`.
+    """
+    with open_plain(path) as file:
+        yield Arrays(file, os.fspath(path))
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """A file to read that may be a stranger's: nothing is waited for, as a pipe would be.
+
+    Raises:
+      OSError: if it cannot be opened.
+      UserError: if it is a pipe, a socket or a device.
+    """
+    if is_local(path) and (kind := _other_kind(path)):
+        raise UserError(f"{path} is no file but a {kind}: remove it, or name a file")
+    return path.open("rb")
+
+
+def _other_kind(path: str | os.PathLike[str]) -> str:
+    """What a path of this machine is that is neither file, folder nor missing; else ""."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return ""
+    kinds = {"pipe": stat.S_ISFIFO, "socket": stat.S_ISSOCK}
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return ""
+    return next((name for name, holds in kinds.items() if holds(mode)), "device")
 
 
 def is_visible(name: str) -> bool:
@@ -209,7 +236,8 @@ def find_files(
     """Files anywhere below a folder, sorted by path.
 
     Hidden files and folders and those of macOS archives are left out. Links are followed, as large
-    data sets are often linked to from where they are used, but each folder is looked into once.
+    data sets are often linked to from where they are used, but each folder is looked into once,
+    and none that `folder` lies in. Pipes, sockets and devices are left out, which is told.
 
     Args:
       folder: where to look.
@@ -222,28 +250,32 @@ def find_files(
         return end not in but and (suffixes is None or end in suffixes)
 
     found: list[Path] = []
-    _walk(folder, is_wanted, set(), found)
+    around = map(os.stat, folder.resolve().parents) if is_local(folder) else ()
+    _walk(folder, is_wanted, {(facts.st_dev, facts.st_ino): False for facts in around}, found)
     return found
 
 
 def _walk(
     folder: Path,
     is_wanted: Callable[[str], bool],
-    visited: set[tuple[int, int]],
+    visited: dict[tuple[int, int], bool],
     found: list[Path],
 ) -> None:
     """Appends wanted, visible files below a folder, in the order of their paths.
 
-    `visited` holds device and inode of folders looked into.
+    `visited` holds device and inode of folders looked into (True), and of those around all (False).
     """
     if is_local(folder):
         facts = folder.stat()
-        if (facts.st_dev, facts.st_ino) in visited:
-            tell_once(
-                f"note: {folder} was looked into already under another name, so it is left out"
+        key = facts.st_dev, facts.st_ino
+        if key in visited:
+            why = (
+                "was looked into already under another name"
+                if visited[key]
+                else "leads back to a folder that it lies in"
             )
             return
-        visited.add((facts.st_dev, facts.st_ino))
+        visited[key] = True
     for name, is_folder in _entries(folder):
         if is_folder:
             _walk(folder / name, is_wanted, visited, found)
@@ -259,8 +291,8 @@ def suffix(name: str) -> str:
 
 @functools.cache
 def tell_once(text: str) -> None:
-    """Says something about files, to a user who may hear it from several places."""
-    print(text, file=sys.stderr)
+    """Says something about files, in one line, to a user who may hear it from several places."""
+    print(printable(text, but=""), file=sys.stderr)
 
 
 def listing(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -285,7 +317,8 @@ def _entries(folder: Path) -> list[tuple[str, bool]]:
     else:
         try:
             with os.scandir(folder) as entries:
-                found = [(entry.name, entry.is_dir()) for entry in entries]
+                each = [(entry.name, _is_folder(entry)) for entry in entries]
+                found = [(name, is_folder) for name, is_folder in each if is_folder is not None]
         except PermissionError as error:
             raise UserError(f"{folder} cannot be read: {error.strerror}") from error
     return sorted(entry for entry in found if is_visible(entry[0]))
@@ -323,6 +356,23 @@ def existing(paths: Iterable[Path]) -> set[Path]:
         elif members[0].parent.is_dir():
             found |= set(members) & set(listing(members[0].parent)[1])
     return found
+def _is_folder(entry: os.DirEntry) -> bool | None:
+    """Whether an entry is a folder; None, which is told, if it is neither folder nor file.
+
+    Links that lead nowhere are files, which whoever opens them will miss.
+    """
+    try:
+        if entry.is_dir():
+            return True
+        if entry.is_file() or not (kind := _other_kind(entry.path)):
+            return False
+    except OSError:  # a link to itself
+        return False
+    if is_visible(entry.name):
+        tell_once(f"note: {entry.path} is no file but a {kind}, so it is left out")
+    return None
+
+
 
 
 def is_empty(folder: Path) -> bool:

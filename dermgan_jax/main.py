@@ -19,10 +19,26 @@ from absl import logging
 from dermgan_jax import cache, files, launcher
 from dermgan_jax.commands import parser
 from dermgan_jax.commands.command import Command
-from dermgan_jax.errors import GateError, UserError
+from dermgan_jax.errors import GateError, UserError, printable
 
-NOT_ALLOWED = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
-UNUSABLE = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO)
+_ANOTHER = "name another path"
+# What the operating system says of a path -> what to do about it.
+UNUSABLE = {
+    errno.EACCES: "ask for permission, or name a path that you may use",
+    errno.EPERM: "ask for permission, or name a path that you may use",
+    errno.EROFS: "that disk can only be read; name a path on another one",
+    errno.ENOENT: "look whether it was moved or removed meanwhile, and run again",
+    errno.EEXIST: _ANOTHER,
+    errno.EISDIR: _ANOTHER,
+    errno.ENOTDIR: _ANOTHER,
+    errno.ELOOP: _ANOTHER,
+    errno.ENAMETOOLONG: "name a shorter path",
+    errno.EIO: "the disk fails; ask whoever looks after it, and run again on another one",
+    errno.ESTALE: "the disk of a network is gone; run again when it is back",
+    errno.ETIMEDOUT: "the disk of a network does not answer; run again when it does",
+    errno.EMFILE: "too many files are open at once; ulimit -n 65536 allows more",
+    errno.ENFILE: "too many files are open on this machine; run again when there are fewer",
+}
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -106,7 +122,7 @@ def main(words: Sequence[str] | None = None) -> int:
         said = _remedy(error)
         if said is None:
             raise
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {printable(said)}", file=sys.stderr)
         return 2
 
 

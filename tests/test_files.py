@@ -198,3 +198,64 @@ def test_names_below_a_folder(folder):
         assert files.name_below(folder / name, folder) == name
     with pytest.raises(ValueError, match="subpath"):
         files.name_below(Path("/elsewhere/data2/a.png"), Path("/elsewhere/data"))
+
+
+def test_what_killed_commands_left_is_swept_after_a_day(tmp_path, capsys):
+    old, new = tmp_path / ".unfinished-1-a.png", tmp_path / ".unfinished-2-a.png"
+    download, folder = tmp_path / ".fetch-abc", tmp_path / ".unfinished-3-images"
+    for file in (old, new):
+        file.write_bytes(b"half")
+    for each in (download, folder):
+        each.mkdir()
+        (each / "x").write_bytes(b"half")
+    for each in (old, download, folder):
+        os.utime(each, (0, 0))
+    files.write_text(tmp_path / "other", "text")
+    assert {path.name for path in tmp_path.iterdir()} == {new.name, folder.name, "other"}
+    said = capsys.readouterr().err
+    assert f"removed {old}," in said
+    assert f"removed {download}," in said
+    assert f"{folder} is left of a command that was killed: look into it" in said
+
+
+def test_links_back_to_folders_around_are_not_followed(tmp_path, capsys):
+    touch(tmp_path, "data/a/0.png", "data/b/1.png")
+    (tmp_path / "data" / "a" / "up").symlink_to("..")
+    (tmp_path / "data" / "a" / "top").symlink_to(tmp_path)
+    (tmp_path / "data" / "a" / "self").symlink_to("self")
+    for folder in (tmp_path / "data", tmp_path / "data" / "a"):
+        here = [path for path in found(folder) if not path.endswith("b/1.png")]
+        assert here == [path for path in ("a/0.png", "0.png") if (folder / path).is_file()]
+        assert len(files.find_files(folder, {".png"})) == (2 if folder.name == "data" else 1)
+    said = capsys.readouterr().err
+    assert "a/top leads back to a folder that it lies in" in said
+    assert "a/up leads back to a folder that it lies in" in said
+
+
+def test_pipes_and_sockets_are_left_out_with_a_word(tmp_path, capsys):
+    touch(tmp_path, "a.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    os.mkfifo(tmp_path / ".hidden")
+    (tmp_path / "device.png").symlink_to("/dev/zero")
+    assert found(tmp_path) == ["a.png"]
+    assert files.listing(tmp_path) == ([], [tmp_path / "a.png"])
+    said = capsys.readouterr().err
+    assert "pipe.png is no file but a pipe" in said
+    assert "device.png is no file but a device" in said
+    assert "hidden" not in said
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
+    path = tmp_path / "a"
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(UserError, match=f"a is no file but a {kind}"):
+        files.open_plain(path)
+
+
+def test_names_that_control_a_terminal_are_written_out(capsys):
+    files.tell_once("note: a\x1b[2J\rb\nwarning: c")
+    assert capsys.readouterr().err == "note: a\\x1b[2J\\rb\\nwarning: c\n"
+    assert str(UserError("a\x1b]0;x\x07 é 名 \u202e\nsecond line")) == (
+        "a\\x1b]0;x\\x07 é 名 \\u202e\nsecond line"
+    )

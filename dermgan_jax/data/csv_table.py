@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -106,7 +107,8 @@ def read_stripped(path: Path) -> StrippedTable:
 def _lines(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]], str]:
     """The header, the other lines with their numbers, one at a time, and what separates cells."""
     try:
-        content = path.read_bytes()
+        with files.open_plain(path) as file:
+            content = file.read()
         _require_text(path, content)
         content.decode("utf-8-sig")  # so that a fault of the encoding comes before all others
     except (OSError, UnicodeDecodeError) as error:
@@ -161,9 +163,9 @@ def _require_text(path: Path, content: bytes) -> None:
 
 
 def _require_distinct(path: Path, header: Sequence[str]) -> None:
-    for name in header:
-        if header.count(name) > 1:
-            raise UserError(f"{path} has {header.count(name)} columns {name!r}: keep one")
+    for name, count in Counter(header).items():
+        if count > 1:
+            raise UserError(f"{path} has {count} columns {name!r}: keep one")
 
 
 def _delimiter(header: str) -> str:

@@ -1,5 +1,6 @@
 """Image files to arrays. Every part of the program decodes images here and nowhere else."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,7 +9,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dermgan_jax import files
 from dermgan_jax.data import dicom, frames
+from dermgan_jax.data.decode_limits import (
+    BYTES_PER_PIXEL,
+    ROOM,
+    Room,
+    most_pixels,
+    require_moderate,
+    too_large,
+)
 from dermgan_jax.data.faults import DataError, Fault
+from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
 DECODER_VERSION = 1  # raise it whenever the same file would give other pixels
@@ -31,6 +41,12 @@ OTHER_SUFFIXES = frozenset(
         *(".nef", ".cr2", ".arw", ".dng", ".raw", ".psd", ".nii", ".mp4", ".mov", ".avi"),
     }
 )
+# What may be in a file, whatever it is called. Pillow knows formats that start other programs.
+FORMATS = ("BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+MOST_IMAGES = 10_000  # in a TIFF; finding out how many there are takes its time
+# Two, as whoever decodes may have to wait until all 16-bit files have been looked at.
+_DECODING, _LOOKING = Room(ROOM), Room(ROOM)
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # we have a limit
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -104,7 +120,8 @@ def read_image(path: Path, channels: int, bit_depth: int = 0, frame: str = "") -
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         if image.mode not in ("L", "RGB"):
             image = image.convert("RGB")
-        pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+        wanted = "RGB" if channels == 3 else "L"
+        pixels = np.asarray(image if image.mode == wanted else image.convert(wanted))
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
@@ -116,7 +133,7 @@ def largest_of_sixteen_bits(path: Path, frame: str = "") -> int:
     """
     if path.suffix.lower() not in DEEP_SUFFIXES:
         return 0
-    with _opened(path) as image:
+    with _opened(path, _LOOKING) as image:
         if not image.mode.startswith("I;16"):
             return 0
         _turn_to_frame(image, path, frame)
@@ -125,10 +142,25 @@ def largest_of_sixteen_bits(path: Path, frame: str = "") -> int:
 
 def _turn_to_frame(image: Image.Image, path: Path, frame: str) -> None:
     """Makes `frame` the image that is loaded."""
-    # A telephone's JPEG may carry further pictures (MPO), of which the first is the photograph.
-    count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    if index := frames.index(path, count, frame):
+    if index := frames.index(path, _count(image), frame):
         image.seek(index)
+        require_moderate(path, *image.size)
+
+
+def _count(image: Image.Image) -> int:
+    """How many images a file holds."""
+    # A telephone's JPEG may carry further pictures (MPO), of which the first is the photograph.
+    if image.format == "MPO":
+        return 1
+    if image.format != "TIFF":
+        return getattr(image, "n_frames", 1)
+    for number in range(MOST_IMAGES):
+        try:
+            image.seek(number)
+        except EOFError:
+            image.seek(0)
+            return number
+    raise ValueError(f"it holds more than {MOST_IMAGES} images")
 
 
 def _eight_bits(values: np.ndarray, bit_depth: int, path: Path) -> np.ndarray:
@@ -154,8 +186,20 @@ def header_size(path: Path) -> tuple[int, int]:
     """
     if is_dicom(path):
         return dicom.size(path)
-    with _opened(path) as image:
+    with _opened(path, room=None) as image:
         return image.height, image.width
+
+
+@contextmanager
+def in_room(path: Path) -> Iterator[None]:
+    """Holds the memory that decoding an image takes, and what is made of it meanwhile.
+
+    Raises:
+      DataError: if the file is no image, or has too many pixels.
+    """
+    height, width = header_size(path)
+    with _DECODING.taken(height * width * BYTES_PER_PIXEL):
+        yield
 
 
 def read_mask(*paths: Path) -> np.ndarray:
@@ -289,18 +333,36 @@ def _is_see_through(image: Image.Image) -> bool:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The opened image; whatever Pillow says while it is read becomes a fault naming the file."""
+def _opened(path: Path, room: Room | None = _DECODING) -> Iterator[Image.Image]:
+    """The opened image; whatever Pillow says while it is read becomes a fault naming the file.
+
+    Args:
+      path: of the file.
+      room: that decoding it takes, which is waited for; None: it is not decoded.
+    """
     try:
-        with path.open("rb") as file, Image.open(file) as image:
-            yield image
+        Image.MAX_IMAGE_PIXELS = most_pixels()  # twice as many Pillow refuses, also further within
+        with files.open_plain(path) as file, Image.open(file, formats=FORMATS) as image:
+            require_moderate(path, *image.size)
+            if room is None:
+                yield image
+                return
+            with room.taken(image.width * image.height * BYTES_PER_PIXEL):
+                yield image
+    except DataError:
+        raise
+    except UserError as error:  # a pipe or the like
+        raise DataError([Fault("unreadable images", str(error))]) from error
     except UnidentifiedImageError as error:
         raise _error("unreadable images", path, "is not an image: replace or remove it") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        truncated = "truncated" in str(error) or "broken" in str(error)
+    except Image.DecompressionBombError as error:
+        raise too_large(path, f"cannot be read ({error})") from error
+    except Exception as error:  # Pillow's decoders raise whatever damage leads them to
+        told = f"{error!s:.200}" or type(error).__name__
+        truncated = "truncated" in told or "broken" in told
         kind = "truncated images" if truncated else "unreadable images"
         what = "is truncated" if truncated else "cannot be read"
-        raise _error(kind, path, f"{what} ({error}): replace or remove it") from error
+        raise _error(kind, path, f"{what} ({told}): replace or remove it") from error
 
 
 def _error(kind: str, path: Path, message: str) -> DataError:

@@ -7,15 +7,21 @@ named.
 """
 
 import hashlib
+import io
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dermgan_jax import files
 from dermgan_jax.data import frames
+from dermgan_jax.data.decode_limits import require_moderate
 from dermgan_jax.data.faults import DataError, Fault
+from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
+from dermgan_jax.reading_limits import Budget
 
 if TYPE_CHECKING:
     import pydicom
@@ -27,6 +33,9 @@ OLDEST = 89  # years; older patients are few enough to be recognised by their ag
 # Columns of subgroups -> what DICOM calls them.
 SUBGROUPS = {"sex": "PatientSex", "view": "ViewPosition", "body_part": "BodyPartExamined"}
 HEADER = 100_000  # bytes above which values, such as pixels, are not read with a header
+PREAMBLE = 132  # bytes at the beginning of a file
+STEP = 1 << 20  # bytes that are unpacked at a time
+ROWS_AT_A_TIME = 1 << 20  # pixels that are rescaled at a time, as floats take eight bytes
 
 
 class Description(NamedTuple):
@@ -57,6 +66,7 @@ def read(path: Path, bit_depth: int = 0, frame: str = "") -> np.ndarray:
         from pydicom import pixels
 
         index = frames.index(path, int(dataset.get("NumberOfFrames") or 1), frame)
+        require_moderate(path, int(dataset.Columns), int(dataset.Rows))
         values = pixels.pixel_array(dataset, index=index)
         dataset = _with_functional_groups(dataset, index)
         kind = dataset.PhotometricInterpretation
@@ -68,7 +78,17 @@ def read(path: Path, bit_depth: int = 0, frame: str = "") -> np.ndarray:
             return values
         if kind not in GREYS:
             raise _error("unreadable images", path, f"holds {kind}, which is no picture: remove it")
-        shares = _displayed(dataset, values, bit_depth)
+        step = max(1, ROWS_AT_A_TIME // values.shape[1])
+        return np.concatenate(
+            [
+                _as_bytes(_displayed(dataset, values[first : first + step], bit_depth))
+                for first in range(0, len(values), step)
+            ]
+        )
+
+
+def _as_bytes(shares: np.ndarray) -> np.ndarray:
+    """Shares of white as uint8."""
     return np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
 
 
@@ -161,19 +181,47 @@ def _opened(path: Path, header_only: bool = False) -> Iterator["pydicom.Dataset"
         message = f"{path} is DICOM, which needs pydicom: pip install 'dermgan-jax[dicom]'"
         raise DataError([Fault("DICOM files", message)]) from error
     try:
-        with path.open("rb") as file:
+        with files.open_plain(path) as file:
+            _require_moderate_unpacked(path, file)
             dataset = pydicom.dcmread(
                 file, stop_before_pixels=header_only, defer_size=HEADER if header_only else None
             )
             yield dataset
+    except DataError:
+        raise
+    except UserError as error:  # a pipe or the like, or too much in it
+        raise DataError([Fault("unreadable images", str(error))]) from error
     except pydicom.errors.InvalidDicomError as error:
         raise _error("unreadable images", path, "is not DICOM: replace or remove it") from error
     except (RuntimeError, NotImplementedError) as error:  # how a missing decoder is told
         told = " ".join(str(error).split())
         raise _error("DICOM files", path, f"cannot be decoded: {told}") from error
-    except (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError) as error:
-        message = f"cannot be read as a DICOM image ({error}): replace or remove it"
+    except Exception as error:  # pydicom raises whatever damage leads it to
+        told = f"{error!s:.200}" or type(error).__name__
+        message = f"cannot be read as a DICOM image ({told}): replace or remove it"
         raise _error("unreadable images", path, message) from error
+
+
+def _require_moderate_unpacked(path: Path, file: IO[bytes]) -> None:
+    """Checks a file that is compressed as a whole, which pydicom unpacks at once.
+
+    Raises:
+      UserError: if that is more than a file may become.
+    """
+    from pydicom.filereader import read_dataset
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    size = file.seek(0, io.SEEK_END)
+    file.seek(PREAMBLE)
+    # The first group tells what the others are written in.
+    told = read_dataset(file, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
+    if told.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        budget, unpacking = Budget(str(path), size), zlib.decompressobj(-zlib.MAX_WBITS)
+        some = file.read()
+        while some and (unpacked := unpacking.decompress(some, STEP)):
+            budget.take(len(unpacked))
+            some = unpacking.unconsumed_tail
+    file.seek(0)
 
 
 def _error(kind: str, path: Path, message: str) -> DataError:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dermgan_jax.data.records import Dataset
-from dermgan_jax.errors import UserError
+from dermgan_jax.errors import UserError, printable
 
 SHOWN_PER_KIND = 20
 
@@ -36,10 +36,11 @@ class DataError(UserError):
 
 
 def lines(faults: Sequence[Fault]) -> list[str]:
-    """Messages for the user: of each kind the first `SHOWN_PER_KIND`, then how many there are."""
+    """Messages for the user, a line each: of each kind the first `SHOWN_PER_KIND`, then how many
+    there are."""
     by_kind: dict[str, list[str]] = {}
     for fault in faults:
-        by_kind.setdefault(fault.kind, []).append(fault.message)
+        by_kind.setdefault(fault.kind, []).append(printable(fault.message, but=""))
     shown = []
     for kind, messages in by_kind.items():
         shown += messages[:SHOWN_PER_KIND]

@@ -242,6 +242,7 @@ def open_images(
         with npz_images.faults_named(source):
             parts = npz_images.read(
                 source, channels, lambda n: evenly_spaced(n, limit), value_range
+            npz_images.require_honest(source, copies=1)
             )
             images = spool(part if part.dtype == np.uint8 else to_uint8(part) for part in parts)
         return Resized(images, side) if side else images

@@ -6,11 +6,9 @@ any is below 0; else they may as well be in [0, 1], and whoever reads them has t
 """
 
 import math
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
@@ -18,13 +16,17 @@ from dermgan_jax import files
 from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
+from dermgan_jax.npz_files import Arrays, Member, read_exactly
+from dermgan_jax.reading_limits import Budget
 
 Range: TypeAlias = tuple[float, float]
 
 IMAGES, RANGE = "images", "range"
 SIGNED, UNSIGNED = (-1.0, 1.0), (0.0, 1.0)
 RANGES = (SIGNED, UNSIGNED)
-CHUNK = 256  # images read at a time
+CHUNK = 256  # images read at a time, fewer if they are large
+CHUNK_BYTES = 1 << 26
+HONEST_GROWTH = 20  # times that pictures may have been compressed without anybody wondering
 LARGEST_OVERSHOOT = 16  # generators leave [-1, 1] by far less, values of 0 to 255 by far more
 
 
@@ -38,6 +40,7 @@ def open_floats(path: Path, channels: int, value_range: Range | None = None) -> 
       UserError: as `read`.
     """
     with faults_named(path):
+        require_honest(path, copies=8)  # bytes become floats, which are put together
         chunks = [
             to_signed(images) if images.dtype == np.uint8 else images
             for images in read(path, channels, value_range=value_range)
@@ -62,20 +65,23 @@ def read(
     Raises:
       UserError: if there are no such images, or their range is not known or is another.
     """
-    with path.open("rb") as raw, ZipFile(raw) as archive:
-        told = _told_range(path, archive)
+    with files.open_arrays(path) as arrays:
+        told = _told_range(path, arrays)
         if told and value_range and told != value_range:
             raise UserError(f"{path} says that its range is {told}, not {value_range}")
         told = told or value_range
-        with archive.open(_member(path, archive)) as file:
-            shape, dtype = _header(path, file, channels)
+        _require_images(path, arrays)
+        with arrays.opened(IMAGES) as member:
+            _require_shape(path, member, channels)
+            shape, dtype = member.shape, member.dtype
+            step = min(CHUNK, max(1, CHUNK_BYTES // (math.prod(shape[1:]) * dtype.itemsize)))
             kept = np.zeros(shape[0], bool)
             kept[choose(shape[0])] = True
             lowest, withheld = 0.0, []
-            for first in range(0, shape[0], CHUNK):
-                part = kept[first : first + CHUNK]
+            for first in range(0, shape[0], step):
+                part = kept[first : first + step]
                 size = (len(part), *shape[1:])
-                buffer = file.read(math.prod(size) * dtype.itemsize)
+                buffer = read_exactly(member.file, math.prod(size) * dtype.itemsize)
                 images = np.frombuffer(buffer, dtype).reshape(size)
                 lowest = min(lowest, float(images.min(initial=0)))
                 images = np.repeat(images[part], channels // shape[-1], axis=-1)
@@ -104,13 +110,10 @@ def read_labels(path: Path, num: int, num_classes: int) -> np.ndarray | None:
     Raises:
       UserError: if they are not one class for each image.
     """
-    try:
-        with files.open_arrays(path) as arrays:
-            if "labels" not in arrays:
-                return None
-            labels = arrays["labels"]
-    except ValueError as error:  # an array of Python objects
-        raise UserError(f"'labels' in {path} cannot be read: {error}") from error
+    with files.open_arrays(path) as arrays:
+        if "labels" not in arrays:
+            return None
+        labels = arrays["labels"]
     if (
         labels.shape != (num,)
         or not np.issubdtype(labels.dtype, np.integer)
@@ -134,8 +137,25 @@ def faults_named(path: Path) -> Iterator[None]:
     """Whatever goes wrong with the file becomes a message that names it."""
     try:
         yield
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+    except OSError as error:
         raise UserError(f"{path} cannot be read as an .npz file: {error}") from error
+
+
+def require_honest(path: Path, copies: int) -> None:
+    """Checks that images which were compressed very much, as blank ones are, do not become many.
+
+    Args:
+      path: of an .npz.
+      copies: how many times the size of the stored images will be taken.
+
+    Raises:
+      UserError: if they do, or as `read`.
+    """
+    with files.open_arrays(path) as arrays:
+        _require_images(path, arrays)
+        unpacked, stored = arrays.growth(IMAGES)
+    if unpacked > HONEST_GROWTH * stored:
+        Budget(str(path), stored).take(copies * unpacked)
 
 
 def _signed(path: Path, images: np.ndarray, value_range: Range) -> np.ndarray:
@@ -147,37 +167,28 @@ def _signed(path: Path, images: np.ndarray, value_range: Range) -> np.ndarray:
     return images * 2 - 1
 
 
-def _told_range(path: Path, archive: ZipFile) -> Range | None:
-    if f"{RANGE}.npy" not in archive.namelist():
+def _told_range(path: Path, arrays: Arrays) -> Range | None:
+    if RANGE not in arrays:
         return None
-    with archive.open(f"{RANGE}.npy") as file:
-        found = np.lib.format.read_array(file, allow_pickle=False)
-    told = tuple(map(float, found.ravel()))
+    found = arrays[RANGE]
+    told = tuple(map(float, found.ravel()[:3])) if found.dtype.kind in "fiu" else ()
     if told not in RANGES:
         raise UserError(f"'range' in {path} is {told}; expected (0, 1) or (-1, 1)")
     return told
 
 
-def _member(path: Path, archive: ZipFile) -> str:
-    names = archive.namelist()
-    if f"{IMAGES}.npy" not in names:
-        keys = ", ".join(sorted(name.removesuffix(".npy") for name in names)) or "nothing"
+def _require_images(path: Path, arrays: Arrays) -> None:
+    if IMAGES not in arrays:
+        keys = ", ".join(sorted(arrays)) or "nothing"
         raise UserError(f"{path} has no key 'images', but {keys}: save it with images=…")
-    return f"{IMAGES}.npy"
 
 
-def _header(path: Path, file, channels: int) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape (N, H, W, C) and type of the images, whose bytes follow."""
-    version = np.lib.format.read_magic(file)
-    read_header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }.get(version)
-    if read_header is None:
-        raise ValueError(f"format version {version}")
-    shape, fortran_order, dtype = read_header(file)
-    if len(shape) != 4 or shape[-1] not in (1, channels) or shape[0] == 0 or fortran_order:
-        order = " in Fortran order" if fortran_order else ""
+def _require_shape(path: Path, member: Member, channels: int) -> None:
+    """Checks that an array holds images (N, H, W, C), in the order of memory."""
+    shape, dtype = member.shape, member.dtype
+    in_order = not member.fortran_order
+    if len(shape) != 4 or shape[-1] not in (1, channels) or not math.prod(shape) or not in_order:
+        order = "" if in_order else " in Fortran order"
         first = len(shape) == 4 and shape[1] in (1, 3) and shape[-1] not in (1, 3)
         remedy = ": channels come last, images.transpose(0, 2, 3, 1)" if first else ""
         raise UserError(
@@ -185,4 +196,3 @@ def _header(path: Path, file, channels: int) -> tuple[tuple[int, ...], np.dtype]
         )
     if dtype != np.uint8 and not np.issubdtype(dtype, np.floating):
         raise UserError(f"'images' in {path} is {dtype}; expected uint8 or float32")
-    return shape, dtype

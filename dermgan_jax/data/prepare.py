@@ -27,6 +27,7 @@ from dermgan_jax.data import file_digests
 from dermgan_jax.data.catalogue import Catalogue, DataConfig
 from dermgan_jax.data.decode import (
     DECODER_VERSION,
+    in_room,
     read_image,
     read_mask,
     require_grey,
@@ -69,6 +70,14 @@ def decode_record(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.n
       DataError: if the file is truncated, unreadable, CMYK, transparent, too small, or coloured
         where one channel is asked for.
     """
+    record = catalogue.records[i]
+    if record.image is None:
+        return _decoded(catalogue, i, data_config)
+    with in_room(record.image):
+        return _decoded(catalogue, i, data_config)
+
+
+def _decoded(catalogue: Catalogue, i: int, data_config: DataConfig) -> np.ndarray:
     record, side = catalogue.records[i], load_resolution(data_config)
     if record.image is not None:
         enlarged = "data.load_resolution" if data_config.load_resolution else "data.resolution"

@@ -99,7 +99,7 @@ def _convolution(
     """A convolution whose numbers begin at `place`, and where they end."""
     outputs, side, num = options["0"], options["1"], options["6"]
     inputs, rest = divmod(num, max(outputs * side * side, 1))
-    if options["5"] != 1 or rest or not inputs:
+    if options["5"] != 1 or rest or min(outputs, side, inputs) <= 0:
         raise ValueError(f"layer {name} is not a convolution with a bias of known size")
     (tag,) = struct.unpack_from("<I", data, place)
     if tag not in (HALF, SINGLE):

@@ -5,16 +5,15 @@ A file of the former carries the source of its modules, to be executed when it i
 looks at: a module is what its state holds.
 """
 
-import io
 import pickle
-import struct
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from dermgan_jax.files import Path
 from dermgan_jax.formats import safe_pickle
-from dermgan_jax.formats.tensor_files import TORCH_MAGIC, opened
+from dermgan_jax.formats.tensor_files import EmbeddedStorages, opened, size_of
+from dermgan_jax.reading_limits import Budget
 
 
 class PickledNetwork(NamedTuple):
@@ -50,47 +49,58 @@ class PickledModule:
     def __setstate__(self, state: Any) -> None:
         self.state = state if isinstance(state, dict) else {}
 
-    def tensors(self) -> dict[str, Any]:
+    def tensors(self, budget: Budget, depth: int = 0) -> dict[str, Any]:
         """Parameters and persistent buffers by name, those of children in dictionaries."""
         passing = self.state.get("_non_persistent_buffers_set") or ()
-        found = dict(self.state.get("_parameters") or {})
-        buffers = self.state.get("_buffers") or {}
+        found = dict(self._dictionary("_parameters"))
+        buffers = self._dictionary("_buffers")
         found |= {name: buffer for name, buffer in buffers.items() if name not in passing}
-        return found | {name: child.tensors() for name, child in self._children().items()}
+        budget.count(1 + len(found))
+        budget.require_depth(depth)
+        children = self._children().items()
+        return found | {name: child.tensors(budget, depth + 1) for name, child in children}
 
-    def numbers(self, path: str = "") -> dict[str, float]:
+    def numbers(self, budget: Budget, path: str = "") -> dict[str, float]:
         """Attributes that are numbers, by path."""
         found = {
             path + name: value
             for name, value in self.state.items()
             if isinstance(value, int | float)
         }
+        budget.count(1 + len(self.state))
+        budget.take(len(path) * len(found))
         for name, child in self._children().items():
-            found |= child.numbers(f"{path}{name}.")
+            found |= child.numbers(budget, f"{path}{name}.")
         return found
 
     def _children(self) -> dict[str, "PickledModule"]:
-        modules = self.state.get("_modules") or {}
+        modules = self._dictionary("_modules")
         return {name: m for name, m in modules.items() if isinstance(m, PickledModule)}
+
+    def _dictionary(self, name: str) -> dict[Any, Any]:
+        found = self.state.get(name) or {}
+        if not isinstance(found, dict):
+            raise TypeError(f"a module's {name} is no dictionary")
+        return found
 
 
 class ModuleUnpickler(safe_pickle.TensorUnpickler):
     """Knows, besides tensors, the modules' own way of being stored; refuses every other name."""
 
-    def __init__(self, file: io.BufferedIOBase, source: str) -> None:
-        super().__init__(file, source)
+    def __init__(self, file: IO[bytes], source: str, budget: Budget) -> None:
+        super().__init__(file, source, budget)
         self._more = {
-            "torch_utils.persistence _reconstruct_persistent_obj": self._module,
-            "dnnlib.util EasyDict": type("EasyDict", (dict,), {}),
-            "builtins set": self._set,
-            "__builtin__ set": self._set,
+            "torch_utils.persistence _reconstruct_persistent_obj": safe_pickle.Loader(self._module),
+            "dnnlib.util EasyDict": self.kind_of_dict(dict),
+            "builtins set": safe_pickle.Loader(self._set),
+            "__builtin__ set": safe_pickle.Loader(self._set),
         }
 
     def find_class(self, module: str, name: str) -> Any:
         """The stand-in for a global name."""
         known = self._more.get(f"{module} {name}")
         if known is None and f"{module}.".startswith(_PACKAGES):
-            return type("PickledModule", (PickledModule,), {})
+            return self._class(f"{module} {name}", PickledModule)
         return super().find_class(module, name) if known is None else known
 
     def _module(self, meta: dict[str, Any]) -> PickledModule:
@@ -101,7 +111,8 @@ class ModuleUnpickler(safe_pickle.TensorUnpickler):
         return module
 
     def _set(self, items: Any = ()) -> set:
-        return set(items)
+        self._budget.count(len(items))
+        return {safe_pickle.plain_key(item) for item in items}
 
 
 def read_networks(path: Path) -> dict[str, PickledNetwork]:
@@ -116,28 +127,13 @@ def read_networks(path: Path) -> dict[str, PickledNetwork]:
         if file.read(1) != pickle.PROTO:
             return {}
         file.seek(0)
-        content = ModuleUnpickler(file, str(path)).load()
+        budget = Budget(str(path), size_of(file))
+        content = ModuleUnpickler(file, str(path), budget).load()
+        storages = EmbeddedStorages(str(path), budget)
         return {
             str(key): PickledNetwork(
-                safe_pickle.flatten(value.tensors(), _embedded), value.numbers()
+                safe_pickle.flatten(value.tensors(budget), storages, budget), value.numbers(budget)
             )
             for key, value in (content.items() if isinstance(content, dict) else ())
             if isinstance(value, PickledModule)
         }
-
-
-def _embedded(wanted: safe_pickle.EmbeddedStorage) -> np.ndarray:
-    """The numbers of a storage inside the pickle.
-
-    They are a file of PyTorch's older format: pickles of a magic number, of a version, about the
-    system, of the storage's description and of the keys, then a count of numbers and the numbers.
-    """
-    file = io.BytesIO(wanted.data)
-    magic, _version, system, storage, _keys = (
-        safe_pickle.TensorUnpickler(file, "an embedded storage").load() for _ in range(5)
-    )
-    if magic != TORCH_MAGIC or not system["little_endian"]:
-        raise ValueError("an embedded storage is not in PyTorch's format")
-    dtype = np.dtype(storage.dtype)
-    (numel,) = struct.unpack("<q", file.read(8))
-    return np.frombuffer(file.read(numel * dtype.itemsize), dtype, numel)

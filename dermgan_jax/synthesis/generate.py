@@ -92,9 +92,9 @@ def _write_files(
 def _read_latents(path: Path, model: Sampler) -> np.ndarray:
     try:
         with files.open_arrays(path) as arrays:
-            latents = arrays["z"]
             others = sorted({*arrays} - {"z"})
-    except (OSError, ValueError, KeyError) as error:
+            latents = arrays["z"]
+    except (OSError, KeyError) as error:
         raise UserError(f"{path} is not an .npz file with the key 'z': {error}") from error
     if others:
         print(f"note: of {path} only z is read; {', '.join(others)} are left out")

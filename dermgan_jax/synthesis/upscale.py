@@ -138,8 +138,8 @@ def _upscale_arrays(
     if others:
         print(f"note: of {source} only images are enlarged; {', '.join(others)} are left out")
     images = npz_images.open_floats(source, restored.model.data.channels, value_range)
-    with files.open_arrays(source) as arrays:
-        is_grey = arrays["images"].shape[-1] == 1
+    with files.open_arrays(source) as arrays, arrays.opened("images") as stored:
+        is_grey = stored.shape[-1] == 1
     large = any_size(restored.model, restored.variables, images, tile)
     if is_grey:
         large = large.mean(-1, keepdims=True)
