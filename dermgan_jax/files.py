@@ -305,6 +305,7 @@ def listing(folder: Path) -> tuple[list[Path], list[Path]]:
     for name, is_folder in _entries(folder):
         found[0 if is_folder else 1].append(folder / name)
     return found
+            tell_once(f"note: {folder} {why}, so it is left out")
 
 
 def _entries(folder: Path) -> list[tuple[str, bool]]:

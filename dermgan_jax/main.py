@@ -140,11 +140,14 @@ def _remedy(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         where = f" while writing {error.filename}" if error.filename else ""
         return f"the disk is full{where}: free some space and run again"
-    if not isinstance(error, OSError) or not error.filename:
+    if not isinstance(error, OSError):
         return None
-    if isinstance(error, NOT_ALLOWED) or error.errno in UNUSABLE:
+    if error.errno == errno.ENOENT and str(error.strerror).startswith("No usable temporary"):
+        return f"{error.strerror}: name a folder that can be written in the variable TMPDIR"
+    if error.errno in UNUSABLE and isinstance(error.filename, str | bytes | os.PathLike):
         name = os.fsdecode(error.filename)
-        return f"{name}: {error.strerror}{cache.remedy_for(name)}"
+        of_cache = cache.remedy_for(name) if error.errno != errno.ENOENT else ""
+        return f"{name}: {error.strerror}{of_cache or f': {UNUSABLE[error.errno]}'}"
     return None
 
 
