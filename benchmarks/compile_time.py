@@ -1,5 +1,5 @@
-"""Size and compilation of a training step on this machine: one program per phase, against one per
-set of phases that are due together (which is what calls of several steps still use).
+"""Size and compilation of a training step on this machine: one program in which lazy phases ask
+whether they are due (what trains), against one for each set of phases that are due together.
 
   python benchmarks/compile_time.py --configs=stylegan2_melanoma:small,pgan:phantom
 
@@ -8,6 +8,7 @@ Nothing is read from or kept in a compilation cache.
 """
 
 import argparse
+import dataclasses
 import time
 
 import jax
@@ -18,8 +19,7 @@ from dermgan_jax.planning import abstract_step
 from dermgan_jax.planning.expected_data import data_spec
 from dermgan_jax.registry import load
 from dermgan_jax.train import sharding
-from dermgan_jax.train.programs import traced_programs
-from dermgan_jax.train.recipe import Due, Recipe
+from dermgan_jax.train.recipe import Recipe
 from dermgan_jax.train.step import compile_steps
 
 
@@ -28,7 +28,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--configs", default="stylegan2_melanoma:small")
-    parser.add_argument("--only", choices=("apart", "together"), default=None)
+    parser.add_argument("--only", choices=("one", "sets"), default=None)
     args = parser.parse_args()
     jax.config.update("jax_enable_compilation_cache", False)
     for name in args.configs.split(","):
@@ -37,10 +37,15 @@ def main() -> None:
         recipe = Recipe(model, sharding.data_mesh(jax.devices()[:1]))
         stage = model.stage(10**12)
         print(f"{name}, {stage}, batch {stage.batch_size}")
-        if args.only != "together":
-            _report("one per phase", _apart(recipe, stage))
-        if args.only != "apart":
-            _report("one per set of due phases", _together(recipe, stage))
+        names = recipe.phases_in(stage)
+        sets = dict.fromkeys(
+            tuple(p.name for p in recipe.phases if p.name in names and step % p.every == 0)
+            for step in range(1000)
+        )
+        if args.only != "sets":
+            _report("one", [_row(recipe, stage, names)])
+        if args.only != "one":
+            _report("one per set of due phases", [_row(alone(recipe), stage, s) for s in sets])
 
 
 def _report(title, rows):
@@ -50,35 +55,21 @@ def _report(title, rows):
         print(f"    {name}: {size:,} operations, {spent:.0f} s", flush=True)
 
 
-def _apart(recipe, stage):
-    """Compiled one after the other, so that each has its own processor time."""
-    state, *arguments = abstract_step.arguments(recipe.model, stage, recipe.mesh)[:4]
-    began, rows = time.process_time(), []
-    for name, traced in traced_programs(recipe, stage, state, arguments):
-        rows.append((name, *_compiled(traced, began)))
-        began = time.process_time()
-    return rows
+def alone(recipe):
+    """The recipe with phases that never ask whether they are due."""
+    other = Recipe(recipe.model, recipe.mesh)
+    other.__dict__["phases"] = tuple(dataclasses.replace(phase, every=1) for phase in recipe.phases)
+    return other
 
 
-def _together(recipe, stage):
-    """A program for each set of phases that the first thousand steps have due."""
+def _row(recipe, stage, phases):
     arguments = abstract_step.arguments(recipe.model, stage, recipe.mesh)
-    sets = dict.fromkeys(recipe.due(stage, step).phases for step in range(1000))
-    rows = []
-    for phases in sets:
-        began = time.process_time()
-        traced = compile_steps(recipe).trace(
-            *arguments, image_size=stage.image_size, due=Due(phases)
-        )
-        rows.append(("+".join(phases), *_compiled(traced, began)))
-    return rows
-
-
-def _compiled(traced, began):
+    began = time.process_time()
+    traced = compile_steps(recipe).trace(*arguments, image_size=stage.image_size, phases=phases)
     lowered = traced.lower()
     operations = lowered.as_text().count(" = ")
     lowered.compile()
-    return operations, time.process_time() - began
+    return "+".join(phases), operations, time.process_time() - began
 
 
 if __name__ == "__main__":

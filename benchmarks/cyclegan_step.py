@@ -58,7 +58,13 @@ def our_step(width: int, blocks: int, side: int, batch: int) -> tuple[Callable, 
         shape = (1, 1, batch, side, side, 3)
         batches = {name: rng.integers(0, 256, shape, np.uint8) for name in ("a", "b")}
         state, _ = run(
-            state, batches, {}, inputs, active, image_size=(side, side), due=recipe.due(stage, 0)
+            state,
+            batches,
+            {},
+            inputs,
+            active,
+            image_size=(side, side),
+            phases=recipe.phases_in(stage),
         )
         jax.block_until_ready(state)
 

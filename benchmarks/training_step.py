@@ -89,7 +89,7 @@ def our_step(config: ConfigDict) -> tuple[Callable[[int], None], int]:
         state, _ = run(
             *(state, batches, {}, inputs, active),
             image_size=(side, side),
-            due=recipe.due(stage, number),
+            phases=recipe.phases_in(stage),
         )
         jax.block_until_ready(state)
 

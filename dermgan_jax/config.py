@@ -11,7 +11,7 @@ from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from dermgan_jax import config_values, registry
+from dermgan_jax import config_values, registry, stored_json
 from dermgan_jax.data.splits import EACH_ITS_OWN
 from dermgan_jax.errors import UserError
 
@@ -255,15 +255,15 @@ def to_json(config: Mapping[str, Any]) -> str:
     return json.dumps(plain, indent=2, sort_keys=True) + "\n"
 
 
-def plain_from_json(text: str) -> dict[str, Any]:
+def plain_from_json(text: str | bytes) -> dict[str, Any]:
     """A stored configuration as it is but for groups that were renamed since; not validated.
 
     Raises:
       UserError: if the text is not a JSON object.
     """
     try:
-        plain = json.loads(text)
-    except json.JSONDecodeError as error:
+        plain = stored_json.parse(text)
+    except ValueError as error:
         raise UserError(f"the stored configuration is not readable: {error}") from error
     if not isinstance(plain, dict):
         raise UserError(f"the stored configuration is not readable: {text[:40]!r} is no object")

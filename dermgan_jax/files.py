@@ -16,6 +16,8 @@ import re
 import shutil
 import stat
 import sys
+import tempfile
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar, Union
@@ -35,7 +37,9 @@ T = TypeVar("T")
 SCHEMES = {"gs": ("gcsfs", "gcs"), "s3": ("s3fs", "s3")}
 _CLIENTS = ("aiohttp", "gcsfs", "google", "botocore", "aiobotocore", "s3fs")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
-_TEMPORARY = ".unfinished-"
+_TEMPORARY, _DOWNLOAD = ".unfinished-", ".fetch-"
+_LEFT = (_TEMPORARY, _DOWNLOAD)
+_SWEPT_AFTER = 24 * 3600.0  # seconds
 
 # One way to buckets for everybody, whether or not TensorFlow, which has its own, is installed.
 os.environ.setdefault("EPATH_USE_TF", "false")
@@ -168,7 +172,34 @@ def unfinished_name(path: pathlib.Path) -> pathlib.Path:
 
     It keeps the suffix, which some writers tell the format by.
     """
+    sweep(path.parent)
     return path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}-{path.name}")
+
+
+@functools.cache
+def sweep(folder: pathlib.Path) -> None:
+    """Removes what killed processes left in a folder of this machine: once, and after a day.
+
+    That is files that were not written to their end, and downloads. A folder of such a name may
+    hold the images that were to be replaced: it stays, and is told of.
+    """
+    try:
+        found = [entry for entry in os.scandir(folder) if entry.name.startswith(_LEFT)]
+    except OSError:
+        return  # whoever writes there will be told
+    old = time.time() - _SWEPT_AFTER
+    for entry in found:
+        with contextlib.suppress(OSError):  # another process sweeps too
+            if entry.stat(follow_symlinks=False).st_mtime > old:
+                continue
+            if entry.is_file(follow_symlinks=False):
+                os.unlink(entry.path)
+            elif entry.name.startswith(_DOWNLOAD):
+                shutil.rmtree(entry.path)
+            else:
+                tell_once(f"note: {entry.path} is left of a command that was killed: look into it")
+                continue
+            tell_once(f"note: removed {entry.path}, left of a command that was killed")
 
 
 def is_unfinished(path: Path) -> bool:
@@ -274,6 +305,7 @@ def _walk(
                 if visited[key]
                 else "leads back to a folder that it lies in"
             )
+            tell_once(f"note: {folder} {why}, so it is left out")
             return
         visited[key] = True
     for name, is_folder in _entries(folder):
@@ -305,7 +337,6 @@ def listing(folder: Path) -> tuple[list[Path], list[Path]]:
     for name, is_folder in _entries(folder):
         found[0 if is_folder else 1].append(folder / name)
     return found
-            tell_once(f"note: {folder} {why}, so it is left out")
 
 
 def _entries(folder: Path) -> list[tuple[str, bool]]:
@@ -323,6 +354,23 @@ def _entries(folder: Path) -> list[tuple[str, bool]]:
         except PermissionError as error:
             raise UserError(f"{folder} cannot be read: {error.strerror}") from error
     return sorted(entry for entry in found if is_visible(entry[0]))
+
+
+def _is_folder(entry: os.DirEntry) -> bool | None:
+    """Whether an entry is a folder; None, which is told, if it is neither folder nor file.
+
+    Links that lead nowhere are files, which whoever opens them will miss.
+    """
+    try:
+        if entry.is_dir():
+            return True
+        if entry.is_file() or not (kind := _other_kind(entry.path)):
+            return False
+    except OSError:  # a link to itself
+        return False
+    if is_visible(entry.name):
+        tell_once(f"note: {entry.path} is no file but a {kind}, so it is left out")
+    return None
 
 
 def everything_in(folder: Path) -> list[Path]:
@@ -357,23 +405,15 @@ def existing(paths: Iterable[Path]) -> set[Path]:
         elif members[0].parent.is_dir():
             found |= set(members) & set(listing(members[0].parent)[1])
     return found
-def _is_folder(entry: os.DirEntry) -> bool | None:
-    """Whether an entry is a folder; None, which is told, if it is neither folder nor file.
-
-    Links that lead nowhere are files, which whoever opens them will miss.
-    """
-    try:
-        if entry.is_dir():
-            return True
-        if entry.is_file() or not (kind := _other_kind(entry.path)):
-            return False
-    except OSError:  # a link to itself
-        return False
-    if is_visible(entry.name):
-        tell_once(f"note: {entry.path} is no file but a {kind}, so it is left out")
-    return None
 
 
+@contextlib.contextmanager
+def download_folder(target: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder within `target` for what is being fetched; removed at the end."""
+    make_folder(target)
+    sweep(target)
+    with tempfile.TemporaryDirectory(dir=target, prefix=_DOWNLOAD) as folder:
+        yield pathlib.Path(folder)
 
 
 def is_empty(folder: Path) -> bool:

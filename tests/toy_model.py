@@ -5,6 +5,8 @@ the model's own state counts updates.
 """
 
 import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +20,8 @@ LATENT = 3
 @dataclasses.dataclass(frozen=True)
 class ToyModel(Sampler):
     """Generates images by one matrix product, scores them by another."""
+
+    bounds: ClassVar[Mapping[str, str]] = {"width": "[1, 9]"}
 
     @staticmethod
     def default_config():

@@ -18,10 +18,21 @@ def _add_flags(parser: flags.Parser) -> None:
         parser, "a run, whose configuration is taken without --config", required=False
     )
     flags.add_weights(parser)
+    flags.add_switch(
+        parser,
+        "fields",
+        "print every field of the configuration, the numbers it may have and what it means; no "
+        "data are looked at",
+    )
 
 
 def _run(args: argparse.Namespace) -> None:
     flags.use_weights(args)
+    if args.fields:
+        from dermgan_jax import config_fields
+
+        print(config_fields.text(configuration.of_one(args)))
+        return
     if args.config is not None and "study" in args.config:
         _check_study(args.config)
     else:

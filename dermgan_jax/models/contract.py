@@ -153,6 +153,8 @@ class Model(abc.ABC):
     averaged: ClassVar[tuple[str, ...]] = ()
     # The registered kind of what `eval.metrics` names.
     metric_kind: ClassVar[str] = "metric"
+    # Where the numbers of `default_config().model` lie, by field, as in `config_bounds`.
+    bounds: ClassVar[Mapping[str, str]] = {}
     # Whether its losses look at the masks of images.
     uses_masks: ClassVar[bool] = False
 

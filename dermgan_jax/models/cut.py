@@ -7,6 +7,8 @@ FastCUT is `nce=10`, `identity_nce=False`, `flip_equivariance=True`, 150 + 50 ep
 """
 
 import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +18,7 @@ from dermgan_jax import losses
 from dermgan_jax.models.contract import Aux, Phase, Variables, bind
 from dermgan_jax.models.patchgan_translator import (
     ADAM,
+    BOUNDS,
     PatchGanTranslator,
     default_fields,
     mean_metrics,
@@ -28,6 +31,16 @@ class Cut(PatchGanTranslator):
     """A generator, A to B, a discriminator, and an embedding of patches."""
 
     first_drop = 1
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        **BOUNDS,
+        "adversarial": "[0, 1e6]",
+        "nce": "[0, 1e6]",
+        "nce_layers": "[0, 1000]",
+        "num_patches": "[1, 1e6]",
+        "temperature": "(0, 1e6]",
+        "embedding": "[1, 65536]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:

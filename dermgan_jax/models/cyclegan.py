@@ -6,6 +6,8 @@ with the fakes made before that update, taken through image pools. Nets: `g_AtoB
 """
 
 import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +18,7 @@ from dermgan_jax.models import image_pool
 from dermgan_jax.models.contract import Aux, Phase, Variables, bind
 from dermgan_jax.models.patchgan_translator import (
     ADAM,
+    BOUNDS,
     PatchGanTranslator,
     default_fields,
     mean_metrics,
@@ -27,6 +30,14 @@ class CycleGan(PatchGanTranslator):
     """Two generators and two discriminators, trained on unpaired images of two domains."""
 
     directions = ("AtoB", "BtoA")
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        **BOUNDS,
+        "cycle_a": "[0, 1e6]",
+        "cycle_b": "[0, 1e6]",
+        "identity": "[0, 1e6]",
+        "pool_size": "[0, 1e5]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:

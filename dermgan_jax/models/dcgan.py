@@ -5,6 +5,9 @@ the generator, whose fakes, of the same latents, are judged anew. Sampling uses 
 statistics, so that an image depends on its latent alone.
 """
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
@@ -18,6 +21,14 @@ DISCRIMINATOR_NORMS = ("batch", "layer", "none")
 
 class DeepConvolutionalGan(Sampler):
     """One generator and one discriminator, of squares with a power of two as side."""
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        **adversarial_losses.BOUNDS,
+        "latent_size": "[1, 65536]",
+        "width": "[1, 65536]",
+        "discriminator_width": "[1, 65536]",
+        "max_width": "[1, 65536]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:

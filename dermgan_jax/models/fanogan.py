@@ -15,7 +15,7 @@ the encoder alone is trained, and as samplers give no features, on pixels alone.
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +34,16 @@ GAN, ENCODER = ("d", "g"), ("e",)  # phases of the two stages, named as what the
 
 class FAnoGan(Detector):
     """Generator "g", discriminator "d", encoder "e"."""
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        "latent_size": "[1, 65536]",
+        "width": "[1, 65536]",
+        "discriminator_width": "[1, 65536]",
+        "gan_kimg": "[0, 1e9]",
+        "gradient_penalty": "[0, 1e6]",
+        "critic_updates": "[1, 1000]",
+        "kappa": "[0, 1e6]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:
@@ -79,11 +89,6 @@ class FAnoGan(Detector):
                 f"model.networks='conv' halves the side {networks.CONV_LEVELS} times, which images "
                 f"of {data.height} pixels do not have: set data.resolution to 16 or more"
             )
-        for key in ("latent_size", "width", "discriminator_width", "critic_updates"):
-            if fields[key] < 1:
-                found.append(f"model.{key} is {fields[key]}; at least 1")
-        if fields.kappa < 0:
-            found.append(f"model.kappa is {fields.kappa}; expected a weight from 0 on")
         return found + self._schedule_faults() + (self._sampler_faults() if fields.sampler else [])
 
     def _sampler_faults(self) -> list[str]:

@@ -7,7 +7,7 @@ batch, so that an image depends on its latent alone.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from dermgan_jax.features import lpips_net
 from dermgan_jax.models import augmentation
 from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
-from dermgan_jax.models.fastgan_sampling import FastGanSampler, default_schedule
+from dermgan_jax.models.fastgan_sampling import SCHEDULE_BOUNDS, FastGanSampler, default_schedule
 from dermgan_jax.nets.fastgan_discriminator import (
     FastGanDiscriminator,
     Judgement,
@@ -32,6 +32,15 @@ _MARGIN, _SMOOTHING = 0.8, 0.2  # of the hinge: uniform in [0.8, 1)
 
 class FastGan(FastGanSampler):
     """Generator "g", discriminator "d" and, if reconstructions are judged by LPIPS, "lpips"."""
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        **SCHEDULE_BOUNDS,
+        **augmentation.BOUNDS,
+        "latent_size": "[1, 65536]",
+        "width": "[1, 65536]",
+        "discriminator_width": "[1, 65536]",
+        "reconstruction": "[0, 1e6]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:
@@ -67,8 +76,6 @@ class FastGan(FastGanSampler):
         if fields.distance not in DISTANCES:
             known = ", ".join(DISTANCES)
             found.append(f"model.distance is {fields.distance!r}; expected one of {known}")
-        if fields.reconstruction < 0:
-            found.append(f"model.reconstruction is {fields.reconstruction}: set it to 0 or more")
         if fields.discriminator_width * 64 < min(data.height, 256):
             found.append(
                 f"model.discriminator_width is {fields.discriminator_width}: set it to 4 or more"

@@ -11,6 +11,7 @@ DCGAN, not SGD with rising momentum; images are in [-1, 1], not standardised pix
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +38,16 @@ class LaplacianGan(Sampler):
     pixel of each finer level, row by row. The generators are given them as noise with the
     original's distribution, which is uniform on [-1, 1].
     """
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        **adversarial_losses.BOUNDS,
+        "latent_size": "[1, 65536]",
+        "start_resolution": "[4, 8192]",
+        "generator_units": "[1, 65536]",
+        "discriminator_units": "[1, 65536]",
+        "width": "[1, 65536]",
+        "discriminator_width": "[1, 65536]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:

@@ -10,6 +10,7 @@ from flax import linen as nn
 
 from dermgan_jax import losses
 from dermgan_jax.models.contract import Stage, Translator
+from dermgan_jax.nets.conv_layers import KERNEL_INITIALIZERS
 from dermgan_jax.nets.patch_discriminator import PatchDiscriminator, PixelDiscriminator
 from dermgan_jax.nets.resnet_generator import ResnetGenerator
 from dermgan_jax.nets.unet import UnetGenerator
@@ -18,6 +19,18 @@ GENERATORS = ("resnet", "unet")
 DISCRIMINATORS = ("patch", "pixel")
 NORMS = ("instance", "batch", "none")
 ADAM = {"learning_rate": 2e-4, "b1": 0.5, "b2": 0.999, "eps": 1e-8}
+
+
+BOUNDS = {
+    "num_blocks": "[1, 1000]",
+    "num_downs": "[2, 16]",
+    "width": "[1, 65536]",
+    "discriminator_layers": "[1, 16]",
+    "discriminator_width": "[1, 65536]",
+    "gradient_penalty": "[0, 1e6]",
+    "constant_epochs": "[0, 1e9]",
+    "decay_epochs": "[0, 1e9]",
+}
 
 
 def default_fields() -> dict[str, Any]:
@@ -116,6 +129,7 @@ class PatchGanTranslator(Translator):
                 ("discriminator", DISCRIMINATORS),
                 ("norm", NORMS),
                 ("loss", tuple(losses.ADVERSARIAL)),
+                ("init", tuple(KERNEL_INITIALIZERS)),
             )
             if fields[key] not in known
         ]

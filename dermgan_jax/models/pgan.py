@@ -9,7 +9,8 @@ a fraction means that a new resolution is fading in.
 """
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -155,6 +156,23 @@ class ProgressiveDiscriminator(nn.Module):
 class ProgressiveGan(Sampler):
     """PGAN with WGAN-GP and, if conditional, an auxiliary classifier (AC-GAN)."""
 
+    bounds: ClassVar[Mapping[str, str]] = {
+        "latent_size": "[1, 65536]",
+        "fmap_base": "[1, 1e6]",
+        "fmap_decay": "[0, 10]",
+        "fmap_max": "[1, 65536]",
+        "stddev_group": "[1, 65536]",
+        "gradient_penalty": "[0, 1e6]",
+        "gradient_target": "(0, 1e6]",
+        "drift": "[0, 1e6]",
+        "label_weight": "[0, 1e6]",
+        "start_resolution": "[4, 8192]",
+        "stable_kimg": "[0, 1e9]",
+        "fade_kimg": "[0, 1e9]",
+        "batch_sizes": "[1, 65536]",
+        "learning_rates.*": "[0, 8192]",
+    }
+
     @staticmethod
     def default_config() -> ConfigDict:
         """The official single-device preset (config.py, "preset-v2-1gpu")."""
@@ -211,8 +229,6 @@ class ProgressiveGan(Sampler):
                     f"model.stddev_group ({fields.stddev_group}): change model.batch_sizes or "
                     f"train.batch_size"
                 )
-        if fields.stable_kimg < 0 or fields.fade_kimg < 0:
-            found.append("model.stable_kimg and model.fade_kimg must not be negative")
         return found
 
     @property

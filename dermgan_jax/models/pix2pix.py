@@ -7,6 +7,8 @@ input alone.
 """
 
 import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +20,7 @@ from dermgan_jax.data.pixel_range import with_channels
 from dermgan_jax.models.contract import Aux, Phase, Variables, bind
 from dermgan_jax.models.patchgan_translator import (
     ADAM,
+    BOUNDS,
     PatchGanTranslator,
     default_fields,
     mean_metrics,
@@ -27,6 +30,12 @@ from dermgan_jax.models.patchgan_translator import (
 @dataclasses.dataclass(frozen=True)
 class Pix2Pix(PatchGanTranslator):
     """One generator, A to B, and a discriminator of pairs."""
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        **BOUNDS,
+        "l1": "[0, 1e6]",
+        "output_channels": "0 or 1 or 3",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:
@@ -52,11 +61,6 @@ class Pix2Pix(PatchGanTranslator):
         found = super().faults()
         if not self.config.data.paired:
             found.append("data.paired is False: pix2pix learns from pairs")
-        if self.config.model.output_channels not in (0, 1, 3):
-            found.append(
-                f"model.output_channels is {self.config.model.output_channels}; expected 1, 3, or "
-                "0 for those of the data"
-            )
         return found
 
     @property

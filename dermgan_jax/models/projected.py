@@ -9,6 +9,7 @@ which is not there.
 
 import dataclasses
 from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from ml_collections import ConfigDict
 
 from dermgan_jax.models import adversarial_losses, augmentation
 from dermgan_jax.models.contract import Aux, Phase, Stage, Variables, bind
-from dermgan_jax.models.fastgan_sampling import FastGanSampler, default_schedule
+from dermgan_jax.models.fastgan_sampling import SCHEDULE_BOUNDS, FastGanSampler, default_schedule
 from dermgan_jax.models.feature_pyramid import FeaturePyramid
 from dermgan_jax.nets.fastgan_generator import FastGanGenerator
 from dermgan_jax.nets.projected_discriminator import (
@@ -33,6 +34,16 @@ _LAZY_RATIO = 16 / 17  # of D's learning rate and decay rates (training_loop.py,
 
 class ProjectedGan(FastGanSampler):
     """A FastGAN generator, discriminators "d" on features "f", which are never trained."""
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        **SCHEDULE_BOUNDS,
+        **augmentation.BOUNDS,
+        "latent_size": "[1, 65536]",
+        "width": "[1, 65536]",
+        "feature_side": "[32, 4096]",
+        "projection_width": "[1, 65536]",
+        "discriminator_width": "[1, 65536]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:
@@ -79,9 +90,6 @@ class ProjectedGan(FastGanSampler):
         if fields.mixing not in MIXINGS:
             known = ", ".join(MIXINGS)
             found.append(f"model.mixing is {fields.mixing!r}; expected one of {known}")
-        for key in ("projection_width", "discriminator_width", "feature_side"):
-            if fields[key] < 1:
-                found.append(f"model.{key} is {fields[key]}: set it to 1 or more")
         if not found:
             found += self.pyramid.faults(data.height)
         return found

@@ -8,7 +8,8 @@ beside its mask. Unlike the original the average of the generator's weights may 
 """
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +37,23 @@ SMALLEST = 16  # pixels that the discriminator of the largest scale has to see
 @dataclasses.dataclass(frozen=True)
 class Spade(Painter):
     """Generator "g", discriminators "d", with a VAE an encoder "e"; "vgg" compares features."""
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        "width": "[1, 65536]",
+        "hidden": "[1, 65536]",
+        "discriminator_width": "[1, 65536]",
+        "discriminator_layers": "[1, 16]",
+        "scales": "[1, 8]",
+        "feature_matching": "[0, 1e6]",
+        "perceptual": "[0, 1e6]",
+        "latent_size": "[1, 65536]",
+        "encoder_width": "[1, 65536]",
+        "encoder_side": "[4, 4096]",
+        "divergence": "[0, 1e6]",
+        "gain": "(0, 1e3]",
+        "constant_epochs": "[0, 1e9]",
+        "decay_epochs": "[0, 1e9]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:
@@ -139,7 +157,7 @@ class Spade(Painter):
             )
         elif fields.conditional:
             found += unlabelled_faults(self.data)
-        if fields.scales < 1 or self.data.height >> (fields.scales - 1) < SMALLEST:
+        if self.data.height >> (fields.scales - 1) < SMALLEST:
             found.append(
                 f"model.scales is {fields.scales}: images of {self.data.height} pixels allow 1 to "
                 f"{max((self.data.height // SMALLEST).bit_length(), 1)}"

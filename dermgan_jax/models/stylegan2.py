@@ -8,7 +8,7 @@ loss, WGAN-GP with several updates of the discriminator per iteration, is that o
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +48,27 @@ class Draws(NamedTuple):
 
 class StyleGan2(StyleSampler):
     """Skip generator and residual discriminator; nets `g` and `d`."""
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        **augmentation.BOUNDS,
+        "latent_size": "[1, 65536]",
+        "style_size": "[1, 65536]",
+        "mapping_layers": "[1, 100]",
+        "label_layers": "[1, 100]",
+        "channel_base": "[1, 1e6]",
+        "channel_max": "[1, 65536]",
+        "conv_clamp": "[0, 1e6]",
+        "stddev_group": "[1, 65536]",
+        "stddev_channels": "[1, 65536]",
+        "style_mixing": "[0, 1]",
+        "r1_gamma": "[0, 1e6]",
+        "r1_interval": "[1, 65536]",
+        "path_weight": "[0, 1e6]",
+        "path_interval": "[1, 65536]",
+        "path_batch_shrink": "[1, 65536]",
+        "critic_updates": "[1, 1000]",
+        "gradient_penalty": "[0, 1e6]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:
@@ -113,11 +134,6 @@ class StyleGan2(StyleSampler):
                 f"train.batch_size is {size}, no multiple of model.stddev_group "
                 f"({fields.stddev_group}): change either"
             )
-        for key in ("r1_interval", "path_interval", "path_batch_shrink", "critic_updates"):
-            if fields[key] < 1:
-                found.append(f"model.{key} is {fields[key]}: set it to 1 or more")
-        if not 0 <= fields.style_mixing <= 1:
-            found.append(f"model.style_mixing is {fields.style_mixing}: set a probability, 0 to 1")
         if not found and min(self.widths) < 1:
             found.append(
                 f"model.channel_base is {fields.channel_base}: set it to the side ({data.height}) "

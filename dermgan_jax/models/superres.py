@@ -10,7 +10,7 @@ updated on. Real-ESRGAN's sharpening of the target is left out: it is detail tha
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +43,23 @@ _BY_PIXELS, _ADVERSARIAL = ("pixel",), ("g", "d")
 
 class SuperResolution(Upscaler):
     """A generator "g", a discriminator "d", and the network "f" of the perceptual term."""
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        "scale": "[1, 4]",
+        "width": "[1, 65536]",
+        "num_blocks": "[1, 1000]",
+        "growth": "[1, 65536]",
+        "discriminator_width": "[1, 65536]",
+        "pixel_kimg": "[0, 1e9]",
+        "cosine_kimg": "[0, 1e9]",
+        "gan_learning_rate": "[0, 1]",
+        "halve_kimg": "[0, 1e9]",
+        "pixel": "[0, 1e6]",
+        "perceptual": "[0, 1e6]",
+        "adversarial": "[0, 1e6]",
+        "perceptual_tap_weights": "[0, 1e6]",
+        "perceptual_divisor": "[1, 65536]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:
@@ -101,9 +118,6 @@ class SuperResolution(Upscaler):
             )
             if fields[key] not in known
         ]
-        for key in ("width", "num_blocks", "growth", "discriminator_width", "perceptual_divisor"):
-            if fields[key] < 1:
-                found.append(f"model.{key} is {fields[key]}: set it to 1 or more")
         if self.config.data.domain_a or self.config.data.domain_b:
             found.append(
                 "data.domain_a and data.domain_b are set: super-resolution makes its small images "
@@ -145,10 +159,6 @@ class SuperResolution(Upscaler):
     def _loss_faults(self) -> list[str]:
         fields, data = self.config.model, self.data
         found = []
-        if min(fields.pixel, fields.perceptual, fields.adversarial) < 0:
-            found.append("model.pixel, perceptual and adversarial are weights: from 0 on")
-        if fields.pixel_kimg < 0 or fields.cosine_kimg < 0:
-            found.append("model.pixel_kimg and model.cosine_kimg are lengths: from 0 on")
         if fields.perceptual > 0:
             found += self.perceptual.faults(min(data.height, data.width))
         return found

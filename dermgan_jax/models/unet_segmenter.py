@@ -6,6 +6,8 @@ those are worth.
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +26,13 @@ SMOOTH = 1.0
 @dataclasses.dataclass(frozen=True)
 class UnetSegmenter(Segmenter):
     """A U-Net, cross entropy and soft Dice."""
+
+    bounds: ClassVar[Mapping[str, str]] = {
+        "width": "[1, 65536]",
+        "levels": "[1, 16]",
+        "dice": "[0, 1e6]",
+        "decay_kimg": "[0, 1e9]",
+    }
 
     @staticmethod
     def default_config() -> ConfigDict:

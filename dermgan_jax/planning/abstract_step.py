@@ -11,7 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from dermgan_jax.models.contract import Model, Stage
 from dermgan_jax.runs.state import init_state
 from dermgan_jax.train import sharding
-from dermgan_jax.train.recipe import Due, Recipe
+from dermgan_jax.train.recipe import Recipe
 from dermgan_jax.train.step import StageInputs, compile_steps
 
 
@@ -34,12 +34,12 @@ def trace(
       model: its configuration says what is resident.
       stage: of the model.
       devices: of one data-parallel mesh.
-      phases: that run; None: all of the stage, as where every lazy one is due.
+      phases: that run; None: all of the stage, as in training.
     """
     recipe = Recipe(model, sharding.data_mesh(devices))
-    names = tuple(phase.name for phase in model.phases_in(stage)) if phases is None else phases
+    names = recipe.phases_in(stage) if phases is None else tuple(phases)
     return compile_steps(recipe).trace(
-        *arguments(model, stage, recipe.mesh), image_size=stage.image_size, due=Due(tuple(names))
+        *arguments(model, stage, recipe.mesh), image_size=stage.image_size, phases=names
     )
 
 

@@ -33,6 +33,8 @@ class Chip:
       dimensions: of a slice, as in 2x2; 0 for plain numbers.
       layout: of one host's chips in a slice.
       cores: devices per chip.
+      cache: bytes that one operation may move within it; 0 where that is left out of account.
+      cache_speed: of it, as a multiple of `bandwidth`.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Chip:
     dimensions: int = 0
     layout: tuple[int, ...] = ()
     cores: int = 1
+    cache: float = 0.0
+    cache_speed: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)

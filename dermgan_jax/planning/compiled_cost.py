@@ -49,7 +49,9 @@ def compiled_cost(
     """
     lowered = traced.lower(lowering_platforms=(platform,))
     text = lowered.as_text()
-    mark = hashlib.sha256("\0".join((jax.__version__, target, text)).encode()).hexdigest()
+    effort = f"{jax.config.jax_exec_time_optimization_effort}"
+    told = "\0".join((jax.__version__, target, effort, text))
+    mark = hashlib.sha256(told.encode()).hexdigest()
     file = usable_folder(FOLDER) / f"{mark}.json"
     try:
         return Compiled(**json.loads(file.read_text()))

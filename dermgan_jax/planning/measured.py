@@ -4,9 +4,9 @@ import dataclasses
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
-from dermgan_jax import files
+from dermgan_jax import files, stored_json
 from dermgan_jax.cache import usable_folder
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -52,6 +52,21 @@ class Speed:
         return self.measured / self.planned
 
 
+class _ToldSpeed(TypedDict):
+    stage: str
+    planned: float
+    measured: float
+
+
+class _Told(TypedDict):
+    accelerator: str
+    stages: list[_ToldSpeed]
+
+
+class _Environment(TypedDict):
+    devices: str
+
+
 def measure(path: Path) -> tuple[Plan, tuple[Speed, ...]]:
     """Plans a run that was trained, on what it was trained on, and holds its speed against that.
 
@@ -84,20 +99,18 @@ def measure(path: Path) -> tuple[Plan, tuple[Speed, ...]]:
 
 def told(workdir: WorkDir) -> dict[str, Any] | None:
     """What `measure` wrote, for the report; None without it. A damaged file is said to be so."""
-    try:
-        text = (workdir.path / FILE).read_text()
-    except OSError:
+    file = workdir.path / FILE
+    if not file.exists():
         return None
     try:
-        found = json.loads(text)
+        found = stored_json.read(file, _Told, "dermgan plan --measured makes it anew")
         speeds = [
-            Speed(each["stage"], float(each["planned"]), float(each["measured"]))
-            for each in found["stages"]
+            Speed(each["stage"], each["planned"], each["measured"]) for each in found["stages"]
         ]
         stages = [{**dataclasses.asdict(speed), "reached": speed.reached} for speed in speeds]
-        return {"fault": "", "accelerator": str(found["accelerator"]), "stages": stages}
-    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-        return {"fault": f"{FILE} is damaged ({error!r}): dermgan plan --measured makes it anew"}
+        return {"fault": "", "accelerator": found["accelerator"], "stages": stages}
+    except (UserError, ZeroDivisionError) as error:
+        return {"fault": str(error)}
 
 
 def trained_speeds(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
@@ -134,12 +147,12 @@ def trained_on(workdir: WorkDir) -> Accelerator:
       UserError: if they are of no kind that is known here.
     """
     try:
-        told = json.loads(workdir.environment.read_text())
+        told = stored_json.read(workdir.environment, _Environment, "put the original back")
         number, _, kind = told["devices"].partition(" × ")
         num = int(number)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (UserError, ValueError) as error:
         raise UserError(
-            f"{workdir.environment} does not say on which devices the run was trained: {error!r}"
+            f"{workdir.environment} does not say on which devices the run was trained: {error}"
         ) from error
     if kind == CPU:
         return Accelerator(this_machine(), (1,))
@@ -171,7 +184,8 @@ def reached(accelerator: Accelerator, family: str) -> tuple[float, ...]:
 
 def _kept() -> dict[str, dict[str, float]]:
     try:
-        return json.loads((usable_folder("plans") / KEPT).read_text())
+        text = (usable_folder("plans") / KEPT).read_bytes()
+        return stored_json.structure(stored_json.parse(text), dict[str, dict[str, float]])
     except (OSError, ValueError):
         return {}
 

@@ -87,7 +87,7 @@ class Work:
 
     Attributes:
       flops: multiplications and additions.
-      traffic: bytes of memory read and written.
+      traffic: bytes of memory read and written, those within a cache divided by its speed.
       operations: that are begun.
       seconds: one operation after the other, each at the peak of what limits it.
       activations: bytes in memory beside state and images.
@@ -311,7 +311,7 @@ def step_work(
     here = jax.local_devices(backend="cpu")[:1]
     program = abstract_step.trace(model, own, here, phases).jaxpr
     chip = accelerator.chip
-    cost = traced_cost.cost(program, chip.platform)
+    cost = traced_cost.cost(program, chip.platform).with_cache(chip.cache, chip.cache_speed)
     peak = chip.flops[precision]
     return Work(
         cost.flops,

@@ -66,6 +66,18 @@ class Cost:
         """Bytes, of all operations."""
         return sum(operation.traffic for operation in self.operations)
 
+    def with_cache(self, size: float, speed: float) -> "Cost":
+        """Counts bytes of operations that move no more than `size` as `speed` times fewer."""
+        return dataclasses.replace(
+            self,
+            operations=tuple(
+                dataclasses.replace(each, traffic=each.traffic / speed)
+                if each.traffic <= size
+                else each
+                for each in self.operations
+            ),
+        )
+
     def seconds(
         self, matrix_flops: float, vector_flops: float, bandwidth: float, launch: float
     ) -> float:

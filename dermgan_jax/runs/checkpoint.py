@@ -8,6 +8,7 @@ from the evaluations in metrics.jsonl, so that it may be asked by another value 
 import dataclasses
 import math
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,12 +18,16 @@ import orbax.checkpoint as ocp
 from ml_collections import FrozenConfigDict
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, LatestN
 
-from dermgan_jax import files
+from dermgan_jax import files, hosts
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
 from dermgan_jax.metrics.measurement import Measurement
+from dermgan_jax.runs import checksums, provenance
 from dermgan_jax.runs.metrics_log import read_rows
 from dermgan_jax.runs.state import TrainState
 from dermgan_jax.runs.workdir import WorkDir
+
+DAMAGED = "damaged"  # in a work directory: checkpoints that could not be read
 
 # How TensorStore's own errors begin, which are ValueErrors: the status, such as NOT_FOUND.
 _STATUS = re.compile(
@@ -140,7 +145,8 @@ class Checkpoints:
         if step in before:
             return
         items = ocp.args.Composite(
-            state=ocp.args.StandardSave(state), facts=ocp.args.JsonSave(dict(facts))
+            state=ocp.args.StandardSave(state),
+            facts=ocp.args.JsonSave(checksums.with_checksums(facts, state)),
         )
         try:
             self.manager.save(step, args=items, force=True)
@@ -155,7 +161,7 @@ class Checkpoints:
         """Reads a checkpoint into host memory, and forgets it."""
         like = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), state)
         try:
-            self._read(step, state=ocp.args.StandardRestore(like), facts=ocp.args.JsonRestore())
+            self.restore(like, step)
         except UserError as error:
             raise UserError(
                 f"the first checkpoint was written but cannot be read back, so that training would "
@@ -180,15 +186,38 @@ class Checkpoints:
         Raises:
           UserError: if the checkpoint is damaged or fits another model.
         """
-        return self._read(step, state=ocp.args.StandardRestore(like))["state"]
+        read = self._read(step, state=ocp.args.StandardRestore(like), facts=ocp.args.JsonRestore())
+        self._require_whole(step, checksums.facts_fault(read["facts"]))
+        self._require_whole(step, checksums.state_fault(read["facts"], read["state"]))
+        return read["state"]
 
     def facts(self, step: int) -> dict[str, Any]:
         """What was saved beside the state.
 
         Raises:
-          UserError: if it cannot be read.
+          UserError: if it cannot be read, or is not what was saved.
         """
-        return self._read(step, facts=ocp.args.JsonRestore())["facts"]
+        facts = self._read(step, facts=ocp.args.JsonRestore())["facts"]
+        self._require_whole(step, checksums.facts_fault(facts))
+        self._require_whole(step, provenance.facts_fault(facts))
+        return {key: value for key, value in facts.items() if key != checksums.KEY}
+
+    def set_aside(self, step: int) -> Path:
+        """Moves a checkpoint that cannot be read out of the way, to `damaged/`; returns where.
+
+        Of several processes each calls this, and the first one moves.
+        """
+        place = self.folder.parent / DAMAGED / f"{step}-{time.strftime('%Y%m%d-%H%M%S')}"
+        if hosts.is_first():
+            place.parent.mkdir(exist_ok=True)
+            (self.folder / str(step)).rename(place)
+        return place
+
+    def _require_whole(self, step: int, fault: str) -> None:
+        if fault:
+            raise UserError(
+                f"checkpoint {self.folder / str(step)} is damaged: {fault}\n{self._remedy(step)}"
+            )
 
     def _read(self, step: int, **items: Any) -> Any:
         """Items of a checkpoint; Orbax raises errors of any kind at what it cannot read."""
@@ -207,11 +236,7 @@ class Checkpoints:
         others = [other for other in self.steps() if other != step]
         if not others:
             return "There is no other checkpoint: look at the disk, or begin in another --workdir."
-        known = ", ".join(map(str, others))
-        return (
-            f"Others are there: --checkpoint=STEP reads {known}. To continue from step "
-            f"{max(others)}, move that folder elsewhere and train again."
-        )
+        return f"Others are there: --checkpoint=STEP reads {', '.join(map(str, others))}."
 
     def _not_saved(self, error: Exception) -> UserError:
         complete = self.steps()

@@ -63,12 +63,14 @@ class Saved(NamedTuple):
       state: everything, on one device.
       step: of the checkpoint.
       facts: what was saved beside the state.
+      notes: sentences about newer checkpoints that cannot be read.
     """
 
     model: Model
     state: TrainState
     step: int
     facts: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def restored_state(workdir: Path, checkpoint: str = LATEST) -> Saved:
@@ -82,7 +84,8 @@ def restored_state(workdir: Path, checkpoint: str = LATEST) -> Saved:
         like = abstract(jax.eval_shape(lambda: init_state(model)), here)
         return Saved(model, checkpoints.restore(like, step), step, facts)
 
-    return _reading(workdir, config, checkpoint, read)
+    saved, notes = _reading(workdir, config, checkpoint, read)
+    return saved._replace(notes=notes)
 
 
 def restore(workdir: Path, checkpoint: str = LATEST) -> Restored:
@@ -95,7 +98,7 @@ def restore(workdir: Path, checkpoint: str = LATEST) -> Restored:
     Raises:
       UserError: if there is no such checkpoint, or it cannot be read.
     """
-    model, state, step, facts = restored_state(workdir, checkpoint)
+    model, state, step, facts, notes = restored_state(workdir, checkpoint)
     return Restored(
         model=model,
         variables=state.averaged,
@@ -104,10 +107,11 @@ def restore(workdir: Path, checkpoint: str = LATEST) -> Restored:
         run=run_id(WorkDir(workdir).read_naming_config(), facts),
         classes=tuple(facts["classes"]),
         untrained=tuple(facts.get("untrained", ())),
-        warnings=tuple(
-            decline.warnings(
+        warnings=(
+            *notes,
+            *decline.warnings(
                 model.config.checkpoint.best_metric, read_rows(WorkDir(workdir).metrics)
-            )
+            ),
         ),
     )
 
@@ -144,7 +148,7 @@ def checkpoint_facts(workdir: Path, checkpoint: str = LATEST) -> tuple[int, dict
         WorkDir(workdir).read_config(),
         checkpoint,
         lambda checkpoints, step: (step, checkpoints.facts(step)),
-    )
+    )[0]
 
 
 def _reading(
@@ -152,22 +156,40 @@ def _reading(
     config: FrozenConfigDict,
     checkpoint: str,
     read: Callable[[Checkpoints, int], T],
-) -> T:
-    """Reads a checkpoint, or the one that took its place if it is removed meanwhile."""
+) -> tuple[T, tuple[str, ...]]:
+    """Reads a checkpoint, or the one that took its place if it is removed meanwhile.
+
+    In place of a latest one that is damaged the one before it is read, which a sentence says.
+    """
     failed: set[int | None] = set()
     for left in reversed(range(_TRIES)):
         step = None
         with _opened(workdir, config) as checkpoints:
             try:
                 step = _choose(checkpoints, checkpoint)
-                return read(checkpoints, step)
-            except UserError:
+                return read(checkpoints, step), ()
+            except UserError as error:
                 is_no_choice = step is None and checkpoints.steps()
                 if not left or step in failed or is_no_choice:
-                    raise
+                    if checkpoint != LATEST or step is None:
+                        raise
+                    return _read_earlier(checkpoints, step, read, error)
         failed.add(step)
         time.sleep(_PAUSE)
     raise AssertionError("the last try returns or raises")
+
+
+def _read_earlier(
+    checkpoints: Checkpoints, damaged: int, read: Callable[[Checkpoints, int], T], error: UserError
+) -> tuple[T, tuple[str, ...]]:
+    for step in reversed([step for step in checkpoints.steps() if step < damaged]):
+        try:
+            found = read(checkpoints, step)
+        except UserError:
+            continue
+        why = str(error).splitlines()[0]
+        return found, (f"{why}; that of step {step} is read instead",)
+    raise error
 
 
 def _opened(workdir: Path, config: FrozenConfigDict) -> Checkpoints:

@@ -1,6 +1,6 @@
 """Calls of the compiled step: up to `train.steps_per_call` iterations of one stage each."""
 
-import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +11,7 @@ from dermgan_jax.data import pipeline
 from dermgan_jax.models.contract import Stage
 from dermgan_jax.runs.state import Clock, TrainState
 from dermgan_jax.train import sharding
-from dermgan_jax.train.programs import Programs, Waiting
+from dermgan_jax.train.programs import Programs, Waiting, abstract
 from dermgan_jax.train.recipe import Recipe
 from dermgan_jax.train.step import StageInputs, compile_moment_reset, compile_steps
 from dermgan_jax.train.stopwatch import COMPILATION, INPUT, Stopwatch
@@ -19,9 +19,6 @@ from dermgan_jax.train.stopwatch import COMPILATION, INPUT, Stopwatch
 
 class Calls:
     """Hands iterations to the devices.
-
-    A call of one iteration of a model with lazy phases runs a program for each phase
-    (`train.programs`). All others run a single program, which is a little faster.
 
     Args:
       recipe: what is compiled.
@@ -43,11 +40,10 @@ class Calls:
         self.feed = feed
         self.stopwatch = stopwatch or Stopwatch()
         self.config = recipe.model.config
-        self.programs = Programs(recipe, stopping, tell)
+        self.programs = Programs(stopping, tell)
         self.run_steps = compile_steps(recipe)
         self.reset_moments = compile_moment_reset(recipe)
         self.resident: tuple[Any, dict[str, jax.Array]] = (None, {})  # of the latest stage
-        self.compiled: set[Any] = set()  # static arguments of calls that were made
 
     def dispatch(
         self, state: TrainState, clock: Clock, stages: Sequence[Stage]
@@ -66,16 +62,20 @@ class Calls:
         length = self.config.train.steps_per_call
         with self.stopwatch.during(INPUT):
             arguments = self._arguments(clock, stages, length)
-        due = self.recipe.due(stage, clock.step, length)
-        if length == 1 and any(phase.every > 1 for phase in self.recipe.phases):
-            waits = not self.programs.is_compiled(stage, due.phases)
-            with self.stopwatch.during(COMPILATION) if waits else contextlib.nullcontext():
-                return self.programs.run(stage, state, arguments[:-1], due.phases)
-        static = {"image_size": stage.image_size, "due": due}
-        key = (stage.static, *static.values())
-        known, self.compiled = key in self.compiled, self.compiled | {key}
-        with contextlib.nullcontext() if known else self.stopwatch.during(COMPILATION):
-            return self.run_steps(state, *arguments, **static)
+        program = self._program(stage, (state, *arguments))
+        return program(state, *arguments)
+
+    def _program(self, stage: Stage, arguments: tuple[Any, ...]) -> Callable[..., Any]:
+        """The compiled call of a stage."""
+        if self.programs.has(stage.static):
+            return self.programs.get(stage.static, "", self.run_steps.trace)
+        shapes = jax.tree.map(abstract, arguments)
+        phases = self.recipe.phases_in(stage)
+        trace = functools.partial(
+            self.run_steps.trace, *shapes, image_size=stage.image_size, phases=phases
+        )
+        with self.stopwatch.during(COMPILATION):
+            return self.programs.get(stage.static, f"a step of {stage}", trace)
 
     def _arguments(self, clock: Clock, stages: Sequence[Stage], length: int) -> tuple[Any, ...]:
         """Batches, resident arrays, inputs of the stages and which are active, on the devices."""

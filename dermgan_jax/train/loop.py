@@ -31,6 +31,7 @@ from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import schedule, sharding, warm_start
 from dermgan_jax.train.calls import Calls
 from dermgan_jax.train.evaluator import Evaluator, observed
+from dermgan_jax.train.finiteness import require_finite
 from dermgan_jax.train.log import Reports, TrainingLog
 from dermgan_jax.train.preemption import Preemption
 from dermgan_jax.train.profile import Profile, Steps, require_within
@@ -38,7 +39,13 @@ from dermgan_jax.train.programs import StoppedWaitingError
 from dermgan_jax.train.progress import Progress
 from dermgan_jax.train.recipe import Recipe
 from dermgan_jax.train.snapshots import best_metric, snapshots_of
-from dermgan_jax.train.start import build_model, first_state, require_divisible, require_weights
+from dermgan_jax.train.start import (
+    build_model,
+    first_state,
+    require_divisible,
+    require_memory,
+    require_weights,
+)
 from dermgan_jax.train.step import tensor_names
 from dermgan_jax.train.stopwatch import EVALUATION, INPUT, SAVING
 
@@ -74,7 +81,7 @@ def train(
         preemption = stack.enter_context(Preemption())
         checkpoints = stack.enter_context(Checkpoints(workdir, config, best_metric(model, data)))
         recipe = Recipe(model, mesh)
-        state, resumed, taken = first_state(recipe, checkpoints, data)
+        state, resumed, taken, notes = first_state(recipe, checkpoints, data)
         clock = Clock(*map(int, jax.device_get(state.clock)))
         metrics = hosts.together(lambda: _opened_log(workdir, data, state, clock))
         progress = Progress(schedule.total_images(model), clock.images_seen, active=first)
@@ -88,7 +95,7 @@ def train(
         profile = stack.enter_context(
             Profile(profile_steps, path, clock, first, progress.note, log.stopwatch)
         )
-        for note in _beginnings(workdir, config, data, state, taken):
+        for note in (*notes, *_beginnings(workdir, config, data, state, taken)):
             progress.note(note)
         with log.stopwatch.during(INPUT):
             feed = model.open_feed(data, mesh, state.variables)
@@ -138,6 +145,7 @@ def _matched(config: FrozenConfigDict, num_devices: int, new: bool) -> tuple[Cat
         config = config_schema.with_values(config, {"data.bit_depth": depth})
     model = build_model(config, data)
     require_divisible(model, num_devices)
+    require_memory(model, num_devices)
     if new:
         require_weights(model)
         warm_start.require_source(model)
@@ -302,6 +310,7 @@ class Loop:
             self.log.metrics.flush()
 
         with self.log.stopwatch.during(SAVING):
+            require_finite(self.state)
             hosts.together(write_rows)
             self.checkpoints.save(self.state, self.clock.step, facts)
 

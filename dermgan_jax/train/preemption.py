@@ -1,4 +1,4 @@
-"""Asked to stop: SIGTERM (a cluster takes the machine back) or Ctrl-C."""
+"""Asked to stop: Ctrl-C, SIGTERM (a cluster takes the machine back), SIGHUP (no terminal)."""
 
 import os
 import signal
@@ -9,11 +9,13 @@ from typing import Any
 import jax
 from jax.experimental import multihost_utils
 
-STOPS = (signal.SIGTERM, signal.SIGINT)
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Preemption:
-    """Within this context, the first SIGTERM or SIGINT is noted, and the second ends the process.
+    """Within this context, the first of these signals is noted, and the second ends the process.
+
+    A SIGHUP that is ignored, as under nohup, stays ignored.
 
     Python hears a signal only between two steps of its own, and a compilation may take minutes; a
     thread therefore reads signals as they come and says what will happen. In a multi-process run
@@ -26,14 +28,17 @@ class Preemption:
         self.previous: dict[int, Any] = {}
         self.previous_wakeup = -1
         self.read_end = self.write_end = -1
+        self.terminals: tuple[int, ...] = ()  # numbers of outputs that are shown in one
 
     def __enter__(self) -> "Preemption":
         if jax.process_count() == 1:
             self.read_end, self.write_end = os.pipe()
+            self.terminals = tuple(filter(os.isatty, (1, 2)))
             os.set_blocking(self.write_end, False)
             self.previous_wakeup = signal.set_wakeup_fd(self.write_end)
             for number in STOPS:
-                self.previous[number] = signal.signal(number, lambda *_: None)
+                if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                    self.previous[number] = signal.signal(number, lambda *_: None)
             threading.Thread(target=self._listen, daemon=True).start()
         return self
 
@@ -49,6 +54,8 @@ class Preemption:
             while number := numbers.read(1):
                 if number[0] not in STOPS:
                     continue
+                if number[0] == signal.SIGHUP:
+                    self._leave_terminals()
                 if self.noted:
                     print("\nstopped at once; the last checkpoint is kept", file=sys.stderr)
                     # Whatever XLA is doing cannot be interrupted in an orderly way.
@@ -59,6 +66,13 @@ class Preemption:
                     file=sys.stderr,
                     flush=True,
                 )
+
+    def _leave_terminals(self) -> None:
+        """What is printed from now on goes nowhere: a terminal that has closed refuses it."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in self.terminals:
+            os.dup2(nowhere, number)
+        os.close(nowhere)
 
     def requested(self, step: int) -> bool:
         """Whether the run should save and end after `step`."""

@@ -108,7 +108,7 @@ class Progress:
         if not self._active or waiting.seconds < self._tell_at:
             return
         line = (
-            f"compiling {waiting.program} for {waiting.stage}, {waiting.seconds:.0f} s; the "
+            f"compiling {waiting.program}, {waiting.seconds:.0f} s; the "
             "program is kept for later runs; Ctrl-C saves and stops"
         )
         if self._bar is not None:

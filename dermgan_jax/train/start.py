@@ -1,14 +1,17 @@
 """What a run starts from: the model and the data that fit it, and its first state."""
 
 import functools
-from typing import NamedTuple
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax import registry
+from dermgan_jax import hosts, registry
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import weights
@@ -19,6 +22,8 @@ from dermgan_jax.runs.state import TrainState, init_state
 from dermgan_jax.train import freezing, schedule, sharding, warm_start
 from dermgan_jax.train.recipe import Recipe
 from dermgan_jax.train.snapshots import snapshots_of
+
+GIB = 1 << 30
 
 
 def build_model(config: FrozenConfigDict, data: Catalogue) -> Model:
@@ -69,6 +74,36 @@ def require_divisible(model: Model, num_devices: int) -> None:
         )
 
 
+def require_memory(model: Model, num_devices: int) -> None:
+    """Checks that the first state, and the images of a call, have room before any is taken.
+
+    Raises:
+      UserError: naming what they take and what there is.
+    """
+    state = _bytes(jax.eval_shape(lambda: init_state(model)))
+    images = max(
+        model.iteration_images(stage) * _bytes(model.fed(stage))
+        for stage in schedule.all_stages(model)
+    )
+    images *= model.config.train.steps_per_call
+    device = jax.local_devices()[0]
+    on_host = device.platform == "cpu"
+    here = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    room = here if on_host else (device.memory_stats() or {}).get("bytes_limit", math.inf)
+    of_state = state * (num_devices if on_host else 1)
+    if of_state > room or images > here:
+        raise UserError(
+            f"networks, averages and optimisers take {of_state / GIB:.3g} GiB and the images of a "
+            f"call {images / GIB:.3g} GiB, but there are {room / GIB:.3g} GiB for the former and "
+            f"{here / GIB:.3g} GiB for the latter: choose narrower networks (config.model), or a "
+            "smaller train.batch_size or train.steps_per_call"
+        )
+
+
+def _bytes(tree: Any) -> int:
+    return sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(tree))
+
+
 class Start(NamedTuple):
     """Where training begins.
 
@@ -76,11 +111,13 @@ class Start(NamedTuple):
       state: the latest checkpoint's, or the initial one.
       resumed: whether it was a checkpoint's.
       taken: what a new run took of the run that `train.init_from` names.
+      notes: sentences about checkpoints that could not be read.
     """
 
     state: TrainState
     resumed: bool
     taken: dict[str, warm_start.Taken]
+    notes: tuple[str, ...] = ()
 
 
 def first_state(recipe: Recipe, checkpoints: Checkpoints, data: Catalogue) -> Start:
@@ -97,7 +134,38 @@ def first_state(recipe: Recipe, checkpoints: Checkpoints, data: Catalogue) -> St
     if not steps:
         state, taken = _new_state(recipe.model, init(seed), everywhere)
         return Start(state, False, taken)
-    facts = checkpoints.facts(steps[-1])
+    like = abstract(jax.eval_shape(init, seed), everywhere)
+    state, notes = _latest(checkpoints, like, data)
+    return Start(state, True, {}, notes)
+
+
+def _latest(
+    checkpoints: Checkpoints, like: TrainState, data: Catalogue
+) -> tuple[TrainState, tuple[str, ...]]:
+    """The newest checkpoint that can be read; newer ones are set aside, as the sentences say.
+
+    Raises:
+      UserError: of the newest, if none can be read; then all stay where they are.
+    """
+    damaged: dict[int, UserError] = {}
+    for step in reversed(checkpoints.steps()):
+        try:
+            facts = checkpoints.facts(step)
+            state = checkpoints.restore(like, step)
+        except UserError as error:
+            damaged[step] = error
+            continue
+        _require_own_data(facts, data, checkpoints)
+        places = hosts.together(lambda: [checkpoints.set_aside(each) for each in damaged])
+        return state, tuple(
+            f"warning: {str(error).splitlines()[0]}; it is kept in {place}, and training goes on "
+            f"from step {step}"
+            for place, error in zip(places, damaged.values(), strict=True)
+        )
+    raise next(iter(damaged.values()))
+
+
+def _require_own_data(facts: Mapping[str, Any], data: Catalogue, checkpoints: Checkpoints) -> None:
     if facts["split_hash"] == provenance.IMPORTED:
         raise UserError(
             "these networks were imported and their training data are not known: to train them on "
@@ -105,8 +173,6 @@ def first_state(recipe: Recipe, checkpoints: Checkpoints, data: Catalogue) -> St
             "work directory"
         )
     provenance.require_same_data(facts, data, checkpoints.folder.parent)
-    like = abstract(jax.eval_shape(init, seed), everywhere)
-    return Start(checkpoints.restore(like, steps[-1]), True, {})
 
 
 def _new_state(

@@ -17,7 +17,7 @@ from dermgan_jax.models.contract import Aux, Batch, Context, Phase, Variables
 from dermgan_jax.runs.state import TrainState, init_moments
 from dermgan_jax.train.freezing import held
 from dermgan_jax.train.load_batches import load_batches
-from dermgan_jax.train.recipe import Due, Recipe
+from dermgan_jax.train.recipe import Recipe
 from dermgan_jax.train.sharding import replicated
 
 
@@ -50,14 +50,14 @@ class StageInputs(NamedTuple):
 
 
 def compile_steps(recipe: Recipe) -> Callable[..., tuple[TrainState, dict[str, PhaseReport]]]:
-    """`run_steps` for one recipe, jitted: one trace per (image size, batch size, due phases).
+    """`run_steps` for one recipe, jitted: one trace per (image size, batch size, phases).
 
     The state is donated. Arguments of the result: state, batches, resident, inputs, active,
-    image_size, due.
+    image_size, phases.
     """
     return jax.jit(
         functools.partial(run_steps, recipe),
-        static_argnames=("image_size", "due"),
+        static_argnames=("image_size", "phases"),
         donate_argnames="state",
         out_shardings=replicated(recipe.mesh),
     )
@@ -80,7 +80,7 @@ def run_steps(
     inputs: StageInputs,
     active: jax.Array,
     image_size: tuple[int, int],
-    due: Due,
+    phases: tuple[str, ...],
 ) -> tuple[TrainState, dict[str, PhaseReport]]:
     """Several iterations in one program.
 
@@ -95,7 +95,7 @@ def run_steps(
       inputs: leaves of shape (K,).
       active: bool (K,); the other iterations are left out, so that a call may be shorter than K.
       image_size: (h, w) of the stage.
-      due: the phases that run.
+      phases: names of those that run; a lazy one in every so many iterations, the others sit out.
 
     Returns:
       The state after, and phase name -> report with leaves of leading size K.
@@ -103,7 +103,7 @@ def run_steps(
 
     def advance(state: TrainState, xs: Any) -> tuple[TrainState, dict[str, PhaseReport]]:
         batch, stage_inputs, _ = xs
-        return run_iteration(recipe, state, batch, resident, stage_inputs, image_size, due)
+        return run_iteration(recipe, state, batch, resident, stage_inputs, image_size, phases)
 
     xs = (batches, inputs, active)
     if active.shape[0] == 1:
@@ -130,7 +130,7 @@ def run_iteration(
     resident: Batch,
     inputs: StageInputs,
     image_size: tuple[int, int],
-    due: Due,
+    phases: tuple[str, ...],
 ) -> tuple[TrainState, dict[str, PhaseReport]]:
     """One training iteration: every phase that is due, then the averaged weights.
 
@@ -141,9 +141,9 @@ def run_iteration(
     reports = {}
     for index, phase in enumerate(recipe.phases):
         update = functools.partial(run_phase, recipe, index, begun, handoff, image_size)
-        if phase.name not in due.phases:
+        if phase.name not in phases:
             state, outputs = sit_out(update, state)(state)
-        elif due.by_step and phase.every > 1:
+        elif phase.every > 1:
             now = state.clock.step % phase.every == 0
             state, outputs = jax.lax.cond(now, update, sit_out(update, state), state)
         else:

@@ -20,7 +20,6 @@ from dermgan_jax import registry
 from dermgan_jax.nets import broadcast
 from dermgan_jax.nets.dense import Dense
 from dermgan_jax.runs.state import init_state
-from dermgan_jax.train.recipe import Due
 from dermgan_jax.train.step import run_steps
 
 MODELS = registry.names("model")
@@ -51,8 +50,8 @@ def program(tmp_path_factory):
         config = tiny(name, folder, precision="bfloat16", **dict(fields))
         recipe = recipe_of(config, 1)
         batches, inputs, stage = first_call(recipe, config)
-        due = Due(tuple(phase.name for phase in recipe.phases))
-        step = functools.partial(run_steps, recipe, image_size=stage.image_size, due=due)
+        phases = tuple(phase.name for phase in recipe.phases)
+        step = functools.partial(run_steps, recipe, image_size=stage.image_size, phases=phases)
         state = jax.eval_shape(lambda: init_state(recipe.model))
         arguments = (state, batches, {}, inputs, np.ones(1, bool))
         return jax.make_jaxpr(step, return_shape=True)(*arguments)

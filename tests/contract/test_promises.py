@@ -73,7 +73,7 @@ def test_step_moves_its_own_nets_and_the_average_follows(name, cache_dir):
     state, reports = compile_steps(recipe)(
         *(state, batches, {}, inputs, np.ones(1, bool)),
         image_size=stage.image_size,
-        due=recipe.due(stage, 0),
+        phases=recipe.phases_in(stage),
     )
     after = jax.device_get(state)
     for phase, report in reports.items():
@@ -232,7 +232,7 @@ def test_state_is_donated(name, cache_dir):
     compile_steps(recipe)(
         *(state, batches, {}, inputs, np.ones(1, bool)),
         image_size=stage.image_size,
-        due=recipe.due(stage, 0),
+        phases=recipe.phases_in(stage),
     )
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.opt_state))
 

@@ -50,7 +50,7 @@ def steps(model, variables, a, b, num):
         state, report = step(
             *(state, {"a": a[None, None], "b": b[None, None]}, {}, inputs, np.ones(1, bool)),
             image_size=stage.image_size,
-            due=recipe.due(stage, 0),
+            phases=recipe.phases_in(stage),
         )
         reports.append(jax.device_get(report))
     return jax.device_get(state), reports

@@ -273,7 +273,6 @@ def test_labels_are_drawn_with_the_frequencies_of_the_data():
         ((32, 32, 3, (), 10), {"start_resolution": 64}, "model.start_resolution is 64"),
         ((32, 32, 3, (), 10), {"conditional": True}, "model.conditional"),
         ((32, 32, 3, (), 10), {"batch_sizes": ((8, 10),)}, "batch size 10 at resolution 8"),
-        ((32, 32, 3, (), 10), {"fade_kimg": -1.0}, "model.fade_kimg"),
     ],
 )
 def test_faults_name_the_field(data, fields, message):

@@ -251,11 +251,8 @@ def test_conditional_scores_are_means_over_the_labels():
         ((16, 16, 3, (), 10), {"conditional": True}, "model.conditional"),
         ((16, 16, 3, (), 10), {"batch_size": 10}, "train.batch_size is 10"),
         ((16, 16, 3, (), 10), {"loss": "hinge"}, "model.loss is 'hinge'"),
-        ((16, 16, 3, (), 10), {"r1_interval": 0}, "model.r1_interval"),
-        ((16, 16, 3, (), 10), {"style_mixing": 1.5}, "model.style_mixing"),
         ((16, 16, 3, (), 10), {"augment": "adaptive"}, "model.augment is 'adaptive'"),
         ((16, 16, 3, (), 10), {"augment_policy": "blit"}, "model.augment_policy is 'blit'"),
-        ((16, 16, 3, (), 10), {"ada_interval": 0}, "model.ada_interval"),
         ((16, 16, 3, (), 10), {"channel_base": 8}, "model.channel_base is 8"),
         ((16, 16, 3, (), 10), {"augment": "ada", "augment_policy": "bgcfnc"}, "22 pixels"),
         (

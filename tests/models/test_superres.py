@@ -48,8 +48,6 @@ def test_srgans_discriminator_takes_images_of_any_size():
         ({"perceptual_tap_weights": (1.0, 2.0)}, "2 numbers for 1 taps"),
         ({"perceptual_network": "vgg11"}, "vgg16 or vgg19"),
         ({"loss": "wgangp"}, "vanilla, lsgan"),
-        ({"adversarial": -1.0}, "weights: from 0 on"),
-        ({"num_blocks": 0}, "1 or more"),
     ],
 )
 def test_faults_are_named(options, named):

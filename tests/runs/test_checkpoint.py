@@ -15,6 +15,7 @@ from dermgan_jax import config as config_schema
 from dermgan_jax.errors import UserError
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measurement import Measurement, MetricValue, by_key
+from dermgan_jax.runs import checksums
 from dermgan_jax.runs.checkpoint import Checkpoints, abstract
 from dermgan_jax.runs.state import Clock, TrainState
 from dermgan_jax.runs.workdir import WorkDir
@@ -160,7 +161,7 @@ def test_state_of_another_model_is_refused_with_the_remedy(workdir):
     with opened(workdir) as checkpoints, pytest.raises(UserError) as raised:
         checkpoints.restore(abstract(state_at(0, size=4), HERE), 60)
     assert f"checkpoint {workdir / 'checkpoints' / '60'} cannot be read" in str(raised.value)
-    assert "continue from step 50" in str(raised.value)
+    assert "--checkpoint=STEP reads 20, 50" in str(raised.value)
 
 
 def test_unreadable_facts_are_reported(workdir):
@@ -186,6 +187,51 @@ def test_whatever_is_damaged_is_one_message(workdir):
             file.write_bytes(whole)
     assert len(said) > 5
     assert not any("elete" in text for text in said)
+
+
+def test_a_flipped_bit_is_never_read_as_if_it_were_saved(workdir):
+    """Of 60 here and there, in every file in turn: an error, or what was saved."""
+    files = [file for file in (workdir / "checkpoints" / "60").rglob("*") if file.is_file()]
+    _flip_bits(workdir, sorted(file for file in files if file.stat().st_size), 60)
+
+
+def _flip_bits(workdir, files, num):
+    like, expected = abstract(state_at(0), HERE), state_at(60)
+    rng, refused = np.random.default_rng(0), 0
+    for number in range(num):
+        file = files[number % len(files)]
+        whole = file.read_bytes()
+        spoiled = bytearray(whole)
+        spoiled[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        file.write_bytes(spoiled)
+        with opened(workdir) as checkpoints:
+            try:
+                state, facts = checkpoints.restore(like, 60), checkpoints.facts(60)
+                jax.tree.map(np.testing.assert_array_equal, state, expected)
+                assert facts == {"split_hash": "hash 60"}
+            except UserError:
+                refused += 1
+        file.write_bytes(whole)
+    assert refused > num / 4
+
+
+def test_a_checkpoint_without_checksums_is_read(workdir, monkeypatch):
+    monkeypatch.setattr(checksums, "with_checksums", lambda facts, state: dict(facts))
+    save_all(workdir, {70: 1.5})
+    with opened(workdir) as checkpoints:
+        state = checkpoints.restore(abstract(state_at(0), HERE), 70)
+        assert checkpoints.facts(70) == {"split_hash": "hash 70"}
+    jax.tree.map(np.testing.assert_array_equal, state, state_at(70))
+
+
+def test_other_values_and_other_facts_are_found(workdir):
+    facts = checksums.with_checksums({"classes": ["mel"]}, state_at(1))
+    assert not checksums.facts_fault(facts)
+    assert not checksums.state_fault(facts, state_at(1))
+    assert checksums.facts_fault({**facts, "classes": ["nv"]})
+    assert checksums.state_fault(facts, state_at(2)) == (
+        "clock/step and 3 more is not what was saved"
+    )
 
 
 @pytest.mark.parametrize("name", ["a[x]b", "a*", "a?b", "a\\b"])

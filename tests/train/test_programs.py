@@ -1,4 +1,4 @@
-"""Programs compiled apart: they do what the single program does, and can be waited for."""
+"""Programs compiled in threads can be waited for; what is not due sits out of the only one."""
 
 import os
 import pathlib
@@ -11,11 +11,10 @@ import jax
 import numpy as np
 import pytest
 from engine_probe import first_call, first_state, recipe_of, tiny
-from jax.sharding import NamedSharding, PartitionSpec
 
 from dermgan_jax.runs.metrics_log import PREEMPTED, read_rows
 from dermgan_jax.runs.workdir import WorkDir
-from dermgan_jax.train import loop, programs, sharding
+from dermgan_jax.train import loop, programs
 from dermgan_jax.train.calls import Calls
 from dermgan_jax.train.preemption import Preemption
 from dermgan_jax.train.programs import Programs, StoppedWaitingError
@@ -24,14 +23,8 @@ from dermgan_jax.train.step import compile_steps
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-@pytest.fixture
-def toy(cache_dir):
-    """(recipe, arguments of an iteration, stage) of the toy."""
-    config = tiny("toy", cache_dir)
-    recipe = recipe_of(config, 1)
-    batches, inputs, stage = first_call(recipe, config)
-    arguments = jax.device_put((batches, {}, inputs), sharding.replicated(recipe.mesh))
-    return recipe, arguments, stage
+def trace():
+    return jax.jit(lambda x: x + 1).trace(jax.ShapeDtypeStruct((), np.float32))
 
 
 @pytest.fixture
@@ -48,79 +41,67 @@ def held(monkeypatch):
     go.set()
 
 
-def test_an_iteration_is_that_of_the_single_program(toy):
-    """With every phase, and without the one that is not due."""
-    recipe, arguments, stage = toy
-    apart, single = Programs(recipe), compile_steps(recipe)
-    one = two = None
-    for step in range(3):
-        due = recipe.due(stage, step)
-        one, reports = apart.run(stage, one or first_state(recipe), arguments, due.phases)
-        two, expected = single(
-            *(two or first_state(recipe), *arguments, np.ones(1, bool)),
-            image_size=stage.image_size,
-            due=due,
-        )
-        for mine, theirs in ((one, two), (reports, expected)):
-            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), mine, theirs)
-        assert bool(reports["penalty"].ran[0]) == (step == 0)
-
-
-def test_what_a_phase_that_is_not_due_hands_on_is_zero_on_all_devices(cache_dir):
+def test_a_lazy_phase_runs_in_every_so_many_iterations(cache_dir):
+    """And changes nothing in the others, where it reports zeros."""
     config = tiny("toy", cache_dir)
-    recipe = recipe_of(config, 2)
+    recipe = recipe_of(config, 1)
     batches, inputs, stage = first_call(recipe, config)
-    batches = jax.device_put(batches, NamedSharding(recipe.mesh, PartitionSpec(None, None, "data")))
-    inputs = jax.device_put(inputs, sharding.replicated(recipe.mesh))
-    _, reports = Programs(recipe).run(stage, first_state(recipe), (batches, {}, inputs), ("g",))
-    assert reports["g"].metrics["mean"] == 0
-    assert [bool(reports[name].ran[0]) for name in ("d", "penalty", "g")] == [False, False, True]
+    run, state = compile_steps(recipe), first_state(recipe)
+    every = {phase.name: phase.every for phase in recipe.phases}["penalty"]
+    states, ran = [], []
+    for _ in range(2 * every):
+        arguments = (batches, {}, inputs, np.ones(1, bool))
+        phases = recipe.phases_in(stage)
+        without = run(
+            *(jax.tree.map(np.copy, state), *arguments),
+            image_size=stage.image_size,
+            phases=tuple(name for name in phases if name != "penalty"),
+        )[0]
+        state, reports = run(state, *arguments, image_size=stage.image_size, phases=phases)
+        ran.append(bool(reports["penalty"].ran[0]))
+        assert ran[-1] == (reports["penalty"].metrics["loss"][0] != 0)
+        pairs = zip(*map(jax.tree.leaves, (state.variables, without.variables)), strict=True)
+        states.append(all(np.array_equal(a, b) for a, b in pairs))
+    assert ran == [step % every == 0 for step in range(2 * every)]
+    assert states == [not each for each in ran]
 
 
-def test_the_state_is_donated(toy):
-    recipe, arguments, stage = toy
-    state = first_state(recipe)
-    Programs(recipe).run(stage, state, arguments, ("d", "penalty", "g"))
-    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.opt_state))
+def test_a_program_is_compiled_once():
+    traced = []
+
+    def counted():
+        traced.append(1)
+        return trace()
+
+    several = Programs()
+    assert not several.has("one")
+    for _ in range(2):
+        assert several.get("one", "a step", counted)(np.float32(1)) == 2
+        assert several.has("one")
+    assert len(traced) == 1
 
 
-def test_waiting_is_told_and_given_up(toy, held):
-    recipe, arguments, stage = toy
+def test_waiting_is_told_and_given_up(held):
     said = []
-    apart = Programs(recipe, stopping=lambda: len(said) == 3, tell=said.append)
-    state = first_state(recipe)
+    several = Programs(stopping=lambda: len(said) == 3, tell=said.append)
     with pytest.raises(StoppedWaitingError):
-        apart.run(stage, state, arguments, ("d", "g"))
-    assert {(each.program, each.stage) for each in said} == {("loading", "16x16")}
-    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+        several.get("one", "a step", trace)
+    assert {each.program for each in said} == {"a step"}
     assert programs.still_compiling()
     held.set()
     said += [None]
-    apart.run(stage, state, arguments, ("d", "g"))
-    assert apart.is_compiled(stage, ("d", "g"))
+    assert several.get("one", "a step", trace)(np.float32(1)) == 2
     assert said[-1] is None
 
 
-def test_a_program_that_cannot_be_compiled_says_so_where_it_is_run(toy, monkeypatch):
-    def fail(self):
-        raise ValueError(f"no {self.name}")
-
-    monkeypatch.setattr(programs._Program, "compile", fail)
-    recipe, arguments, stage = toy
-    with pytest.raises(ValueError, match="no loading"):
-        Programs(recipe).run(stage, first_state(recipe), arguments, ("d", "g"))
-
-
-def test_a_phase_that_cannot_be_traced_says_so(toy, monkeypatch):
-    recipe, arguments, stage = toy
-
-    def fail(*_):
+def test_what_cannot_be_traced_says_so():
+    def fail():
         raise TypeError("no such loss")
 
-    monkeypatch.setattr(type(recipe.model), "g_loss", fail)
-    recipe.__dict__.pop("phases", None)
-    with pytest.raises(TypeError, match="no such loss"):
-        Programs(recipe).run(stage, first_state(recipe), arguments, ("d", "g"))
+    several = Programs()
+    for _ in range(2):
+        with pytest.raises(TypeError, match="no such loss"):
+            several.get("one", "a step", fail)
 
 
 def test_a_run_that_is_stopped_while_it_waits_is_saved(cache_dir, tmp_path, held, monkeypatch):

@@ -114,17 +114,15 @@ def test_compiling_is_told_but_does_not_count(clock):
         clock.now += 1
         progress.update(100, "8x8", None, {})
         for second in range(25):
-            progress.wait(Waiting("path", "8x8", float(second)))
+            progress.wait(Waiting("path", float(second)))
             clock.now += 1
         progress.wait(None)
-        progress.wait(Waiting("r1", "8x8", 1.0))
+        progress.wait(Waiting("r1", 1.0))
         progress.wait(None)
         clock.now += 1
         progress.update(200, "16x16", None, {})
     lines = stream.getvalue().splitlines()
-    told = (
-        "compiling path for 8x8, {} s; the program is kept for later runs; Ctrl-C saves and stops"
-    )
+    told = "compiling path, {} s; the program is kept for later runs; Ctrl-C saves and stops"
     assert lines[1:-1] == [told.format(second) for second in (2, 12, 22)]
     assert "100 img/s" in lines[-1]
 
@@ -132,5 +130,5 @@ def test_compiling_is_told_but_does_not_count(clock):
 def test_compiling_is_told_in_the_bar(clock):
     terminal = Terminal()
     with Progress(100, stream=terminal, clock=clock) as progress:
-        progress.wait(Waiting("d", "8x8", 3.0))
-    assert "compiling d for 8x8, 3 s" in terminal.getvalue()
+        progress.wait(Waiting("d", 3.0))
+    assert "compiling d, 3 s" in terminal.getvalue()
