@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from dermgan_jax.cache import usable_folder
-from dermgan_jax.data import file_digests, npz_images
+from dermgan_jax.data import file_digests, filled_folders, npz_images
 from dermgan_jax.data.class_folders import class_of
 from dermgan_jax.data.decode import FEW_BITS, SUFFIXES, find_images, header_size, to_square
 from dermgan_jax.data.npz_images import Range
@@ -234,15 +234,17 @@ def open_images(
       (N, H, W, channels).
 
     Raises:
-      UserError: if there is nothing to read, a file is damaged, or sizes differ.
+      UserError: if there is nothing to read, a file is damaged, sizes differ, or a command was
+        killed while it filled the folder.
     """
     if source.is_dir():
+        filled_folders.require_completed(source)
         return FolderImages(source, channels, limit, bit_depth, side, frame)
     if source.suffix == ".npz":
         with npz_images.faults_named(source):
+            npz_images.require_honest(source, copies=1)
             parts = npz_images.read(
                 source, channels, lambda n: evenly_spaced(n, limit), value_range
-            npz_images.require_honest(source, copies=1)
             )
             images = spool(part if part.dtype == np.uint8 else to_uint8(part) for part in parts)
         return Resized(images, side) if side else images

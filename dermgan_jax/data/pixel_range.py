@@ -22,13 +22,13 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     """Values in [-1, 1] to uint8 0 to 255, rounded; what lies outside is clipped.
 
     Raises:
-      UserError: if a value is NaN, which no byte stands for.
+      UserError: if a value is NaN or infinite, which no byte stands for.
     """
     images = np.asarray(images)
-    if np.isnan(images).any():
+    if not np.isfinite(images).all():
         raise UserError(
-            "images have pixels that are not numbers (NaN): the model that made them has diverged; "
-            "choose an earlier --checkpoint"
+            "images have pixels that are not finite numbers: the model that made them has "
+            "diverged; choose an earlier --checkpoint"
         )
     return np.clip(np.rint(images * 127.5 + 127.5), 0, 255).astype(np.uint8)
 
