@@ -106,16 +106,13 @@ class Arrays(Mapping[str, np.ndarray]):
         info = self._members[key]
         what = f"{key!r} in {self._source}"
         with _told(what), open_member(self._archive, info) as file:
-            version = np.lib.format.read_magic(file)
-            if version not in _HEADERS:
-                raise ValueError(f"format version {version}")
-            shape, fortran_order, dtype = _HEADERS[version](file)
+            shape, fortran_order, dtype = _header(file)
             member = Member(shape, dtype, fortran_order, file)
             if dtype.hasobject:
                 raise ValueError("it holds Python objects, not numbers")
             stored = info.file_size - file.tell()
             if _size(member) != stored:
-                raise ValueError(f"its header tells of {_size(member)} bytes, {stored} are stored")
+                raise ValueError(f"its header tells of other than the {stored} bytes stored")
             yield member
 
     def growth(self, key: str) -> tuple[int, int]:
@@ -168,6 +165,16 @@ def open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     return archive.open(info)
 
 
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"format version {version}")
+    try:
+        return _HEADERS[version](file)
+    except Exception as error:  # a parser of Python, which raises errors of its own
+        raise ValueError(f"its header says nothing that is known: {error!s:.99}") from error
+
+
 def _size(member: Member) -> int:
     return math.prod(member.shape) * member.dtype.itemsize
 
@@ -180,7 +187,7 @@ def _told(what: str) -> Iterator[None]:
     except UserError:
         raise
     except MALFORMED as error:
-        reason = str(error) or type(error).__name__
+        reason = f"{error!s:.200}" or type(error).__name__
         raise UnreadableArrays(
             f"{what} cannot be read as of an .npz file ({reason}): save it again"
         ) from error
