@@ -11,8 +11,9 @@ objects are read too.
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
+from dermgan_jax import stored_json
 from dermgan_jax.errors import UserError
 from dermgan_jax.metrics.measurement import (
     ClassPair,
@@ -34,6 +35,39 @@ _OLD_ENDS = {
 }
 
 
+class _StoredValue(TypedDict):
+    name: str
+    value: float | None
+    protocol: str
+    n: int
+    details: dict[str, float | None]
+    better: NotRequired[Literal["lower", "higher"]]
+    n_real: NotRequired[int | None]
+    std: NotRequired[float | None]
+    interval: NotRequired[tuple[float | None, float | None] | None]
+
+
+class _StoredPair(TypedDict):
+    classes: tuple[str, str]
+    value: float | None
+    n: int
+
+
+class _StoredYardsticks(TypedDict):
+    real_against_real: NotRequired[_StoredValue]
+    identity: NotRequired[_StoredValue]
+    mean_colour: NotRequired[_StoredValue]
+    class_pairs: NotRequired[list[_StoredPair]]
+
+
+class _StoredMeasurement(_StoredValue):
+    yardsticks: _StoredYardsticks
+    direction: NotRequired[Literal["", "AtoB", "BtoA"]]
+    split: NotRequired[str]
+    classes: NotRequired[list[str]]
+    confusion: NotRequired[list[list[int]]]
+
+
 def to_json(measured: Measurements) -> dict[str, Any]:
     """What `json` can write, without NaN."""
     return {key: _measurement_to_json(one) for key, one in measured.items()}
@@ -48,9 +82,14 @@ def from_json(plain: Mapping[str, Any]) -> Measurements:
     try:
         if not all("yardsticks" in value for value in plain.values()):
             plain = _from_old_keys(plain)
-        return {key: _measurement_from_json(value) for key, value in plain.items()}
+        stored = stored_json.structure(plain, dict[str, _StoredMeasurement])
+        found = {key: _measurement_from_json(value) for key, value in stored.items()}
+        for key, one in found.items():
+            if one.key != key:
+                raise ValueError(f"what is called {key!r} is {one.key!r}")
+        return found
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"these are no measurements ({error!r}): {str(plain)[:80]}") from error
+        raise UserError(f"these are no measurements ({error}): {str(plain)[:80]}") from error
 
 
 def value_to_json(value: MetricValue) -> dict[str, Any]:
@@ -66,7 +105,16 @@ def value_to_json(value: MetricValue) -> dict[str, Any]:
 
 
 def value_from_json(plain: Mapping[str, Any]) -> MetricValue:
-    """The inverse of `value_to_json`. Early versions knew neither intervals nor directions."""
+    """The inverse of `value_to_json`. Early versions knew neither intervals nor directions.
+
+    Raises:
+      ValueError: if this is no value.
+    """
+    plain = stored_json.structure(plain, _StoredValue)
+    return _value(plain)
+
+
+def _value(plain: Mapping[str, Any]) -> MetricValue:
     interval = plain.get("interval")
     return MetricValue(
         name=plain["name"],
@@ -104,8 +152,11 @@ def _measurement_from_json(plain: Mapping[str, Any]) -> Measurement:
     confusion = None
     if "confusion" in plain:
         confusion = Confusion(tuple(plain["classes"]), tuple(map(tuple, plain["confusion"])))
+        number = len(confusion.classes)
+        if [len(row) for row in confusion.counts] != [number] * number:
+            raise ValueError(f"the confusions of {number} classes are no square")
     return Measurement(
-        value_from_json(plain),
+        _value(plain),
         direction=plain.get("direction", ""),
         split=plain.get("split", ""),
         class_pairs=tuple(
@@ -113,7 +164,7 @@ def _measurement_from_json(plain: Mapping[str, Any]) -> Measurement:
             for pair in yardsticks.get(CLASS_PAIRS, ())
         ),
         confusion=confusion,
-        **{name: value_from_json(yardsticks[name]) for name in YARDSTICKS if name in yardsticks},
+        **{name: _value(yardsticks[name]) for name in YARDSTICKS if name in yardsticks},
     )
 
 

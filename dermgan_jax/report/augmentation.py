@@ -10,7 +10,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -20,7 +19,7 @@ from dermgan_jax.files import Path
 from dermgan_jax.report import augmentation_figures
 from dermgan_jax.report import augmentation_tables as tables
 from dermgan_jax.report.augmentation_tables import arm_title
-from dermgan_jax.report.html import environment, picture
+from dermgan_jax.report.html import environment, opened, picture, picture_of
 from dermgan_jax.report.style import INK, STYLE, to_svg
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies import augmentation_result, synthetic_sets
@@ -83,7 +82,7 @@ def build(path: Path) -> Path:
     result = augmentation_result.read(path)
     figures = augmentation_figures.draw(result)
     titles = {name: caption(result, name)[0] for name in figures}
-    svgs = {name: Markup(to_svg(figures[name], escape(titles[name]))) for name in figures}
+    svgs = {name: to_svg(figures[name], titles[name]) for name in figures}
     for name, figure in figures.items():
         files.write_text(path / FIGURES / f"{name}.svg", standalone(figure, titles[name], result))
     html = (
@@ -166,7 +165,7 @@ def _sheet(path: Path, names: Sequence[str]) -> dict[str, Any] | None:
         return None
     images: list[np.ndarray] = []
     for each in present:
-        with each.open("rb") as file, Image.open(file) as image:
+        with opened(each) as image:
             size = images[0].shape[1::-1] if images else image.size
             images.append(np.asarray(image.convert("RGB").resize(size, Image.Resampling.LANCZOS)))
     rows = math.ceil(len(images) / COLUMNS)
@@ -181,6 +180,5 @@ def filter_sheets(path: Path, arms: Sequence[str]) -> list[tuple[str, dict[str, 
         made = path / "synthetic" / synthetic_sets.NATIVE
         sheet = (made if made.is_dir() else made.parent) / f"{arm}_{which}.png"
         if sheet.is_file():
-            with sheet.open("rb") as file, Image.open(file) as image:
-                found.append((which, picture(image, WIDTH)))
+            found.append((which, picture_of(sheet, WIDTH)))
     return found

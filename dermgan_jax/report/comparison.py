@@ -4,7 +4,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -14,7 +13,7 @@ from dermgan_jax.files import Path
 from dermgan_jax.metrics import power_spectrum
 from dermgan_jax.report import metric_texts, metric_values
 from dermgan_jax.report.figures import new_figure
-from dermgan_jax.report.html import environment, picture
+from dermgan_jax.report.html import arrays, environment, picture, picture_of
 from dermgan_jax.report.style import SERIES, STYLE, to_svg
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies import comparison_result
@@ -43,7 +42,7 @@ def build(path: Path) -> Path:
             sentence=sentence(result),
             headings=[metric_texts.of(one.name).short for one in first.values.values()],
             lines=lines(result),
-            spectrum=Markup(to_svg(spectrum_figure(result), "power spectra")),
+            spectrum=to_svg(spectrum_figure(result), "power spectra"),
             models=[{"name": name, **pictures(path / name)} for name in result.ranking],
             excesses={name: f"{model.excess:+.1f}" for name, model in result.models.items()},
             warnings=sorted({line for model in result.models.values() for line in model.warnings}),
@@ -110,22 +109,19 @@ def spectrum_figure(result: ComparisonResult) -> Figure:
 
 def pictures(workdir: Path) -> dict[str, Any]:
     """Pictures of one model: sheet, close-ups, spectrum and walk, as the template shows them."""
-    with files.open_arrays(workdir / EXAMPLES_FILE) as arrays:
-        images, power, real = (arrays[key] for key in ("images", "power", "real_power"))
+    images, power, real = arrays(workdir / EXAMPLES_FILE, "images", "power", "real_power")
     side = images.shape[1]
     middle = slice(side // 4, side - side // 4)
     close_ups = images[:CLOSE_UPS, middle, middle].repeat(2, axis=1).repeat(2, axis=2)
-    arrays = {
+    drawn = {
         "sheet": grid(images, ROWS, COLUMNS),
         "close_ups": grid(close_ups, 1, CLOSE_UPS),
         "spectrum": spectrum_image(power, real),
     }
     shown = {
-        name: picture(Image.fromarray(array.squeeze()), WIDTH) for name, array in arrays.items()
+        name: picture(Image.fromarray(array.squeeze()), WIDTH) for name, array in drawn.items()
     }
-    strip = workdir / "walk" / "strip.png"
-    with strip.open("rb") as file, Image.open(file) as walk:
-        return {**shown, "walk": picture(walk, WIDTH)}
+    return {**shown, "walk": picture_of(workdir / "walk" / "strip.png", WIDTH)}
 
 
 def spectrum_image(power: np.ndarray, reference: np.ndarray) -> np.ndarray:

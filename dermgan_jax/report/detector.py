@@ -7,8 +7,6 @@ work directory; without it the report says how to make it.
 from collections.abc import Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from dermgan_jax.evaluation.anomaly import result, table
 from dermgan_jax.evaluation.anomaly.result import DetectionResult, DetectorResult, Subgroup
 from dermgan_jax.models.fanogan import GAN
@@ -95,7 +93,7 @@ def shown(found: DetectionResult) -> dict[str, Any]:
         "without_mask": found.without_mask,
         "left_out": found.left_out,
         "sources": [(one.title, one.source) for one in found.detectors],
-        "svg": Markup(to_svg(detector_figures.roc(found.detectors), "ROC curves")),
+        "svg": to_svg(detector_figures.roc(found.detectors), "ROC curves"),
     }
 
 

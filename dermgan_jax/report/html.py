@@ -1,13 +1,23 @@
 """What every page is made with: its templates, and pictures that lie inside the file."""
 
 import base64
+import contextlib
 import io
 import pathlib
+import struct
+import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import jinja2
+import numpy as np
 from PIL import Image
 
+from dermgan_jax import files
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+
+LARGEST_PICTURE = 100_000_000  # pixels; the program writes none so large
 LOSSLESS_PIXELS = 512 * 512  # larger pictures become JPEG
 
 
@@ -46,3 +56,40 @@ def picture(image: Image.Image, max_width: int) -> dict[str, Any]:
         "drawn_width": drawn_width,
         "tiny": tiny,
     }
+
+
+def picture_of(path: Path, max_width: int) -> dict[str, Any]:
+    """`picture` of a file. Raises as `opened`."""
+    with opened(path) as image:
+        return picture(image, max_width)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """A picture that the program wrote, decoded.
+
+    Raises:
+      UserError: if it cannot be read, or is larger than what the program writes.
+    """
+    try:
+        with path.open("rb") as file, Image.open(file) as image:
+            if image.width * image.height > LARGEST_PICTURE:
+                raise ValueError(f"{image.width} × {image.height} pixels")
+            image.load()
+            yield image
+    # Of damaged files Pillow raises errors of many kinds.
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} is no picture that can be shown ({error})") from error
+
+
+def arrays(path: Path, *names: str) -> list[np.ndarray]:
+    """Arrays of an .npz file that belongs to a study.
+
+    Raises:
+      UserError: if it lacks one of them, or cannot be read.
+    """
+    try:
+        with files.open_arrays(path) as found:
+            return [found[name] for name in names]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged ({error}): run the study again") from error

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from dermgan_jax.metrics.measurement import Measurement, MetricValue
 from dermgan_jax.metrics.measurement_table import kid_before_fid
 from dermgan_jax.report import figures, metric_texts, metric_values
@@ -60,9 +58,7 @@ def section(record: RunRecord, key: str, images: str = "") -> dict[str, Any]:
         "spread": metric_values.spread(value),
         "has_interval": metric_values.interval(value) is not None,
         "bound": bound and metric_values.number(bound),
-        "svg": Markup(
-            to_svg(figures.evaluation(record.rows, key, text.label, text.whole), text.title)
-        ),
+        "svg": to_svg(figures.evaluation(record.rows, key, text.label, text.whole), text.title),
     }
 
 

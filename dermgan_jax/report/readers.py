@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -132,7 +131,7 @@ def _figures(analysis: Analysis, votes: StudyVotes | None) -> dict[str, dict[str
         title, note = FIGURES.get(name, (name.replace("judge ", "Readers and "), ""))
         if name == "rates" and scores is not None:
             note += CURVES
-        found[name] = {"title": title, "svg": Markup(to_svg(figure, escape(title))), "note": note}
+        found[name] = {"title": title, "svg": to_svg(figure, title), "note": note}
     return found
 
 

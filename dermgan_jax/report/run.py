@@ -26,7 +26,7 @@ def build(path: Path) -> Path:
       The file's path. It is replaced as a whole, never seen half-written.
 
     Raises:
-      UserError: if the folder is not a work directory, or its metrics.jsonl is damaged.
+      UserError: if the folder is not a work directory, or a file in it is damaged.
     """
     workdir = WorkDir(path)
     record = run_record.read(workdir)
@@ -66,7 +66,9 @@ def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
         "planned": measured.told(workdir),
         "events": record.events(),
         "config_json": json.dumps(config, indent=2, sort_keys=True),
-        "parameters": workdir.parameters.read_text() if workdir.parameters.is_file() else "",
+        "parameters": run_record.read_text(workdir.parameters)
+        if workdir.parameters.exists()
+        else "",
         "environment": run_record.read_json(workdir.environment),
         "made": run_record.utc(time.time()),
     }

@@ -2,24 +2,74 @@
 
 import dataclasses
 import datetime
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar
 
 import numpy as np
-from PIL import Image
 
 from dermgan_jax import config as config_schema
-from dermgan_jax import registry
+from dermgan_jax import files, registry, stored_json
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path, listing
 from dermgan_jax.report import figures
-from dermgan_jax.report.html import picture
+from dermgan_jax.report.html import opened, picture_of
 from dermgan_jax.runs.metrics_log import FINISHED, PREEMPTED, STOPPED, Row, read_rows
 from dermgan_jax.runs.workdir import WorkDir, parse_sample_sheet_name
 
+T = TypeVar("T")
+
 MAX_EARLIER_SHEETS = 12
 SHEET_WIDTH, THUMBNAIL_WIDTH = 1600, 480  # pixels; larger sheets are scaled down
+
+DAMAGED_CONFIG = "put the original back, or take the value from another run of this kind"
+DAMAGED_NOTE = "move it elsewhere, and the report is made without it"
+
+
+class _Data(TypedDict):
+    dataset: str
+    resolution: int
+    split: NotRequired[str]
+    paired: NotRequired[bool]
+    domain_a: NotRequired[list[str]]
+    domain_b: NotRequired[list[str]]
+
+
+class _Train(TypedDict):
+    total_kimg: float
+    total_epochs: NotRequired[float]
+
+
+class _Model(TypedDict):
+    name: str
+    scale: NotRequired[int]
+    pixel_kimg: NotRequired[float]
+
+
+class _Checkpoint(TypedDict):
+    best_metric: NotRequired[str]
+
+
+class _Config(TypedDict):
+    """What a report reads of a configuration, of whatever version."""
+
+    title: str
+    model: _Model
+    data: _Data
+    train: _Train
+    checkpoint: NotRequired[_Checkpoint]
+
+
+class _Card(TypedDict):
+    dataset: str
+    licence: str
+    synthetic: bool
+    classes: dict[str, dict[str, int]]
+    split_hash: str
+    num_groups: int
+    group_noun: NotRequired[str]
+    fingerprint: NotRequired[str]
+    num_examples: NotRequired[dict[str, dict[str, int]]]
+
 
 STATUS = {
     FINISHED: ("Finished", "good"),
@@ -54,6 +104,16 @@ class RunRecord:
     def family(self) -> str:
         """Of the model."""
         return self.config["model"]["name"]
+
+    def field(self, name: str) -> Any:
+        """A field of the model.
+
+        Raises:
+          UserError: if the configuration lacks it.
+        """
+        if name not in self.config["model"]:
+            raise UserError(f"the configuration of the {self.family} lacks model.{name}")
+        return self.config["model"][name]
 
     @property
     def phantom(self) -> bool:
@@ -120,20 +180,36 @@ def read(workdir: WorkDir) -> RunRecord:
     """Reads a work directory of a run that is finished, interrupted, training or just started.
 
     Raises:
-      UserError: if the folder is not a work directory, or its metrics.jsonl is damaged.
+      UserError: if the folder is not a work directory, or a file in it is damaged.
     """
     if not workdir.exists:
         raise UserError(
             f"{workdir.path} is not a work directory: it has no config.json. "
             "Give the --workdir of a training run."
         )
-    # Not validated: a run of an older version of the program has a report too.
-    config = config_schema.plain_from_json(workdir.config.read_text())
-    card = read_json(workdir.data_card)
+    config = _config(workdir.config)
+    card = read_json(workdir.data_card, _Card)
     return RunRecord(
         *(config, read_rows(workdir.metrics), card, _sheets(workdir.samples)),
         *(_epoch(config, card), workdir.path),
     )
+
+
+def _config(file: Path) -> Mapping[str, Any]:
+    """The configuration as it is: a run of an older version of the program has a report too.
+
+    Raises:
+      UserError: if what a report reads of it is not there, or has no meaning.
+    """
+    try:
+        plain = config_schema.plain_from_json(read_text(file))
+        config = stored_json.structure(plain, _Config)
+        for group, name in (("data", "resolution"), ("model", "scale")):
+            if config[group].get(name, 1) < 1:
+                raise ValueError(f"{group}.{name} is {config[group][name]}, below 1")
+    except (UserError, ValueError) as error:
+        raise UserError(f"{file} is damaged ({error}): {DAMAGED_CONFIG}") from error
+    return config
 
 
 def _epoch(config: Mapping[str, Any], card: Mapping[str, Any]) -> int | None:
@@ -143,7 +219,8 @@ def _epoch(config: Mapping[str, Any], card: Mapping[str, Any]) -> int | None:
         return None
     paired = data.get("paired", False)
     if "num_examples" in card:
-        return card["num_examples"][data["split"]]["paired" if paired else "unpaired"] or None
+        counted = card["num_examples"].get(data.get("split", ""), {})
+        return counted.get("paired" if paired else "unpaired", 0) or None
     classes = card.get("classes", {})
     domains = [data.get("domain_a", ()), data.get("domain_b", ())]
     if (
@@ -152,7 +229,8 @@ def _epoch(config: Mapping[str, Any], card: Mapping[str, Any]) -> int | None:
         or not all(name in classes for names in domains for name in names)
     ):
         return None
-    return max(sum(classes[name].get(data["split"], 0) for name in names) for names in domains)
+    split = data.get("split", "")
+    return max(sum(classes[name].get(split, 0) for name in names) for names in domains) or None
 
 
 def _sheets(folder: Path) -> list[dict[str, Any]]:
@@ -167,25 +245,20 @@ def _sheets(folder: Path) -> list[dict[str, Any]]:
         {
             "kimg": images / 1000,
             "stage": stage.replace("x", "×"),
-            **_picture(path, SHEET_WIDTH if path == found[-1][1] else THUMBNAIL_WIDTH),
+            **picture_of(path, SHEET_WIDTH if path == found[-1][1] else THUMBNAIL_WIDTH),
         }
         for (images, stage), path in evenly(found[:-1], MAX_EARLIER_SHEETS) + found[-1:]
     ]
 
 
 def _is_whole(path: Path) -> bool:
-    """False for a sheet that a killed run wrote only in part."""
+    """False, which is said, for a sheet that a killed run wrote only in part, or that is none."""
     try:
-        with path.open("rb") as file, Image.open(file) as image:
-            image.load()
-    except OSError:
+        with opened(path):
+            return True
+    except UserError as error:
+        files.tell_once(f"note: left out of the report: {error}")
         return False
-    return True
-
-
-def _picture(path: Path, max_width: int) -> dict[str, Any]:
-    with path.open("rb") as file, Image.open(file) as image:
-        return picture(image, max_width)
 
 
 def evenly(items: Sequence[Any], most: int) -> list[Any]:
@@ -210,6 +283,23 @@ def utc(timestamp: float) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty if there is no such file."""
-    return json.loads(path.read_text()) if path.is_file() else {}
+def read_json(path: Path, kind: type[T] = dict[str, Any]) -> T | dict[str, Any]:
+    """A JSON object of a type; empty if there is no such file.
+
+    Raises:
+      UserError: if the file is damaged.
+    """
+    return stored_json.read(path, kind, DAMAGED_NOTE) if path.exists() else {}
+
+
+def read_text(path: Path) -> str:
+    """A text file.
+
+    Raises:
+      UserError: if it is damaged.
+    """
+    stored_json.require_size(path)
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is damaged ({error}): {DAMAGED_NOTE}") from error

@@ -2,7 +2,6 @@
 
 import matplotlib
 import numpy as np
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -11,7 +10,7 @@ from dermgan_jax.data.image_files import grid
 from dermgan_jax.data.mask_pictures import mask_picture
 from dermgan_jax.files import Path
 from dermgan_jax.report.figures import new_figure
-from dermgan_jax.report.html import environment, picture
+from dermgan_jax.report.html import arrays, environment, picture
 from dermgan_jax.report.style import SERIES, STYLE, to_svg
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies import segmentation_result
@@ -28,8 +27,7 @@ WIDTH = 1200  # pixels of a picture, at most
 def build(path: Path) -> Path:
     """Writes STUDY/report.html from STUDY/segmentation.json and the examples beside it."""
     result = segmentation_result.read(path)
-    with files.open_arrays(path / EXAMPLES_FILE) as arrays:
-        images, masks = arrays["images"], arrays["masks"]
+    images, masks = arrays(path / EXAMPLES_FILE, "images", "masks")
     cells = np.concatenate([mask_picture(masks, images.shape[-1]), images])
     sheet = Image.fromarray(grid(cells, 2, len(images)).squeeze())
     html = (
@@ -39,7 +37,7 @@ def build(path: Path) -> Path:
             result=result,
             sentence=sentence(result),
             words=WORDS,
-            figure=Markup(to_svg(figure(result), "Dice of each arm")),
+            figure=to_svg(figure(result), "Dice of each arm"),
             sheet=picture(sheet, WIDTH),
         )
     )

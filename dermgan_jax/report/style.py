@@ -4,6 +4,7 @@ import io
 import re
 
 import matplotlib
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart. `to_svg` turns them into CSS
@@ -31,17 +32,20 @@ STYLE = {
     "svg.fonttype": "none",  # text stays text, in the page's font
     "svg.hashsalt": "dermgan_jax",
     "text.color": INK,
+    "text.parse_math": False,  # a name may hold dollar signs
     "xtick.color": INK,
     "ytick.color": INK,
 }
 
 
-def to_svg(figure: Figure, title: str) -> str:
+def to_svg(figure: Figure, title: str) -> Markup:
     """The figure as an SVG element to put into HTML: no size of its own, colours from CSS.
+
+    Matplotlib escapes what is written in a figure; the title is escaped here.
 
     Args:
       figure: drawn in this module's colours.
-      title: what screen readers say.
+      title: plain text, what screen readers say.
     """
     buffer = io.StringIO()
     with matplotlib.rc_context(STYLE):
@@ -51,9 +55,10 @@ def to_svg(figure: Figure, title: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)  # HTML needs neither
-    svg = re.sub(r'width="[^"]*" height="[^"]*"', f'role="img" aria-label="{title}"', svg, count=1)
+    label = f'role="img" aria-label="{escape(title)}"'
+    svg = re.sub(r'width="[^"]*" height="[^"]*"', lambda _: label, svg, count=1)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # the same in every figure of a page
     svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", svg)
     for colour, variable in _CSS.items():
         svg = svg.replace(colour, variable)
-    return svg.strip()
+    return Markup(svg.strip())

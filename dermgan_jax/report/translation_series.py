@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dermgan_jax.data.splits import TEST, TRAIN
+from dermgan_jax.errors import UserError
 from dermgan_jax.metrics.measurement import Measurement, Measurements, MetricValue
 from dermgan_jax.metrics.measurement_table import kid_before_fid
 from dermgan_jax.report import figures
@@ -101,11 +102,15 @@ def read(record: RunRecord) -> Run:
     measured = {}
     for row in figures.evaluations(record.rows):
         values: dict[tuple[str, str], Measurements] = {}
-        for one in row["metrics"].values():
+        for key, one in row["metrics"].items():
+            if not one.direction:
+                raise UserError(
+                    f"metrics.jsonl has {key!r} of no direction, and a {record.family} has two"
+                )
             values.setdefault((one.direction, one.split), {})[one.name] = one
             measured[one.name] = one
-        for key, metrics in values.items():
-            found.setdefault(key, []).append({"images": row["images"], "metrics": metrics})
+        for of, metrics in values.items():
+            found.setdefault(of, []).append({"images": row["images"], "metrics": metrics})
     trained = record.config["data"].get("split", TRAIN)
     # The test split is what results are reported on, val what choices may have been made by.
     rank = {trained: 2, TEST: 0}

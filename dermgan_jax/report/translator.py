@@ -7,8 +7,6 @@ what a translator does to images it was trained on says little.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from dermgan_jax.data.image_files import GUTTER
 from dermgan_jax.metrics.measurement import Measurements, MetricValue
 from dermgan_jax.report import metric_texts, metric_values, sampler
@@ -74,7 +72,7 @@ def sections(record: RunRecord) -> dict[str, Any] | None:
     return {
         "held_out": run.split != run.trained,
         "split": run.split,
-        "headlines": headlines(run, record.config["checkpoint"]["best_metric"]),
+        "headlines": headlines(run, record.config.get("checkpoint", {}).get("best_metric", "")),
         "results": results(run),
         "by_epoch": by_epoch(run),
         "verdicts": [text for series in run.main if (text := verdict(run, series))],
@@ -246,7 +244,7 @@ def section(run: Run, name: str) -> dict[str, Any]:
         "bound_images": _bound_images(run, measured, name),
         "protocol": first.value.protocol,
         "has_interval": any(metric_values.interval(one.value) for one in latest),
-        "svg": Markup(to_svg(figure, text.title)),
+        "svg": to_svg(figure, text.title),
     }
 
 

@@ -17,10 +17,11 @@ def parts(record: RunRecord) -> dict[str, Any]:
     split = next((one.split for one in latest.values()), VAL)
     images = f"{split} images" if split != VAL else "validation images"
     side = record.config["data"]["resolution"]
+    scale = record.field("scale")
     width = record.sheets[-1]["drawn_width"] if record.sheets else 0
     return {
-        "scale": record.config["model"]["scale"],
-        "small_side": side // record.config["model"]["scale"],
+        "scale": scale,
+        "small_side": side // scale,
         "known_columns": width + GUTTER == NUM_COLUMNS * (side + GUTTER),
         "held_out": split == VAL,
         "results": [row(one) for one in latest.values()],
@@ -83,9 +84,8 @@ def invented(latest: dict[str, Measurement]) -> str:
 
 def stages(record: RunRecord) -> str:
     """Which stage the run is in, in words."""
-    fields = record.config["model"]
     images = max((row["images"] for row in record.rows), default=0)
-    until = fields["pixel_kimg"]
+    until = record.field("pixel_kimg")
     if images / 1000 <= until:
         return f"trained by pixels alone (L1) up to {until:g} thousand images"
     return f"trained by pixels alone (L1) up to {until:g} thousand images, then adversarially"

@@ -1,11 +1,12 @@
 """What the networks of a run learned from before it began (`train.init_from`)."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from dermgan_jax import stored_json
 from dermgan_jax.data.splits import TRAIN
+from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.runs import provenance
 from dermgan_jax.runs.restore import LATEST, checkpoint_facts
@@ -48,6 +49,11 @@ class Ancestor:
         return self.split_hash != split_hash or self.split != TRAIN
 
 
+class _Told(TypedDict):
+    init_from: NotRequired[str]
+    ancestors: NotRequired[list[Ancestor]]
+
+
 def lineage(workdir: Path, checkpoint: str = LATEST) -> tuple[Ancestor, ...]:
     """What a run is to one that begins with its networks: itself, then its own ancestors."""
     config = WorkDir(workdir).read_config()
@@ -60,15 +66,21 @@ def lineage(workdir: Path, checkpoint: str = LATEST) -> tuple[Ancestor, ...]:
 
 
 def ancestors(workdir: Path) -> tuple[Ancestor, ...]:
-    """Those of a run, the nearest first."""
+    """Those of a run, the nearest first.
+
+    Raises:
+      UserError: if the file that names them is damaged.
+    """
     file = WorkDir(workdir).init_from
-    if not file.is_file():
+    if not file.exists():
         return ()
-    told = json.loads(file.read_text())
-    if "ancestors" not in told:
+    told = stored_json.read(file, _Told, "put the file of that run's training back")
+    if "ancestors" in told:
+        return tuple(told["ancestors"])
+    if "init_from" in told:
         return (Ancestor(told["init_from"], _UNTOLD),)
-    return tuple(
-        Ancestor(**{**each, "classes": tuple(each["classes"])}) for each in told["ancestors"]
+    raise UserError(
+        f"{file} is damaged (it names no run): put the file of that run's training back"
     )
 
 

@@ -16,9 +16,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
-from dermgan_jax import files
+from dermgan_jax import files, stored_json
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
@@ -49,7 +49,7 @@ def locked(folder: Path) -> Iterator[RequireHeld]:
 def _on_disk(folder: pathlib.Path) -> Iterator[RequireHeld]:
     try:
         files.make_folder(folder)
-        file = open(folder / NAME, "a+")  # noqa: SIM115 (closed below)
+        file = open(folder / NAME, "a+", errors="replace")  # noqa: SIM115 (closed below)
     except OSError as error:
         raise UserError(f"{folder} cannot be used as a work directory: {error.strerror}") from error
     with file:
@@ -57,7 +57,7 @@ def _on_disk(folder: pathlib.Path) -> Iterator[RequireHeld]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise _in_use(folder, f"process {file.read().strip() or 'unknown'}") from error
+            raise _in_use(folder, f"process {file.read().strip()[:40] or 'unknown'}") from error
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
@@ -101,6 +101,14 @@ def _process_namespace() -> str:
         return f"{started} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return ""
+
+
+class _Held(TypedDict):
+    id: str
+    host: str
+    process: int
+    renewed: float
+    namespace: NotRequired[str]
 
 
 class _Lease:
@@ -192,7 +200,7 @@ class _Lease:
 
     def _read(self) -> dict[str, Any] | None:
         try:
-            return json.loads(self.file.read_text())
+            return stored_json.structure(stored_json.parse(self.file.read_bytes()), _Held)
         except FileNotFoundError:
             return None
         except ValueError:

@@ -9,15 +9,16 @@ the seconds since the last row that has them, by what they went into (`train.sto
 early versions lack it. JSON knows no NaN or infinity; such numbers are written as null.
 """
 
+import datetime
 import json
 import math
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
-from dermgan_jax import files
+from dermgan_jax import files, stored_json
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import measurement_json
@@ -31,24 +32,70 @@ FINISHED, PREEMPTED, STOPPED = "finished", "preempted", "stopped"  # events that
 
 Row = dict[str, Any]
 
+_LAST_MOMENT = datetime.datetime.max.replace(tzinfo=datetime.UTC).timestamp()
+
+
+class _TrainRow(TypedDict):
+    kind: Literal["train"]
+    step: int
+    images: int
+    stage: str
+    traced: dict[str, float]
+    images_per_second: float | None
+    metrics: dict[str, float | None]
+    spent: NotRequired[dict[str, float]]
+
+
+class _EvalRow(TypedDict):
+    kind: Literal["eval"]
+    step: int
+    images: int
+    seconds: float
+    metrics: dict[str, Any]
+
+
+class _EventRow(TypedDict):
+    kind: Literal["event"]
+    step: int
+    images: int
+    event: str
+    detail: str
+    time: float
+    spent: NotRequired[dict[str, float]]
+
+
+_KINDS = {"train": _TrainRow, "eval": _EvalRow, "event": _EventRow}
+
 
 def read_rows(path: Path) -> list[Row]:
     """The rows of a metrics.jsonl, oldest first; empty if there is no such file.
 
     "metrics" of an eval row are measurements by key. A last line that a killed process wrote only
-    in part is left out.
+    in part is left out, which is said.
 
     Raises:
-      UserError: if any other line is not valid JSON.
+      UserError: if any other line is not a row, or the rows are not in order.
     """
     rows = _read_plain(path)
-    try:
-        for row in rows:
+    shown = 0
+    for number, row in enumerate(rows, start=1):
+        try:
             if row["kind"] == "eval":
                 row["metrics"] = measurement_json.from_json(row["metrics"])
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        except UserError as error:
+            raise _damaged(path, number, error) from error
+        if row["kind"] == "train":
+            if row["images"] < shown:
+                why = f"it is of {row['images']:,} images after a row of {shown:,}"
+                raise _damaged(path, number, why)
+            shown = row["images"]
     return rows
+
+
+def _damaged(path: Path, number: int, why: object) -> UserError:
+    return UserError(
+        f"{path}, line {number} is damaged ({why}): keep a copy of the file, and take the line out"
+    )
 
 
 def evaluated(rows: list[Row]) -> dict[int, dict[str, Measurement]]:
@@ -63,27 +110,43 @@ def is_finished(workdir: WorkDir) -> bool:
 
 
 def _read_plain(path: Path) -> list[Row]:
-    if not path.is_file():
+    if not path.exists():
         return []
-    lines = path.read_bytes().splitlines()
+    stored_json.require_size(path)
+    text = path.read_bytes()
+    lines = text.splitlines()
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            rows.append(_checked(json.loads(line)))
+            plain = stored_json.parse(line)
         except ValueError as error:
-            if number < len(lines):
-                raise UserError(
-                    f"{path}, line {number} is damaged ({error}); delete that line"
-                ) from error
+            if number == len(lines) and not text.endswith(b"\n"):
+                files.tell_once(
+                    f"note: the last line of {path} was written only in part and is left out"
+                )
+                continue
+            raise _damaged(path, number, error) from error
+        try:
+            rows.append(_checked(plain))
+        except ValueError as error:
+            raise _damaged(path, number, error) from error
     return rows
 
 
-def _checked(row: Any) -> Row:
-    """The row; raises ValueError if it lacks what every reader of rows relies on."""
-    if not isinstance(row, dict) or not all(name in row for name in ("kind", "step", "images")):
-        raise ValueError(f"{str(row)[:40]} is no row of metrics")
-    if row["kind"] in ("train", "eval") and not isinstance(row.get("metrics"), dict):
-        raise ValueError("it has no metrics")
+def _checked(plain: Any) -> Row:
+    """A row of one of the kinds; raises ValueError if it is none."""
+    kind = plain.get("kind") if isinstance(plain, dict) else None
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ValueError(f"{str(plain)[:40]} is no row of metrics")
+    row = stored_json.structure(plain, _KINDS[kind])
+    for name in ("step", "images", "images_per_second", "seconds", "time"):
+        if (row.get(name) or 0) < 0:
+            raise ValueError(f"{name} is {row[name]}, below 0")
+    for part, seconds in row.get("spent", {}).items():
+        if seconds < 0:
+            raise ValueError(f"spent.{part} is {seconds}, below 0")
+    if row.get("time", 0) > _LAST_MOMENT:
+        raise ValueError(f"time is {row['time']}, after the year 9999")
     return row
 
 

@@ -5,15 +5,16 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import jax
 import numpy as np
 from clu import parameter_overview
 
-from dermgan_jax import __version__, files
+from dermgan_jax import __version__, files, stored_json
 from dermgan_jax import config as config_schema
 from dermgan_jax.data.catalogue import Catalogue
+from dermgan_jax.data.records import DataSpec
 from dermgan_jax.data.splits import ALL, EACH_ITS_OWN, SPLITS
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -45,6 +46,24 @@ def _facts(
         "data_spec": dataclasses.asdict(model.data),
         "dermgan_jax": __version__,
     }
+
+
+class _Facts(TypedDict):
+    split_hash: str
+    classes: list[str]
+    data_spec: DataSpec
+    config: NotRequired[dict[str, Any]]
+    synthetic_hash: NotRequired[str]
+    untrained: NotRequired[list[str]]
+
+
+def facts_fault(facts: Any) -> str:
+    """Why these are no facts of a checkpoint; "" if they are."""
+    try:
+        stored_json.structure(facts, _Facts)
+    except ValueError as error:
+        return f"what was saved beside the state is not that of a run: {error}"
+    return ""
 
 
 def require_same_data(facts: Mapping[str, Any], data: Catalogue, workdir: Path) -> None:

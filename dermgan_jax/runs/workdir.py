@@ -11,7 +11,7 @@ import re
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import config as config_schema
-from dermgan_jax import files, registry
+from dermgan_jax import files, registry, stored_json
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Model
@@ -194,10 +194,11 @@ class WorkDir:
 
 
 def _read(file: Path) -> FrozenConfigDict:
+    stored_json.require_size(file)
     try:
-        return config_schema.from_json(file.read_text())
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is damaged: {error}") from error
+        return config_schema.from_json(file.read_text("utf-8"))
+    except (UnicodeDecodeError, UserError) as error:
+        raise UserError(f"{file} cannot be used: {error}") from error
 
 
 def _free_measuring(config: FrozenConfigDict) -> frozenset[str]:

@@ -3,9 +3,9 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
-from dermgan_jax import files
+from dermgan_jax import files, stored_json
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measurement import Measurement, Measurements
@@ -47,6 +47,30 @@ class ComparedModel:
         """What `json` can write."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {**fields, "values": measurement_json.to_json(self.values)}
+
+
+class _StoredModel(TypedDict):
+    key: str
+    values: dict[str, Any]
+    warnings: list[str]
+    spectrum: list[float]
+    real_spectrum: list[float]
+    excess: float
+    images: int
+    real_images: int
+
+
+class _Data(TypedDict):
+    dataset: str
+    resolution: int
+    split_seed: int
+
+
+class _StoredResult(TypedDict):
+    title: str
+    data: _Data
+    total_kimg: float
+    models: dict[str, dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +132,16 @@ def read_model(workdir: Path, key: str) -> ComparedModel | None:
 
 
 def _from_json(plain: Mapping[str, Any]) -> ComparisonResult:
-    models = {name: _model(fields) for name, fields in plain["models"].items()}
-    return ComparisonResult(plain["title"], plain["data"], plain["total_kimg"], models)
+    stored = stored_json.structure(plain, _StoredResult)
+    models = {name: _model(fields) for name, fields in stored["models"].items()}
+    if not models or len({tuple(model.values) for model in models.values()}) > 1:
+        raise ValueError("its models were not measured alike")
+    return ComparisonResult(stored["title"], stored["data"], stored["total_kimg"], models)
 
 
 def _model(plain: Mapping[str, Any]) -> ComparedModel:
-    return ComparedModel(**{**plain, "values": measurement_json.from_json(plain["values"])})
+    stored = stored_json.structure(plain, _StoredModel)
+    values = measurement_json.from_json(stored["values"])
+    if not values or len(stored["spectrum"]) != len(stored["real_spectrum"]):
+        raise ValueError("nothing was measured, or its spectra differ in length")
+    return ComparedModel(**{**stored, "values": values})

@@ -5,12 +5,12 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import config as config_schema
-from dermgan_jax import files
+from dermgan_jax import files, stored_json
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
@@ -20,14 +20,23 @@ T = TypeVar("T")
 Report = Callable[[Path], object]  # writes the report of a work directory
 
 
+class _Study(TypedDict):
+    study: str
+
+
 def is_study(path: Path) -> bool:
     """Whether a folder holds a study."""
     return (path / STUDY_FILE).is_file()
 
 
 def kind(path: Path) -> str:
-    """Which kind of study a folder holds, as the registry names it."""
-    return json.loads((path / STUDY_FILE).read_text())["study"]
+    """Which kind of study a folder holds, as the registry names it.
+
+    Raises:
+      UserError: if study.json is damaged.
+    """
+    remedy = "put the original back, or give the study's configuration and another --workdir"
+    return stored_json.read(path / STUDY_FILE, _Study, remedy)["study"]
 
 
 def adopt(config: FrozenConfigDict, path: Path, changeable: Sequence[str] = ()) -> None:
@@ -43,7 +52,8 @@ def adopt(config: FrozenConfigDict, path: Path, changeable: Sequence[str] = ()) 
     """
     file = path / STUDY_FILE
     if file.is_file():
-        stored = config_schema.plain_from_json(file.read_text())
+        stored_json.require_size(file)
+        stored = config_schema.plain_from_json(file.read_bytes())
         found = [
             line
             for line in config_schema.differences(stored, config)
@@ -108,12 +118,24 @@ def read_result(file: Path, parse: Callable[[Any], T]) -> T:
             f"{file.parent} holds no finished study: {file.name} is missing; run the study to its "
             "end first"
         )
+    stored_json.require_size(file)
     try:
-        return parse(json.loads(file.read_text()))
-    except (ValueError, KeyError, TypeError, AttributeError, UserError) as error:
+        return parse(stored_json.parse(file.read_bytes(), constants=True))
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        UserError,
+    ) as error:
         raise UserError(f"{file} is damaged ({error!r}): run the study again") from error
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The content of a JSON file."""
-    return json.loads(file.read_text())
+    """A JSON object.
+
+    Raises:
+      UserError: if the file is damaged.
+    """
+    return stored_json.read(file, dict[str, Any], "run the study again")

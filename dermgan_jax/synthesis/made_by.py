@@ -6,16 +6,17 @@ from the beginning and says when all images are.
 
 import dataclasses
 import json
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
-from dermgan_jax import __version__, files
+from dermgan_jax import __version__, files, stored_json
+from dermgan_jax.data import filled_folders
 from dermgan_jax.data.decode import SUFFIXES
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.runs.restore import Restored
 from dermgan_jax.synthesis.drawing import Drawing
 
-NAME = "made_by.json"
+NAME = filled_folders.MADE_BY
 PNG_KEY = "dermgan_jax"
 SYNTHETIC = "synthetic image, made by a generative model; it shows no patient"
 
@@ -95,6 +96,18 @@ def made_by(
     )
 
 
+class _Stored(TypedDict):
+    workdir: str
+    run: str
+    model: str
+    checkpoint: int
+    drawing: dict[str, Any] | None
+    direction: str
+    complete: bool
+    latents: NotRequired[str]
+    input: NotRequired[str]
+
+
 def place(samples: Path) -> Path:
     """Where the file lies that says what made some samples, a folder or an .npz."""
     if samples.suffix == ".npz":
@@ -163,7 +176,7 @@ def _read(samples: Path) -> tuple[MadeBy | None, bool]:
     if not file.is_file():
         return None, False
     try:
-        plain = json.loads(file.read_text())
+        plain = stored_json.structure(stored_json.parse(file.read_bytes()), _Stored)
         told = MadeBy(
             workdir=plain["workdir"],
             run=plain["run"],
@@ -177,6 +190,5 @@ def _read(samples: Path) -> tuple[MadeBy | None, bool]:
         return told, bool(plain["complete"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{file} does not say what made the images beside it ({error!r}): remove it to do "
-            "without"
+            f"{file} does not say what made the images beside it ({error}): remove it to do without"
         ) from error

@@ -8,18 +8,24 @@ text, are what --overwrite may remove.
 import contextlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from PIL import Image
 
-from dermgan_jax import files
+from dermgan_jax import files, stored_json
+from dermgan_jax.data import filled_folders
 from dermgan_jax.data.decode import OTHER_SUFFIXES, SUFFIXES
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.synthesis import made_by
 
-NAME = "written_by.json"
+NAME = filled_folders.WRITTEN_BY
 _SHOWN = 3  # files that a message names
+
+
+class _Told(TypedDict):
+    asked: dict[str, Any]
+    files: dict[str, int]
 
 
 @contextlib.contextmanager
@@ -153,11 +159,10 @@ def _told(out: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        plain = json.loads(file.read_text())
-        return {"asked": plain["asked"], "files": dict(plain["files"])}
-    except (ValueError, KeyError, TypeError) as error:
+        return stored_json.structure(stored_json.parse(file.read_bytes()), _Told)
+    except ValueError as error:
         raise UserError(
-            f"{file} does not say what was written beside it ({error!r}): name another folder"
+            f"{file} does not say what was written beside it ({error}): name another folder"
         ) from error
 
 

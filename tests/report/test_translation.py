@@ -378,8 +378,9 @@ def test_epoch_is_that_of_training(tmp_path, paired):
 def test_epoch_of_an_older_work_directory(tmp_path, domain_a, paired, epoch):
     data = {"split": "train", "domain_a": domain_a, "domain_b": ["b", "v"], "paired": paired}
     counts = {"normal": 20, "b": 25, "v": 5}
-    card = {"classes": {name: {"train": n, "test": 99} for name, n in counts.items()}}
-    config = {"data": data, "train": {"total_epochs": 2.0}}
+    card = {name: entry for name, entry in CARD.items() if name != "num_examples"}
+    card["classes"] = {name: {"train": n, "test": 99} for name, n in counts.items()}
+    config = {**CONFIG, "data": {**CONFIG["data"], **data}}
     workdir = WorkDir(workdir_of(tmp_path / "run", [], config=config, card=card))
     assert run_record.read(workdir).epoch == epoch
 

@@ -37,6 +37,12 @@ def state_at(step, size=3):
     )
 
 
+def facts_of(step):
+    """As a run writes them down, with a mark of the step."""
+    spec = {"height": 4, "width": 4, "channels": 3, "class_counts": [], "num_examples": 8}
+    return {"split_hash": f"hash {step}", "classes": [], "data_spec": spec}
+
+
 def opened(workdir, best_metric="swd", read_only=True, **fields):
     return Checkpoints(WorkDir(workdir), make_config(**fields), best_metric, read_only)
 
@@ -57,12 +63,13 @@ def save_all(workdir, values, **fields):
                     "kind": "eval",
                     "step": step,
                     "images": 4 * step,
+                    "seconds": 1.0,
                     "metrics": measurement_json.to_json(found),
                 }
                 with open(workdir / "metrics.jsonl", "a") as file:
                     file.write(json.dumps(row) + "\n")
                 checkpoints.observe(step, 4 * step, found)
-            checkpoints.save(state_at(step), step, {"split_hash": f"hash {step}"})
+            checkpoints.save(state_at(step), step, facts_of(step))
 
 
 def complete(workdir):
@@ -122,7 +129,7 @@ def test_value_that_is_no_number_is_never_the_best(tmp_path):
 
 def test_state_and_facts_come_back(workdir):
     with opened(workdir) as checkpoints:
-        assert checkpoints.facts(50) == {"split_hash": "hash 50"}
+        assert checkpoints.facts(50) == facts_of(50)
         state = checkpoints.restore(abstract(state_at(0), HERE), 50)
     jax.tree.map(np.testing.assert_array_equal, state, state_at(50))
 
@@ -131,7 +138,7 @@ def test_saved_step_is_not_saved_again(workdir):
     with opened(workdir, read_only=False) as checkpoints:
         checkpoints.save(state_at(999), 60, {})
         checkpoints.wait()
-        assert checkpoints.facts(60) == {"split_hash": "hash 60"}
+        assert checkpoints.facts(60) == facts_of(60)
 
 
 def test_state_may_be_donated_while_it_is_written(tmp_path):
@@ -154,7 +161,7 @@ def test_what_a_kill_left_is_ignored_and_makes_room(workdir):
     save_all(workdir, {70: 3.0})
     assert not left.exists()
     with opened(workdir) as checkpoints:
-        assert checkpoints.facts(70) == {"split_hash": "hash 70"}
+        assert checkpoints.facts(70) == facts_of(70)
 
 
 def test_state_of_another_model_is_refused_with_the_remedy(workdir):
@@ -208,7 +215,7 @@ def _flip_bits(workdir, files, num):
             try:
                 state, facts = checkpoints.restore(like, 60), checkpoints.facts(60)
                 jax.tree.map(np.testing.assert_array_equal, state, expected)
-                assert facts == {"split_hash": "hash 60"}
+                assert facts == facts_of(60)
             except UserError:
                 refused += 1
         file.write_bytes(whole)
@@ -220,7 +227,7 @@ def test_a_checkpoint_without_checksums_is_read(workdir, monkeypatch):
     save_all(workdir, {70: 1.5})
     with opened(workdir) as checkpoints:
         state = checkpoints.restore(abstract(state_at(0), HERE), 70)
-        assert checkpoints.facts(70) == {"split_hash": "hash 70"}
+        assert checkpoints.facts(70) == facts_of(70)
     jax.tree.map(np.testing.assert_array_equal, state, state_at(70))
 
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import tiny_configs
-from test_checkpoint import save_all
+from test_checkpoint import facts_of, save_all
 
 from dermgan_jax import config as config_schema
 from dermgan_jax.errors import UserError
@@ -45,12 +45,12 @@ def removed(workdir, monkeypatch):
 
 def test_newest_makes_room_for_a_newer_one(workdir, removed):
     removed(60, 70)
-    assert checkpoint_facts(workdir) == (70, {"split_hash": "hash 60"})
+    assert checkpoint_facts(workdir) == (70, facts_of(60))
 
 
 def test_best_makes_room_for_a_better_one(workdir, removed):
     removed(20, None)
-    assert checkpoint_facts(workdir, "best") == (60, {"split_hash": "hash 60"})
+    assert checkpoint_facts(workdir, "best") == (60, facts_of(60))
 
 
 def test_step_that_was_asked_for_is_not_replaced_by_another(workdir, removed):
@@ -65,14 +65,14 @@ def test_folder_that_is_empty_for_a_moment_is_looked_at_again(workdir, monkeypat
         shutil.rmtree(workdir / "checkpoints" / str(step))
     moved.rename(workdir / "60")
     monkeypatch.setattr(restore.time, "sleep", lambda _: (workdir / "60").rename(moved))
-    assert checkpoint_facts(workdir) == (60, {"split_hash": "hash 60"})
+    assert checkpoint_facts(workdir) == (60, facts_of(60))
 
 
 def test_damaged_checkpoint_is_not_to_be_deleted(workdir, monkeypatch):
     monkeypatch.setattr(restore, "_PAUSE", 0.01)
     shutil.rmtree(workdir / "checkpoints" / "60" / "facts")
     with pytest.raises(UserError, match="60 cannot be read") as raised:
-        checkpoint_facts(workdir)
+        checkpoint_facts(workdir, "60")
     assert "--checkpoint=STEP reads 20, 50" in str(raised.value)
-    assert "To continue from step 50, move that folder elsewhere" in str(raised.value)
     assert "elete" not in str(raised.value)
+    assert checkpoint_facts(workdir) == (50, facts_of(50))

@@ -6,12 +6,13 @@ import math
 
 import cattrs
 
-from dermgan_jax import files
+from dermgan_jax import files, stored_json
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.statistics.intervals import Estimate
 
 RESULT_FILE = "detection.json"
+NEEDED = {"auroc", "average_precision", "fpr_at_95_tpr", "sensitivity", "false_alarms"}
 TRAINED = "trained"  # the key of the run's own detector
 
 
@@ -159,10 +160,15 @@ def read(folder: Path) -> DetectionResult | None:
       UserError: if the file is damaged.
     """
     file = folder / RESULT_FILE
-    if not file.is_file():
+    if not file.exists():
         return None
+    stored_json.require_size(file)
     try:
-        return cattrs.structure(_with_nan(json.loads(file.read_text())), DetectionResult)
+        plain = stored_json.parse(file.read_bytes())
+        stored_json.structure(_with_number(plain, 0.0), DetectionResult)
+        found = cattrs.structure(_with_number(plain, math.nan), DetectionResult)
+        _require_complete(found)
+        return found
     except (ValueError, cattrs.BaseValidationError) as error:
         raise UserError(
             f"{file} is damaged ({error}): remove it, or run dermgan detect again"
@@ -178,12 +184,23 @@ def _without_nan(plain):
     return None if isinstance(plain, float) and not math.isfinite(plain) else plain
 
 
-def _with_nan(plain):
-    """Undoes `_without_nan` where the ends or the value of an estimate were not finite."""
+def _with_number(plain, number):
+    """A number in place of the ends and values of estimates that were not finite."""
     if isinstance(plain, list):
-        return [_with_nan(value) for value in plain]
+        return [_with_number(value, number) for value in plain]
     if not isinstance(plain, dict):
         return plain
     if plain.keys() == {"value", "low", "high"}:
-        return {key: math.nan if value is None else value for key, value in plain.items()}
-    return {key: _with_nan(value) for key, value in plain.items()}
+        return {key: number if value is None else value for key, value in plain.items()}
+    return {key: _with_number(value, number) for key, value in plain.items()}
+
+
+def _require_complete(found: DetectionResult) -> None:
+    """Raises ValueError if the parts do not fit together."""
+    if not found.detectors or found.test_normal + found.test_abnormal < 1:
+        raise ValueError("it has no detector, or no test image")
+    for one in found.detectors:
+        if missing := NEEDED - one.scores.keys():
+            raise ValueError(f"{one.title} lacks {', '.join(sorted(missing))}")
+        if len(one.curve.false) != len(one.curve.true):
+            raise ValueError(f"the curve of {one.title} has ends of its own")
