@@ -39,7 +39,7 @@ def lines(faults: Sequence[Fault]) -> list[str]:
     """Messages for the user, a line each: of each kind the first `SHOWN_PER_KIND`, then how many
     there are."""
     by_kind: dict[str, list[str]] = {}
-    for fault in faults:
+    for fault in dict.fromkeys(faults):  # what a header lacks, decoding finds again
         by_kind.setdefault(fault.kind, []).append(printable(fault.message, but=""))
     shown = []
     for kind, messages in by_kind.items():

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from dermgan_jax import files
-from dermgan_jax.data.decode import DICOM_SUFFIXES, SUFFIXES, find_images
+from dermgan_jax.data.decode import DICOM_SUFFIXES, SUFFIXES, find_images, header_size
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
 BATCH = 16  # files read at a time
+BATCH_BYTES = 1 << 28  # of their pixels
 
 
 def named_images(source: Path, out: Path | None = None) -> dict[Path, Path]:
@@ -62,9 +63,23 @@ def groups_of_one_size(
     Files are read a few at a time, and only among these are equal shapes put together.
     """
     with ThreadPoolExecutor() as pool:
-        for first in range(0, len(paths), BATCH):
-            some = paths[first : first + BATCH]
+        for some in _batches(paths):
             sizes: dict[tuple[int, ...], list[tuple[Path, np.ndarray]]] = {}
             for path, image in zip(some, pool.map(read, some), strict=True):
                 sizes.setdefault(image.shape, []).append((path, image))
             yield from sizes.values()
+
+
+def _batches(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Files in turn, as many together as the limits allow; one at least."""
+    some: list[Path] = []
+    taken = 0
+    for path in paths:
+        height, width = header_size(path)
+        if some and (len(some) == BATCH or taken + 3 * height * width > BATCH_BYTES):
+            yield some
+            some, taken = [], 0
+        some.append(path)
+        taken += 3 * height * width
+    if some:
+        yield some
