@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from dermgan_jax import cache, files, launcher
+from dermgan_jax import cache, files, interruption, launcher
 from dermgan_jax.commands import parser
 from dermgan_jax.commands.command import Command
 from dermgan_jax.errors import GateError, UserError, printable
@@ -154,6 +154,8 @@ def _remedy(error: Exception) -> str | None:
 def run() -> None:
     """Entry point of the console script."""
     sys.unraisablehook = _without_late_reads
+    if not launcher.several():
+        interruption.end_at_once()
     for stream in (sys.stdout, sys.stderr):  # where a file's name may not be printable
         stream.reconfigure(errors="backslashreplace")
     try:

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 
+from dermgan_jax import interruption
 from dermgan_jax.commands import flags
 from dermgan_jax.commands.command import Command
 
@@ -85,8 +86,8 @@ def _run(args: argparse.Namespace) -> None:
         print(f"  {reader:{width}s}  {link}  {done.get(reader, 0)} of {asked[reader]} answered")
     print(f"answers go to {folder.answers}; Ctrl-C stops, the same command goes on", flush=True)
     # A shell that starts it in the background has Ctrl-C ignored, and SIGTERM would end it midway.
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.default_int_handler)
+    interruption.raise_in_python()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     listening.run()
     print("stopped; all answers are stored")
 

@@ -213,6 +213,10 @@ class Checkpoints:
             (self.folder / str(step)).rename(place)
         return place
 
+    def look_again(self) -> None:
+        """Forgets which checkpoints there were, after some were set aside."""
+        self.manager.reload()
+
     def _require_whole(self, step: int, fault: str) -> None:
         if fault:
             raise UserError(

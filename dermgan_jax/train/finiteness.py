@@ -29,5 +29,6 @@ def require_finite(state: TrainState) -> None:
         )
 
 
-def _is_finite(array: jax.Array) -> bool:
-    return bool(np.isfinite(np.asarray(array.addressable_data(0), np.float32)).all())
+def _is_finite(array: jax.Array | np.ndarray) -> bool:
+    here = array.addressable_data(0) if isinstance(array, jax.Array) else array
+    return bool(np.isfinite(np.asarray(here, np.float32)).all())

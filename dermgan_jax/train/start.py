@@ -157,6 +157,7 @@ def _latest(
             continue
         _require_own_data(facts, data, checkpoints)
         places = hosts.together(lambda: [checkpoints.set_aside(each) for each in damaged])
+        checkpoints.look_again()
         return state, tuple(
             f"warning: {str(error).splitlines()[0]}; it is kept in {place}, and training goes on "
             f"from step {step}"
