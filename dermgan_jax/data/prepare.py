@@ -4,7 +4,7 @@ Prepared images are one uint8 array in `<prepared_dir>/<fingerprint>/images.npy`
 covers the bytes of every file and all that decoding depends on, so that changed images are prepared
 anew; labels and splits are not in it and always come from the catalogue. Synthetic images are
 prepared apart from the real ones, so that runs which add different ones share what is real. Masks
-(`data/masks.py`) are kept in the same way.
+(`data/masks.py`) are kept in the same way. Damage of what is kept is found by `array_checksums`.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from dermgan_jax import files
 from dermgan_jax.cache import cache_dir
-from dermgan_jax.data import file_digests
+from dermgan_jax.data import array_checksums, file_digests
 from dermgan_jax.data.catalogue import Catalogue, DataConfig
 from dermgan_jax.data.decode import (
     DECODER_VERSION,
@@ -316,8 +316,10 @@ def decoded_once(
             files.write_text(folder / mark / BIT_DEPTH, str(depth))
 
     folder = prepared_dir(data_config)
+    array_checksums.forget(folder / mark / IMAGES)
     try:
         files.write_once(folder / mark / IMAGES, write_all)
+        array_checksums.write(folder / mark / IMAGES)
     except OSError as error:
         raise UserError(
             f"cannot keep prepared images in {folder} ({error.strerror}): free some space, or "
@@ -334,9 +336,15 @@ def _shape(
 
 
 def _open(shape: tuple[int, ...], data_config: DataConfig, mark: str) -> np.ndarray | None:
-    """What lies under a fingerprint, or None if there is nothing or too little."""
+    """What lies under a fingerprint, or None if there is nothing, too little, or it is damaged."""
+    file = prepared_dir(data_config) / mark / IMAGES
     try:
-        images = np.load(prepared_dir(data_config) / mark / IMAGES, mmap_mode="r")
+        images = np.load(file, mmap_mode="r")
+        if images.shape != shape:
+            return None
+        if array_checksums.holds(file):
+            return images
     except (OSError, ValueError):
         return None
-    return images if images.shape == shape else None
+    files.tell_once(f"note: {file} is damaged, as its checksums say: it is made anew")
+    return None

@@ -215,3 +215,25 @@ def test_full_disk(data):
 def test_phantom_is_prepared_like_any_other(make_config):
     data = make_config("phantom", num_images=5).data
     assert prepare(catalogue(data), data).images.shape == (5, 8, 8, 3)
+
+
+def test_damaged_images_are_prepared_anew_with_a_word(data, capsys):
+    whole = np.array(prepare(catalogue(data), data).images)
+    path = array_file(data)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    capsys.readouterr()
+    assert not is_prepared(catalogue(data), data)
+    np.testing.assert_array_equal(prepare(catalogue(data), data).images, whole)
+    assert f"note: {path} is damaged" in capsys.readouterr().err
+    assert is_prepared(catalogue(data), data)
+
+
+def test_images_prepared_without_checksums_are_used_and_given_them(data, monkeypatch):
+    prepare(catalogue(data), data)
+    kept = array_file(data).with_name("images.npy.crc32")
+    kept.unlink()
+    preparation.array_checksums._checked.clear()
+    assert is_prepared(catalogue(data), data)
+    assert kept.is_file()
