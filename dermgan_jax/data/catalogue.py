@@ -52,7 +52,7 @@ class Catalogue:
         made = [record for record in self.records if record.synthetic]
         digest = hashlib.sha256()
         for record in sorted(made, key=lambda record: record.id):
-            digest.update(f"{record.id}\0".encode())
+            digest.update(f"{record.id}\0".encode(errors="surrogateescape"))
             for path in (record.image, *record.masks):
                 digest.update(bytes.fromhex(file_digests.digest(path)) if path else b"")
         return digest.hexdigest() if made else ""

@@ -23,6 +23,7 @@ from dermgan_jax.data.prepare import (
 )
 from dermgan_jax.data.records import UNLABELLED
 from dermgan_jax.data.splits import IMAGE, SPLITS, TRAIN
+from dermgan_jax.errors import printable
 
 _OR_A_PATTERN = ", or, if it is not the same patient, say who is with data.group_pattern"
 FEW = 100  # training images; below, the summary warns
@@ -91,6 +92,7 @@ def summary(catalogue: Catalogue) -> str:
         members = (catalogue.records[row] for row in catalogue.indices("all", domain))
         kinds = sorted({record.domain for record in members} - {""})
         title = f"domain {domain.upper()}" + (f": {', '.join(kinds)}" if kinds else "")
+        title = printable(title, but="")
         text += ["", title, *_table(catalogue, domain)]
     return "\n".join([*text, "", *_balance(catalogue)])
 
@@ -121,7 +123,7 @@ def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
     if data_config.dir and not catalogue.dataset.synthetic:
         found += _of_pixels(catalogue, data_config)
         found += other_files.notes(files.to_path(data_config.dir))
-    return found
+    return [printable(line, but="") for line in found]
 
 
 def _of_pixels(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
@@ -226,14 +228,12 @@ def _training(catalogue: Catalogue, data_config: DataConfig) -> list[int]:
 def _table(catalogue: Catalogue, domain: str = "") -> list[str]:
     """Images per class and split, of one domain if given, with each class's share of all."""
     counts = {split: catalogue.class_counts(split, domain) for split in SPLITS}
-    rows = [
-        (name, [counts[split][index] for split in SPLITS])
-        for index, name in enumerate(catalogue.classes)
-    ]
+    names = [printable(name, but="") for name in catalogue.classes]
+    rows = [(name, [counts[split][index] for split in SPLITS]) for index, name in enumerate(names)]
     if domain:
         rows = [(name, numbers) for name, numbers in rows if sum(numbers)]
     totals = [len(catalogue.indices(split, domain)) for split in SPLITS]
-    width = max(len(name) for name in (*catalogue.classes, "class", "all"))
+    width = max(len(name) for name in (*names, "class", "all"))
     columns = (*SPLITS, "share") if domain else SPLITS
     table = [f"{'class':<{width}}" + "".join(f"{column:>8}" for column in columns)]
     for name, numbers in [*rows, ("all", totals)]:

@@ -8,6 +8,7 @@ named.
 
 import hashlib
 import io
+import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -180,6 +181,7 @@ def _opened(path: Path, header_only: bool = False) -> Iterator["pydicom.Dataset"
     except ImportError as error:
         message = f"{path} is DICOM, which needs pydicom: pip install 'dermgan-jax[dicom]'"
         raise DataError([Fault("DICOM files", message)]) from error
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # it logs the errors that it raises
     try:
         with files.open_plain(path) as file:
             _require_moderate_unpacked(path, file)

@@ -77,7 +77,7 @@ def strata(labels: Sequence[int], domains: Sequence[str]) -> np.ndarray:
 
 def hash_order(ids: Sequence[str], seed: int) -> np.ndarray:
     """A shuffle of N names that depends on nothing but each name and the seed: int (N,)."""
-    digests = b"".join(hashlib.sha256(f"{seed}/{id}".encode()).digest() for id in ids)
+    digests = b"".join(hashlib.sha256(_bytes(f"{seed}/{id}")).digest() for id in ids)
     return np.argsort(np.frombuffer(digests, "S32"))
 
 
@@ -85,5 +85,10 @@ def split_hash(ids: Sequence[str], splits: Sequence[str]) -> str:
     """Hexadecimal SHA-256 of which image is in which split; the order of rows does not matter."""
     digest = hashlib.sha256()
     for pair in sorted(f"{id}\t{split}\n" for id, split in zip(ids, splits, strict=True)):
-        digest.update(pair.encode())
+        digest.update(_bytes(pair))
     return digest.hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    """Text in UTF-8, parts of names of files that are none as they are."""
+    return text.encode(errors="surrogateescape")

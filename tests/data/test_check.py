@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -204,3 +205,21 @@ def test_images_without_a_class_are_counted(make_config, class_folders):
     assert "note: 2 of 3 images are of no class; data.classes=('nevus',) leaves them out" in found
     config.data.classes = ("nevus",)
     assert len(catalogue(config.data).records) == 1
+
+
+def test_names_of_any_bytes_are_read_and_shown_without_their_controls(make_config, tmp_path):
+    """Names of files need not be UTF-8, and may move a terminal's cursor."""
+    folder = os.fsencode(tmp_path / "data")
+    for name in (b"n\xe9v/a\xff.png", b"n\xe9v/b\x1b[2J.png", b"x\x1b[31m/c\nerror: d.png"):
+        path = Path(os.fsdecode(os.path.join(folder, name)))
+        write_image(path, seed=len(name))
+    config = make_config("image_folder", tmp_path / "data")
+    listed = catalogue(config.data)
+    assert len(listed.records) == 3
+    prepare(listed, config.data)
+    shown = "\n".join([summary(listed), *cautions(listed, config.data)])
+    assert "x\\x1b[31m" in shown
+    assert "\x1b" not in shown
+    path.write_bytes(b"junk")
+    fault = "\n".join(check(config))
+    assert "c\\nerror: d.png is not an image" in fault

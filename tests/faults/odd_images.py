@@ -342,8 +342,10 @@ def _damaged(rng: np.random.Generator, one: OddImage, number: int) -> OddImage:
     which = ("cut", "flipped", "flipped in its head", "zeros", "inserted", "swapped")[number % 6]
     start = int(rng.integers(size))
     if which == "cut":
-        # What is left of it is refused, or else whole.
-        return one._replace(name=f"{one.name}, cut at {start}", content=content[:start])
+        # What is left of it is refused, or else whole; of several images one may be left.
+        refused = one.is_refused and one.name not in ("moving", "film")
+        name = f"{one.name}, cut at {start}"
+        return one._replace(name=name, content=content[:start], is_refused=refused)
     changed = bytearray(content)
     if which.startswith("flipped"):
         end = min(size, 200) if "head" in which else size
