@@ -16,6 +16,7 @@ import torch_pickles
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.formats.tensor_files import read_tensors
+from dermgan_jax.reading_limits import LARGEST
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "torch_files"
 
@@ -287,3 +288,56 @@ def test_files_are_told_apart_by_content_not_by_name(tmp_path):
     np.savez(stream, weight=WEIGHT)
     (tmp_path / "model.safetensors").write_bytes(stream.getvalue())
     assert_tensors(read_tensors(tmp_path / "model.safetensors"), {"weight": WEIGHT})
+
+
+def test_what_a_file_may_unpack_to_is_named_and_can_be_raised(tmp_path, monkeypatch):
+    path = tmp_path / "model.npz"
+    np.savez_compressed(path, weight=np.zeros(300_000, np.float32))
+    monkeypatch.setenv(LARGEST, "0.001")
+    with pytest.raises(UserError, match=rf"model\.npz unpacks to more than .* set \${LARGEST} to"):
+        read_tensors(path)
+    monkeypatch.setenv(LARGEST, "0.002")
+    assert read_tensors(path)["weight"].shape == (300_000,)
+    for nonsense in ("0", "-1", "nan", "inf", "much"):
+        monkeypatch.setenv(LARGEST, nonsense)
+        with pytest.raises(UserError, match=rf"\${LARGEST} is '{nonsense}'"):
+            read_tensors(path)
+
+
+def test_a_large_file_may_always_unpack_to_its_own_size(tmp_path, monkeypatch):
+    monkeypatch.setenv(LARGEST, "0.0001")
+    for path in (tmp_path / "model.pth", tmp_path / "old.pth"):
+        save = torch_pickles.save_old if path.stem == "old" else torch_pickles.save_zip
+        save(path, {"weight": torch_pickles.tensor(np.ones(300_000, np.float32))})
+        assert read_tensors(path)["weight"].shape == (300_000,)
+
+
+def test_tensors_that_share_bytes_are_refused(tmp_path):
+    header = {
+        name: {"dtype": "F32", "shape": [2], "data_offsets": [start, start + 8]}
+        for name, start in (("a", 0), ("b", 4))
+    }
+    text = json.dumps(header).encode()
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(12))
+    with pytest.raises(UserError, match="tensors a and b overlap"):
+        read_tensors(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x80\x02Nr\x00\x00\x00\x10.", "numbers its value 268435456 of at most 2"),
+        (b"\x80\x02}" + b")" + b"\x86".join([b"2"] * 9) + b"\x86Ns.", "very many values"),
+        (b"\x80\x02" + b"]" * 150 + b"a" * 149 + b".", "containers 100 deep"),
+    ],
+)
+def test_pickles_that_cost_much_are_refused(tmp_path, content, message):
+    (tmp_path / "model.ckpt").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        read_tensors(tmp_path / "model.ckpt")
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "model.pth")
+    with pytest.raises(UserError, match=r"model\.pth is no file but a pipe"):
+        read_tensors(tmp_path / "model.pth")
