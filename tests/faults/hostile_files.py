@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import hostile_pickles
 import numpy as np
 
 from tests import nvidia_pickles
+from tests.faults import hostile_pickles
 from tests.formats import torch_pickles
 
 WEIGHT = np.arange(600, dtype=np.float32).reshape(20, 30)
@@ -84,7 +84,7 @@ def sound() -> dict[str, tuple[str, bytes]]:
         "npz of tensors": ("net.npz", npz(weight=WEIGHT)),
         "npz of images": ("images.npz", npz(images=images, labels=np.arange(6) % 2)),
         "npz, compressed": ("images.npz", npz(np.savez_compressed, images=images)),
-        "npz of latents": ("latents.npz", npz(z=rng.normal(size=(6, 8)))),
+        "npz of latents": ("latents.npz", npz(z=rng.normal(size=(6, 3)))),
         "csv": ("table.csv", table.encode()),
     }
 
@@ -142,11 +142,10 @@ def _handmade() -> Iterator[HostileFile]:
         yield HostileFile("pth", name, {"net.pth": content})
     for name, content in _safetensors():
         yield HostileFile("safetensors", name, {"net.safetensors": content})
-    for name, content in _npzs():
+    for name, content in _npzs("images.npy"):
         yield HostileFile("npz of images", name, {"images.npz": content})
-        yield HostileFile(
-            "npz of latents", name, {"latents.npz": content.replace(b"images", b"zz")}
-        )
+    for name, content in _npzs("z.npy"):
+        yield HostileFile("npz of latents", name, {"latents.npz": content})
     for name, files in _ncnn():
         yield HostileFile("ncnn", name, files)
     for name, content in _tables():
@@ -225,8 +224,7 @@ def _safetensors() -> Iterator[tuple[str, bytes]]:
         yield f"header {text!r}", struct.pack("<Q", len(text)) + text
 
 
-def _npzs() -> Iterator[tuple[str, bytes]]:
-    key = "images.npy"
+def _npzs(key: str) -> Iterator[tuple[str, bytes]]:
     shapes = (
         *("(1000000000000, 8, 8, 3)", "(1000000, 1000000, 1000000, 3)", "(-1, 8, 8, 3)"),
         *("(6, 8, 8, 3.0)", "(6, 8, 8)", "()", "(10000000000000, 0, 0, 3)", "(True, 8, 8, 3)"),
