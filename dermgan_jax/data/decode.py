@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -44,6 +45,7 @@ OTHER_SUFFIXES = frozenset(
 # What may be in a file, whatever it is called. Pillow knows formats that start other programs.
 FORMATS = ("BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 MOST_IMAGES = 10_000  # in a TIFF; finding out how many there are takes its time
+MOST_SCANS = 200  # in a JPEG; encoders write ten or so
 # Two, as whoever decodes may have to wait until all 16-bit files have been looked at.
 _DECODING, _LOOKING = Room(ROOM), Room(ROOM)
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # we have a limit
@@ -332,6 +334,22 @@ def _is_see_through(image: Image.Image) -> bool:
     return image.convert("RGBA").getextrema()[3][0] < 255
 
 
+def _require_few_scans(image: Image.Image, file: IO[bytes]) -> None:
+    """Checks a JPEG that is stored in passes, of which a few kilobytes may hold thousands.
+
+    Raises:
+      ValueError: if decoding it would take very long.
+    """
+    if not image.info.get("progressive"):
+        return
+    place = file.tell()
+    file.seek(0)
+    scans = file.read().count(b"\xff\xda")
+    file.seek(place)
+    if scans > MOST_SCANS:
+        raise ValueError(f"it is stored in {scans} passes, more than {MOST_SCANS}")
+
+
 @contextmanager
 def _opened(path: Path, room: Room | None = _DECODING) -> Iterator[Image.Image]:
     """The opened image; whatever Pillow says while it is read becomes a fault naming the file.
@@ -347,6 +365,7 @@ def _opened(path: Path, room: Room | None = _DECODING) -> Iterator[Image.Image]:
             if room is None:
                 yield image
                 return
+            _require_few_scans(image, file)
             with room.taken(image.width * image.height * BYTES_PER_PIXEL):
                 yield image
     except DataError:

@@ -301,6 +301,10 @@ def _huge() -> Iterator[OddImage]:
             content = bytearray(_saved(image.quantize(16), kind))
             struct.pack_into(form, content, place, abs(side), side)
             yield OddImage(kind, f"says {side}", suffix, bytes(content), is_refused=True)
+    passes = _saved(image, "JPEG", progressive=True)
+    last = passes[passes.rindex(b"\xff\xda") : -2]
+    content = passes[:-2] + last * 5000 + passes[-2:]
+    yield OddImage("JPEG", "5,000 passes", ".jpg", content, is_refused=True)
     jpeg = bytearray(_saved(image, "JPEG"))
     struct.pack_into(">HH", jpeg, jpeg.index(b"\xff\xc0") + 5, 65_500, 65_500)
     yield OddImage("JPEG", "says 65500", ".jpg", bytes(jpeg), is_refused=True)
