@@ -186,11 +186,22 @@ def faults(config: Mapping[str, Any]) -> list[str]:
     if "model.name" not in given:
         return ["model.name is missing: start a configuration with config.experiment(NAME)"]
     usual = experiment(given["model.name"])
-    known = flatten(usual)
-    for key in sorted(given.keys() - known.keys()):
-        found.append(f"unknown key {key!r}{registry.did_you_mean(key, tuple(known))}")
-    for key in sorted(known.keys() - given.keys()):
-        found.append(f"missing key {key!r}")
+    found = kind_faults(flatten(usual), given)
+    return found or config_values.value_faults(config, given, usual)
+
+
+def kind_faults(known: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Every key that is unknown, missing or of the wrong type.
+
+    Args:
+      known: "group.key" -> a value of the right type.
+      given: the same of a configuration.
+    """
+    found = [
+        f"unknown key {key!r}{registry.did_you_mean(key, tuple(known))}"
+        for key in sorted(given.keys() - known.keys())
+    ]
+    found += [f"missing key {key!r}" for key in sorted(known.keys() - given.keys())]
     for key in sorted(known.keys() & given.keys()):
         if not config_values.same_kind(known[key], given[key]):
             found.append(
@@ -199,7 +210,7 @@ def faults(config: Mapping[str, Any]) -> list[str]:
             )
         elif isinstance(known[key], tuple):
             found += config_values.element_faults(key, known[key], given[key])
-    return found or config_values.value_faults(config, given, usual)
+    return found
 
 
 def validate(config: Mapping[str, Any]) -> FrozenConfigDict:

@@ -80,37 +80,30 @@ def _intervals(bounds: str) -> tuple[tuple[float, float, bool, bool], ...]:
     return tuple(found)
 
 
-def bounds_of(key: str, own: Mapping[str, str]) -> str | None:
-    """The bounds of a field; None where none are declared.
-
-    Args:
-      key: of the field, such as "optimizers.g.b1".
-      own: of the family, without "model.".
-    """
-    if key.startswith("model."):
-        return _find(key.removeprefix("model."), own)
-    return _find(key, BOUNDS)
+def with_own(own: Mapping[str, str]) -> dict[str, str]:
+    """The bounds of every field of an experiment, given those of its family, without "model."."""
+    return BOUNDS | {f"model.{key}": bounds for key, bounds in own.items()}
 
 
-def _find(key: str, known: Mapping[str, str]) -> str | None:
+def bounds_of(key: str, known: Mapping[str, str]) -> str | None:
+    """The bounds of a field such as "optimizers.g.b1"; None where none are declared."""
     if key in known:
         return known[key]
-    first, *parts = key.split(".")
-    if len(parts) > 1:
-        return known.get(".".join((first, "*", *parts[1:])))
-    return known.get(f"{first}.*") if parts else None
+    parts = key.split(".")
+    patterns = (".".join((*parts[:i], "*", *parts[i + 1 :])) for i in range(1, len(parts)))
+    return next((known[pattern] for pattern in patterns if pattern in known), None)
 
 
-def faults(flat: Mapping[str, Any], own: Mapping[str, str]) -> list[str]:
+def faults(flat: Mapping[str, Any], known: Mapping[str, str]) -> list[str]:
     """Every number outside of its bounds, as a line; those without bounds have to be finite.
 
     Args:
       flat: values of the right types by "group.key", tuples of numbers among them.
-      own: as in `bounds_of`.
+      known: as in `bounds_of`.
     """
     found = []
     for key, value in flat.items():
-        bounds = bounds_of(key, own)
+        bounds = bounds_of(key, known)
         for number in _numbers(value):
             if bounds is None and not math.isfinite(number):
                 found.append(f"{key} is {_shown(value)}; expected a finite number")
@@ -118,11 +111,7 @@ def faults(flat: Mapping[str, Any], own: Mapping[str, str]) -> list[str]:
                 whole = not isinstance(value, tuple | list)
                 found.append(
                     f"{key} is {_shown(value)}; "
-                    + (
-                        f"expected {in_words(bounds)}"
-                        if whole
-                        else f"{number} is not in {bounds}"
-                    )
+                    + (f"expected {in_words(bounds)}" if whole else f"{number} is not in {bounds}")
                 )
                 break
     return found

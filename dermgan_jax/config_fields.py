@@ -49,9 +49,10 @@ def fields(config: Mapping[str, Any]) -> list[Field]:
         comments = _comments(inspect.getsource(source))
         told |= {key.rpartition(".")[2]: meaning for key, meaning in comments.items()}
     common = _comments(inspect.getsource(config_schema.experiment))
+    known = config_bounds.with_own(family.bounds)
     found = []
     for key, value in sorted(config_schema.flatten(config).items()):
-        bounds = config_bounds.bounds_of(key, family.bounds) if _is_number(value) else None
+        bounds = config_bounds.bounds_of(key, known) if _is_number(value) else None
         own = told.get(key.rpartition(".")[2], "") if key.startswith("model.") else ""
         found.append(Field(key, value, bounds or "", common.get(key, own)))
     return found

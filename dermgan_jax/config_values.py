@@ -73,7 +73,7 @@ def value_faults(
     """
     data, train, evaluation = config["data"], config["train"], config["eval"]
     family = registry.load("model", config["model"]["name"])
-    found = config_bounds.faults(flat, family.bounds)
+    found = config_bounds.faults(flat, config_bounds.with_own(family.bounds))
 
     def require(holds: bool, message: str) -> None:
         if not holds:

@@ -29,14 +29,15 @@ def test_intervals(bounds, inside, outside):
 @pytest.mark.parametrize("name", MODELS)
 def test_every_number_has_bounds_that_its_default_lies_in(name):
     own = registry.load("model", name).bounds
+    known = config_bounds.with_own(own)
     flat = config.flatten(config.experiment(name))
     numbers = {key: tuple(config_bounds._numbers(value)) for key, value in flat.items()}
-    bounds = {key: config_bounds.bounds_of(key, own) for key, found in numbers.items() if found}
+    bounds = {key: config_bounds.bounds_of(key, known) for key, found in numbers.items() if found}
     assert not [key for key, found in bounds.items() if found is None]
     unused = {f"model.{key}" for key in own if "*" not in key} - flat.keys()
     assert not unused
     set_later = {"train.total_kimg"}  # 0 where epochs count, checked as one
-    assert not config_bounds.faults({k: v for k, v in flat.items() if k not in set_later}, own)
+    assert not config_bounds.faults({k: v for k, v in flat.items() if k not in set_later}, known)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -80,6 +80,13 @@ class Cut(PatchGanTranslator):
             found.append("model.generator has to be 'resnet': CUT takes features from its encoder")
         if fields.norm == "batch":
             found.append("model.norm is 'batch': CUT normalises each image by itself")
+        # Layers of the encoder, numbered as in the original's Sequential.
+        num = (12 if fields.antialias else 10) + fields.num_blocks
+        if not fields.nce_layers or max(fields.nce_layers) >= num:
+            found.append(
+                f"model.nce_layers is {tuple(fields.nce_layers)}: expected one or more of 0 to "
+                f"{num - 1}"
+            )
         return found
 
     def _features(self, variables, images: jax.Array) -> list[jax.Array]:

@@ -222,6 +222,11 @@ class ProgressiveGan(Sampler):
                 f"({full})"
             )
         found += self.label_faults()
+        if not found and min(self._widths) < 1:
+            found.append(
+                f"model.fmap_base is {fields.fmap_base}, model.fmap_decay {fields.fmap_decay:g}: "
+                "some resolution has no feature map; set a larger base or a lower decay"
+            )
         for resolution, size in (*fields.batch_sizes, ("other", self.config.train.batch_size)):
             if size > fields.stddev_group and size % fields.stddev_group:
                 found.append(

@@ -6,10 +6,9 @@ from typing import Any
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import config as config_schema
-from dermgan_jax import registry
+from dermgan_jax import config_bounds, registry
 from dermgan_jax.config_values import seed_faults
 from dermgan_jax.data.splits import GROUP, SPLIT_RULES
-from dermgan_jax.errors import UserError
 from dermgan_jax.runs.restore import BEST, LATEST
 from dermgan_jax.statistics.identification import THRESHOLD
 from dermgan_jax.studies.augmentation_arms import (
@@ -23,11 +22,21 @@ from dermgan_jax.studies.augmentation_arms import (
     arm_names,
     is_synthetic,
 )
-from dermgan_jax.studies.experiments import SHARED, completed, without_shared
+from dermgan_jax.studies.experiments import SHARED, completed, field_faults, invalid, without_shared
 from dermgan_jax.synthesis.filter import KEEP
 from dermgan_jax.synthesis.quality_rules import DISCRIMINATOR, RULES
 
 KIND = "augmentation"
+PARTS = ("classifier", "generator")
+BOUNDS = {
+    "seeds": config_bounds.SEED,
+    "synthesis.candidates": "[1, 1e8]",
+    "synthesis.keep": "(0, 1]",
+    "synthesis.sweep": "(0, 1e6]",
+    "synthesis.seed": config_bounds.SEED,
+    "bootstrap": "[100, 1e6]",
+    "threshold": "(0, 1)",
+}
 # What a generator has of its own; all else in `data` is the study's.
 OWN_DATA = ("classes", "mirror", "load_resolution", "cache")
 
@@ -127,14 +136,17 @@ def require_valid(config: Mapping[str, Any]) -> None:
     Raises:
       UserError: naming every fault.
     """
-    found = _own_faults(config)
+    usual = augmentation(
+        "", "", config_schema.experiment("classifier"), config_schema.experiment("dcgan")
+    )
+    found = field_faults(config, usual, BOUNDS, PARTS) + _own_faults(config)
     for name, experiment in (
         ("generator", generator_experiment(config, GROUP)),
         ("classifier", classifier_experiment(config, REAL, 0, GROUP, "")),
     ):
         found += [f"{name}: {fault}" for fault in config_schema.faults(experiment)]
     if found:
-        raise UserError("the study is not valid:\n" + "\n".join(f"  {line}" for line in found))
+        raise invalid(found)
 
 
 def experiments(config: Mapping[str, Any]) -> dict[str, FrozenConfigDict]:
@@ -197,11 +209,4 @@ def _own_faults(config: Mapping[str, Any]) -> list[str]:
         synthesis["rule"] in RULES,
         f"synthesis.rule is {synthesis['rule']!r}; expected one of {', '.join(RULES)}",
     )
-    require(0 < synthesis["keep"] <= 1, f"synthesis.keep is {synthesis['keep']}; above 0, up to 1")
-    require(synthesis["candidates"] >= 1, "synthesis.candidates must be at least 1")
-    require(
-        all(times > 0 for times in synthesis["sweep"]), "synthesis.sweep: multiples must be above 0"
-    )
-    require(0 < config["threshold"] < 1, f"threshold is {config['threshold']}; between 0 and 1")
-    require(config["bootstrap"] >= 100, f"bootstrap is {config['bootstrap']}; at least 100")
     return found

@@ -79,7 +79,7 @@ class Part:
         found = []
         for seed in self.config.seeds:
             with files.open_arrays(self.workdir(arm, seed) / PREDICTIONS) as arrays:
-                found.append({name: arrays[name] for name in arrays.files if name != KEY})
+                found.append({name: arrays[name] for name in arrays if name != KEY})
         return {name: np.stack([each[name] for each in found]) for name in found[0]}
 
     def has_predictions(self, arm: str, seed: int, key: str) -> bool:

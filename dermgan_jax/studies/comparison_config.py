@@ -7,10 +7,11 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import config as config_schema
 from dermgan_jax import registry
-from dermgan_jax.errors import UserError
-from dermgan_jax.studies.experiments import SHARED, completed, without_shared
+from dermgan_jax.studies.experiments import SHARED, completed, field_faults, invalid, without_shared
 
 KIND = "comparison"
+PARTS = ("models",)
+BOUNDS = {"total_kimg": "(0, 1e9]", "num_images": "[2, 1e8]"}
 
 
 def comparison(title: str, models: Mapping[str, ConfigDict], total_kimg: float) -> ConfigDict:
@@ -42,7 +43,9 @@ def experiments(config: Mapping[str, Any]) -> dict[str, FrozenConfigDict]:
     Raises:
       UserError: naming every fault of every model.
     """
-    found, faults = {}, []
+    usual = comparison("", {"dcgan": config_schema.experiment("dcgan")}, 1.0)
+    faults = field_faults(config, usual, BOUNDS, PARTS)
+    found = {}
     for name, model in config["models"].items():
         length = {"train.total_kimg": config["total_kimg"], "train.total_epochs": 0.0}
         experiment = completed(model, config, length)
@@ -53,8 +56,6 @@ def experiments(config: Mapping[str, Any]) -> dict[str, FrozenConfigDict]:
         for name in config["metrics"]
         if name not in registry.names("metric")
     ]
-    if config["num_images"] < 2:
-        faults.append(f"num_images is {config['num_images']}; at least 2")
     if faults:
-        raise UserError("the study is not valid:\n" + "\n".join(f"  {line}" for line in faults))
+        raise invalid(faults)
     return {name: FrozenConfigDict(experiment) for name, experiment in found.items()}

@@ -6,13 +6,19 @@ from typing import Any
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import config as config_schema
-from dermgan_jax import registry
+from dermgan_jax import config_bounds, registry
 from dermgan_jax.config_values import seed_faults
-from dermgan_jax.errors import UserError
 from dermgan_jax.runs.restore import BEST, LATEST
-from dermgan_jax.studies.experiments import SHARED, completed, without_shared
+from dermgan_jax.studies.experiments import SHARED, completed, field_faults, invalid, without_shared
 
 KIND = "segmentation"
+PARTS = ("segmenter", "painter")
+BOUNDS = {
+    "seeds": config_bounds.SEED,
+    "synthesis.per_real": "(0, 1e6]",
+    "synthesis.seed": config_bounds.SEED,
+    "bootstrap": "[100, 1e6]",
+}
 REAL, BOTH, ONLY = "real", "real_and_painted", "painted_only"
 ARMS = (REAL, BOTH, ONLY)  # REAL is what the others are compared with
 OWN_DATA = ("mirror", "cache")  # of the painter; all else in `data` is the study's
@@ -88,14 +94,15 @@ def require_valid(config: Mapping[str, Any]) -> None:
     Raises:
       UserError: naming every fault.
     """
-    found = _own_faults(config)
+    usual = segmentation("", *map(config_schema.experiment, ("segmenter", "spade")))
+    found = field_faults(config, usual, BOUNDS, PARTS) + _own_faults(config)
     for name, experiment in (
         ("painter", painter_experiment(config)),
         ("segmenter", segmenter_experiment(config, REAL, 0)),
     ):
         found += [f"{name}: {fault}" for fault in config_schema.faults(experiment)]
     if found:
-        raise UserError("the study is not valid:\n" + "\n".join(f"  {line}" for line in found))
+        raise invalid(found)
 
 
 def experiments(config: Mapping[str, Any]) -> dict[str, FrozenConfigDict]:
@@ -113,7 +120,7 @@ def experiments(config: Mapping[str, Any]) -> dict[str, FrozenConfigDict]:
 
 def _own_faults(config: Mapping[str, Any]) -> list[str]:
     arms = tuple(config["arms"])
-    synthesis, train = config["synthesis"], config["segmenter"]["train"]
+    train = config["segmenter"]["train"]
     found = seed_faults(config["seeds"]) + [
         f"arms: unknown arm {arm!r}{registry.did_you_mean(arm, ARMS)}"
         for arm in arms
@@ -121,8 +128,6 @@ def _own_faults(config: Mapping[str, Any]) -> list[str]:
     ]
     for holds, message in (
         (REAL in arms and len(arms) > 1, f"arms is {arms}: {REAL}, and at least one other"),
-        (synthesis["per_real"] > 0, f"synthesis.per_real is {synthesis['per_real']}; above 0"),
-        (config["bootstrap"] >= 100, f"bootstrap is {config['bootstrap']}; at least 100"),
         (
             train["total_kimg"] > 0 and not train["total_epochs"],
             "segmenter.train: set total_kimg, not total_epochs: arms differ in the length of an "

@@ -12,9 +12,11 @@ import tiny_configs
 from odd_values import odd_values, with_value
 
 from dermgan_jax import config, registry
+from dermgan_jax.commands import configuration
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.errors import UserError
 from dermgan_jax.planning import abstract_step
+from dermgan_jax.studies import augmentation_config, comparison_config, segmentation_config
 from dermgan_jax.train import schedule, start
 
 MODELS = registry.names("model")
@@ -75,3 +77,28 @@ def test_every_value(name, data, outcomes):
             outcomes[outcome(name, key, value, data)] += 1
         except Exception as error:
             raise AssertionError(f"{key} = {value!r}") from error
+
+
+STUDIES = {
+    "augmentation_study:phantom": augmentation_config.experiments,
+    "segmentation_study:phantom": segmentation_config.experiments,
+    "study_p1:phantom": comparison_config.experiments,
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_values_of_studies(name, outcomes):
+    """Of the fields that are a study's own, and of the groups that are experiments."""
+    study = configuration.parse([f"--config={name}"])
+    usual = config.flatten(study)
+    own = {key: value for key, value in usual.items() if key.count(".") < 2}
+    for key, value in odd_values(config.unflatten(own)):
+        if key.startswith(("data.", "study", "title", "target")):
+            continue
+        given = config.unflatten(usual | {key: value})
+        try:
+            STUDIES[name](given)
+            outcomes["accepted"] += 1
+        except UserError:
+            outcomes["refused"] += 1
+    assert outcomes["refused"] > 50

@@ -273,6 +273,7 @@ def test_labels_are_drawn_with_the_frequencies_of_the_data():
         ((32, 32, 3, (), 10), {"start_resolution": 64}, "model.start_resolution is 64"),
         ((32, 32, 3, (), 10), {"conditional": True}, "model.conditional"),
         ((32, 32, 3, (), 10), {"batch_sizes": ((8, 10),)}, "batch size 10 at resolution 8"),
+        ((32, 32, 3, (), 10), {"fmap_base": 3}, "model.fmap_base is 3"),
     ],
 )
 def test_faults_name_the_field(data, fields, message):
