@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_origin
 
 import cattrs
 
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.reading_limits import number_from
@@ -22,6 +23,11 @@ _UTMOST = 1e100  # beyond it, drawing overflows
 _SHOWN = 5  # faults in one message
 
 T = TypeVar("T")
+
+
+def is_there(file: Path) -> bool:
+    """Whether anything has the name of a file, such as a broken link, which is not nothing."""
+    return file.exists() or files.is_link(file)
 
 
 def require_size(file: Path) -> None:

@@ -100,7 +100,7 @@ def measure(path: Path) -> tuple[Plan, tuple[Speed, ...]]:
 def told(workdir: WorkDir) -> dict[str, Any] | None:
     """What `measure` wrote, for the report; None without it. A damaged file is said to be so."""
     file = workdir.path / FILE
-    if not file.exists():
+    if not stored_json.is_there(file):
         return None
     try:
         found = stored_json.read(file, _Told, "dermgan plan --measured makes it anew")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from dermgan_jax import files, registry
+from dermgan_jax import files, registry, stored_json
 from dermgan_jax.data.splits import SPLITS
 from dermgan_jax.files import Path
 from dermgan_jax.planning import measured
@@ -67,7 +67,7 @@ def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
         "events": record.events(),
         "config_json": json.dumps(config, indent=2, sort_keys=True),
         "parameters": run_record.read_text(workdir.parameters)
-        if workdir.parameters.exists()
+        if stored_json.is_there(workdir.parameters)
         else "",
         "environment": run_record.read_json(workdir.environment),
         "made": run_record.utc(time.time()),

@@ -289,7 +289,7 @@ def read_json(path: Path, kind: type[T] = dict[str, Any]) -> T | dict[str, Any]:
     Raises:
       UserError: if the file is damaged.
     """
-    return stored_json.read(path, kind, DAMAGED_NOTE) if path.exists() else {}
+    return stored_json.read(path, kind, DAMAGED_NOTE) if stored_json.is_there(path) else {}
 
 
 def read_text(path: Path) -> str:

@@ -72,7 +72,7 @@ def ancestors(workdir: Path) -> tuple[Ancestor, ...]:
       UserError: if the file that names them is damaged.
     """
     file = WorkDir(workdir).init_from
-    if not file.exists():
+    if not stored_json.is_there(file):
         return ()
     told = stored_json.read(file, _Told, "put the file of that run's training back")
     if "ancestors" in told:

@@ -110,7 +110,7 @@ def is_finished(workdir: WorkDir) -> bool:
 
 
 def _read_plain(path: Path) -> list[Row]:
-    if not path.exists():
+    if not stored_json.is_there(path):
         return []
     stored_json.require_size(path)
     text = path.read_bytes()

@@ -103,7 +103,7 @@ class WorkDir:
           UserError: if the folder is not a work directory.
         """
         config = self.read_config()
-        if not self.began_as.is_file():
+        if not stored_json.is_there(self.began_as):
             return config
         first, now = map(config_schema.flatten, (_read(self.began_as), config))
         changeable = config_schema.TELLING_FIELDS | config_schema.MEASURING_FIELDS
@@ -153,7 +153,7 @@ class WorkDir:
                 + "\n".join(f"  {line}" for line in learned)
                 + "\nUse another --workdir, or leave --config out to continue that run as it is"
             )
-        if differences and not self.began_as.is_file():
+        if differences and not stored_json.is_there(self.began_as):
             files.write_text(self.began_as, config_schema.to_json(stored))
         for line in config_schema.changes(stored, config):
             print(f"note: {self.path} goes on with {line}", flush=True)

@@ -160,7 +160,7 @@ def read(folder: Path) -> DetectionResult | None:
       UserError: if the file is damaged.
     """
     file = folder / RESULT_FILE
-    if not file.exists():
+    if not stored_json.is_there(file):
         return None
     stored_json.require_size(file)
     try:
