@@ -20,6 +20,9 @@ LAUNCH = REPOSITORY / "launch"
 SCRIPTS = [*sorted(LAUNCH.glob("*.sh")), LAUNCH / "slurm.sbatch", REPOSITORY / ".ci" / "run"]
 
 
+LOCKED = {name: LAUNCH / "locked" / f"{name}.txt" for name in ("base", "test")}
+
+
 def jobset_container():
     jobset = yaml.safe_load((LAUNCH / "jobset.yaml").read_text())
     (workers,) = jobset["spec"]["replicatedJobs"]
@@ -69,6 +72,9 @@ def local_copy(tmp_path):
     (tmp_path / "launch").mkdir()
     (tmp_path / "launch" / "local.sh").write_text((LAUNCH / "local.sh").read_text())
     (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "launch" / "locked").mkdir()
+    for name, path in LOCKED.items():
+        (tmp_path / "launch" / "locked" / path.name).write_text(f"{name}==1 \\\n    --hash=x\n")
     log = f'printf "%s\\n" "$*" >>{tmp_path}/calls'
     executable(
         tmp_path / "venv_python", f'{log}\n[ "$1" != -m ] || [ "$2" = pip ] || echo "pid $$"'
@@ -81,22 +87,56 @@ def local_copy(tmp_path):
     return tmp_path
 
 
+BY_HASH = "--require-hashes --requirement launch/locked/{}.txt"
+ITSELF = "--no-deps --no-build-isolation --editable ."
+BY_VERSION = "--constraint .venv/versions.txt --editable .[{}]"
+
+
+def installed_by(folder, command, extra):
+    """Calls of pip, the common flags left out, and the result of `local.sh COMMAND`."""
+    result = run_script(
+        [folder / "launch" / "local.sh", command, "--flag=two words"],
+        PYTHON=str(folder / "python"),
+        EXTRA=extra,
+    )
+    assert result.returncode == 0, result.stderr
+    calls = (folder / "calls").read_text().splitlines()
+    assert calls[-1].endswith(" --flag=two words")
+    common = "-m pip install --quiet --disable-pip-version-check "
+    return [call.removeprefix(common) for call in calls if "pip install" in call], result
+
+
 @pytest.mark.parametrize(
     ("command", "accelerator", "installed"),
-    [("run", "", "."), ("run", "cuda", ".[cuda]"), ("test", "", ".[test]")],
+    [
+        ("run", "", [BY_HASH.format("base"), ITSELF]),
+        ("test", "", [BY_HASH.format("test"), ITSELF]),
+        ("run", "cuda", [BY_VERSION.format("cuda")]),
+        ("test", "cuda,gcs", [BY_VERSION.format("test,cuda,gcs")]),
+    ],
 )
 def test_local_installs_once_what_is_asked_for(local_copy, command, accelerator, installed):
-    for _ in range(2):
-        result = run_script(
-            [local_copy / "launch" / "local.sh", command, "--flag=two words"],
-            PYTHON=str(local_copy / "python"),
-            EXTRA=accelerator,
-        )
-        assert result.returncode == 0, result.stderr
-    calls = (local_copy / "calls").read_text().splitlines()
-    (pip,) = [call for call in calls if "pip install" in call]
-    assert pip.endswith(f"--editable {installed}")
-    assert calls[-1].endswith(" --flag=two words")
+    for time in range(2):
+        found, result = installed_by(local_copy, command, accelerator)
+        assert found == installed
+        assert ("without hashes" in result.stderr) == (bool(accelerator) and time == 0)
+    if accelerator:
+        assert (local_copy / ".venv" / "versions.txt").read_text() == "test==1\n"
+
+
+def test_local_installs_anew_what_was_locked_anew(local_copy):
+    installed_by(local_copy, "run", "")
+    (local_copy / "launch" / "locked" / "base.txt").write_text("base==2\n")
+    assert len(installed_by(local_copy, "run", "")[0]) == 4
+
+
+def test_local_says_where_nothing_was_tested(local_copy):
+    python = local_copy / "venv_python"
+    text = python.read_text().replace("\n[ ", '\ncase "$2" in *fits*) exit 1 ;; esac\n[ ', 1)
+    executable(python, text)
+    found, result = installed_by(local_copy, "run", "")
+    assert found == ["--editable ."]
+    assert "the newest are installed" in result.stderr
 
 
 def test_local_becomes_the_program_that_slurm_signals(local_copy):
@@ -161,6 +201,7 @@ def test_tpu_hosts_get_the_arguments_unharmed(tmp_path):
         [LAUNCH / "tpu_vm.sh", *arguments],
         PATH=f"{tmp_path}:{os.environ['PATH']}",
         TPU="name", ZONE="zone", SOURCE="https://host/my repository.git", PYTHON="python3.12",
+        COMMIT="0123456789abcdef" * 2 + "01234567",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     remote = (tmp_path / "call").read_text().removeprefix("--command=")
@@ -168,6 +209,27 @@ def test_tpu_hosts_get_the_arguments_unharmed(tmp_path):
     assert words[-len(arguments) :] == arguments
     assert "https://host/my repository.git" in words
     assert {"PYTHON=python3.12", "EXTRA=tpu,gcs", "DERMGAN_DISTRIBUTED=1"} <= set(words)
+
+
+def test_tpu_hosts_run_one_commit(tmp_path):
+    """Whatever a branch points to when each of them asks."""
+    executable(tmp_path / "gcloud", f'printf "%s" "${{*: -1}}" >{tmp_path}/call')
+    head = subprocess.run(
+        ["git", "-C", REPOSITORY, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    given = {"TPU": "a", "ZONE": "b", "SOURCE": "c", "HOME": os.environ["HOME"]}
+    given["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
+    for commit in ("f" * 40, None):
+        more = {} if commit is None else {"COMMIT": commit}
+        result = run_script([LAUNCH / "tpu_vm.sh", "doctor"], **given, **more)
+        assert result.returncode == 0, result.stderr
+        remote = (tmp_path / "call").read_text()
+        assert f"git checkout --quiet --detach {commit or head}\n" in remote
+        assert "git pull" not in remote
+        assert (commit or head) in result.stdout
+    result = run_script([LAUNCH / "tpu_vm.sh", "doctor"], **given, COMMIT="main; rm -rf /")
+    assert result.returncode == 2
+    assert "40 digits" in result.stderr
 
 
 @pytest.mark.parametrize("missing", ["TPU", "ZONE", "SOURCE"])
@@ -183,7 +245,7 @@ def test_jobset_names_the_group_of_processes():
     jobset, workers, container = jobset_container()
     job = workers["template"]["spec"]
     variables = {entry["name"]: entry for entry in container["env"]}
-    assert set(variables) == set(launcher.GROUP_VARIABLES)
+    assert set(variables) == {*launcher.GROUP_VARIABLES, "HOME", "DERMGAN_CACHE"}
     assert job["completionMode"] == "Indexed"
     assert variables["DERMGAN_NUM_PROCESSES"]["value"] == str(job["completions"])
     assert job["parallelism"] == job["completions"]
@@ -198,7 +260,7 @@ def test_jobset_names_the_group_of_processes():
     assert "job-completion-index" in index
 
 
-def test_jobset_trains_in_a_bucket_and_mounts_nothing():
+def test_jobset_trains_in_a_bucket_and_shares_no_volume():
     _, workers, container = jobset_container()
     command, others = parser.choose(container["args"])
     flags = {word[2:].partition("=")[0].partition(".")[0] for word in others}
@@ -210,13 +272,49 @@ def test_jobset_trains_in_a_bucket_and_mounts_nothing():
     ]
     assert len(paths) == 2
     assert all(path.startswith("gs://BUCKET/") for path in paths)
-    assert "volumes" not in workers["template"]["spec"]["template"]["spec"]
-    assert "volumeMounts" not in container
+    (volume,) = workers["template"]["spec"]["template"]["spec"]["volumes"]
+    assert set(volume) == {"name", "emptyDir"}
+
+
+def test_pods_have_no_rights_to_gain_and_write_to_one_place():
+    _, workers, container = jobset_container()
+    pod = workers["template"]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["runAsUser"] > 0
+    context = container["securityContext"]
+    assert context["readOnlyRootFilesystem"]
+    assert not context["allowPrivilegeEscalation"]
+    assert context["capabilities"]["drop"] == ["ALL"]
+    ((volume,), (mount,)) = pod["volumes"], container["volumeMounts"]
+    assert volume["name"] == mount["name"]
+    written = {e["name"]: e["value"] for e in container["env"] if "value" in e}
+    for name in ("HOME", "DERMGAN_CACHE"):
+        assert Path(written[name]).is_relative_to(mount["mountPath"])
+    assert {"cpu", "memory", "ephemeral-storage"} <= set(container["resources"]["limits"])
+    name, _, tag = container["image"].partition(":")
+    assert tag not in ("", "latest")
+
+
+def test_image_is_of_a_digest_and_leaves_root_and_tools_behind():
+    text = (LAUNCH / "Dockerfile").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    stages = [line for line in lines if line.startswith("FROM ")]
+    assert len(stages) == 2
+    assert all("${DIGEST:+@$DIGEST}" in line for line in stages)
+    last = lines[lines.index(stages[-1]) :]
+    (user,) = [line.split()[1] for line in last if line.startswith("USER ")]
+    assert int(user) > 0
+    assert not any("apt-get" in line or "pip install" in line for line in last)
+    assert "--require-hashes --requirement launch/locked/base.txt" in text
+    assert "pip uninstall --yes hatchling editables pip" in text
+    assert any(line.startswith("RUN python -m pip uninstall --yes pip") for line in last)
 
 
 def test_dockerfile_copies_files_that_exist():
     lines = (LAUNCH / "Dockerfile").read_text().splitlines()
-    copied = [line.split()[1:-1] for line in lines if line.startswith("COPY")]
+    copied = [
+        line.split()[1:-1] for line in lines if line.startswith("COPY") and "--from" not in line
+    ]
     assert all((REPOSITORY / name).exists() for names in copied for name in names)
     needed = {"pyproject.toml", "README.md", "LICENSE", "dermgan_jax", "configs"}
     assert needed <= {name for names in copied for name in names}
