@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dermgan_jax.data.csv_table import read_table
-from dermgan_jax.errors import UserError
+from dermgan_jax.errors import UserError, printable
 from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.statistics import agreement, intervals, mcnemar, multiple_tests
@@ -154,7 +154,8 @@ def _require_plain(path: Path, columns: list[str], rows: list[dict[str, str]]) -
         if name not in known and difflib.get_close_matches(name.lower(), known):
             raise UserError(f"{path} has a column {name!r}{did_you_mean(name.lower(), known)}")
     if others := [name for name in columns if name not in known]:
-        print(f"note: columns of {path} that are not used: {', '.join(others)}")
+        named = printable(", ".join(others), but="")
+        print(f"note: columns of {path} that are not used: {named}")
     for number, row in enumerate(rows, start=1):
         for name in (name for name in known if name in row):
             cell = row[name]

@@ -9,7 +9,7 @@ import numpy as np
 from dermgan_jax import files
 from dermgan_jax.data.image_files import png_names, write_npz, write_pngs
 from dermgan_jax.data.pixel_range import to_uint8
-from dermgan_jax.errors import UserError
+from dermgan_jax.errors import UserError, printable
 from dermgan_jax.files import Path
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import Sampler
@@ -97,7 +97,8 @@ def _read_latents(path: Path, model: Sampler) -> np.ndarray:
     except (OSError, KeyError) as error:
         raise UserError(f"{path} is not an .npz file with the key 'z': {error}") from error
     if others:
-        print(f"note: of {path} only z is read; {', '.join(others)} are left out")
+        named = printable(", ".join(others), but="")
+        print(f"note: of {path} only z is read; {named} are left out")
     expected = sampling.draw_latents(model, 0, 1).shape[1]
     if latents.ndim != 2 or latents.shape[1] != expected or not len(latents):
         raise UserError(f"latents in {path} are {latents.shape}; expected (num, {expected})")

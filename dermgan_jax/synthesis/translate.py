@@ -13,7 +13,7 @@ from dermgan_jax.data.image_files import save_image, write_npz
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
 from dermgan_jax.data.set_reader import SetReader
-from dermgan_jax.errors import UserError
+from dermgan_jax.errors import UserError, printable
 from dermgan_jax.files import Path
 from dermgan_jax.models import translation
 from dermgan_jax.models.contract import Translator, Variables
@@ -133,7 +133,8 @@ def _translated(
 def _tell_of_other_arrays(source: Path) -> None:
     others = npz_images.other_keys(source)
     if others:
-        print(f"note: of {source} only images are translated; {', '.join(others)} are left out")
+        named = printable(", ".join(others), but="")
+        print(f"note: of {source} only images are translated; {named} are left out")
 
 
 def _translate_files(

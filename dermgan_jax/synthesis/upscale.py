@@ -12,7 +12,7 @@ from dermgan_jax.data.image_files import save_image, write_npz
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_signed, to_uint8, with_channels
 from dermgan_jax.data.set_reader import SetReader
-from dermgan_jax.errors import UserError
+from dermgan_jax.errors import UserError, printable
 from dermgan_jax.files import Path
 from dermgan_jax.models.upscaler import Upscaler
 from dermgan_jax.progress_bar import progress_bar
@@ -136,7 +136,8 @@ def _upscale_arrays(
         raise UserError(f"{source} is an .npz, so --out has to end in .npz too; it is {out}")
     others = npz_images.other_keys(source)
     if others:
-        print(f"note: of {source} only images are enlarged; {', '.join(others)} are left out")
+        named = printable(", ".join(others), but="")
+        print(f"note: of {source} only images are enlarged; {named} are left out")
     images = npz_images.open_floats(source, restored.model.data.channels, value_range)
     with files.open_arrays(source) as arrays, arrays.opened("images") as stored:
         is_grey = stored.shape[-1] == 1

@@ -173,3 +173,11 @@ def test_folder_that_says_nothing(tmp_path):
     (tmp_path / "made_by.json").write_text('{"workdir": "run"}')
     with pytest.raises(UserError, match="does not say what made the images beside it"):
         made_by.read(tmp_path)
+
+
+def test_names_beside_the_latents_do_not_move_the_cursor(workdir, tmp_path, capsys):
+    np.savez(tmp_path / "given.npz", **{"z": np.zeros((1, 3)), "a\x1b[2Jb": np.zeros(1)})
+    generate(workdir, tmp_path / "samples", None, DRAWING, tmp_path / "given.npz")
+    said = capsys.readouterr().out
+    assert "a\\x1b[2Jb are left out" in said
+    assert "\x1b" not in said
