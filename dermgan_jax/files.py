@@ -297,7 +297,10 @@ def _walk(
     `visited` holds device and inode of folders looked into (True), and of those around all (False).
     """
     if is_local(folder):
-        facts = folder.stat()
+        try:
+            facts = folder.stat()
+        except PermissionError as error:  # the folder around shows its names and nothing more
+            raise UserError(f"{folder} cannot be read: {error.strerror}") from error
         key = facts.st_dev, facts.st_ino
         if key in visited:
             why = (

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -259,3 +260,29 @@ def test_names_that_control_a_terminal_are_written_out(capsys):
     assert str(UserError("a\x1b]0;x\x07 é 名 \u202e\nsecond line")) == (
         "a\\x1b]0;x\\x07 é 名 \\u202e\nsecond line"
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("mode", [0o000, 0o100, 0o400, 0o444])
+def test_folders_that_may_not_be_read_are_named(tmp_path, mode):
+    """By a process of another user, as nothing is forbidden to root."""
+    touch(tmp_path, "data/a/0.png", "data/b/c/1.png")
+    for folder in (*tmp_path.parents, tmp_path):
+        if folder.stat().st_uid == 0 and folder.is_relative_to(tempfile.gettempdir()):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    (tmp_path / "data" / "b").chmod(mode)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        said = "nothing"
+        try:
+            os.setuid(65534)
+            files.find_files(tmp_path / "data", {".png"})
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}"
+        os.write(writing, said.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    said = os.read(reading, 10_000).decode()
+    assert said.startswith(f"UserError: {tmp_path}/data/b")
+    assert said.endswith("cannot be read: Permission denied")
