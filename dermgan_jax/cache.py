@@ -3,6 +3,7 @@ into memory."""
 
 import os
 import pathlib
+import stat
 import tempfile
 
 from dermgan_jax import files
@@ -14,11 +15,45 @@ REMEDY = "name a folder that can be written in the environment variable DERMGAN_
 def cache_dir() -> pathlib.Path:
     """$DERMGAN_CACHE, or ~/.cache/dermgan_jax.
 
+    Where nobody may write into the latter, as in containers whose user has no home, it is a folder
+    of one's own among the temporary files, which is said.
+
     Raises:
-      UserError: if $DERMGAN_CACHE names a bucket.
+      UserError: if $DERMGAN_CACHE names a bucket, or there is no place at all.
     """
-    place = files.to_path(os.environ.get("DERMGAN_CACHE") or "~/.cache/dermgan_jax")
-    return files.require_local(place, "the cache ($DERMGAN_CACHE) is mapped into memory")
+    if named := os.environ.get("DERMGAN_CACHE"):
+        what = "the cache ($DERMGAN_CACHE) is mapped into memory"
+        return files.require_local(files.to_path(named), what)
+    try:
+        place = files.to_path("~/.cache/dermgan_jax")
+    except UserError:
+        return _own_folder("there is no home directory")
+    if not _may_write(place):
+        return _own_folder(f"{place} cannot be written")
+    return place
+
+
+def _may_write(folder: pathlib.Path) -> bool:
+    """Whether a folder that may not be there yet could be written into."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def _own_folder(why: str) -> pathlib.Path:
+    """A folder that belongs to this user alone, of a name that others could have taken."""
+    try:
+        folder = pathlib.Path(tempfile.gettempdir()) / f"dermgan_jax-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        facts = folder.lstat()
+    except OSError as error:
+        raise UserError(f"{why}, nor can temporary files ({error}): {REMEDY}") from error
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
+        raise UserError(f"{why}, and {folder} is somebody else's: {REMEDY}")
+    files.tell_once(
+        f"note: {why}: what is kept between runs lies in {folder}, which may be emptied at any "
+        f"time; else {REMEDY}"
+    )
+    return folder
 
 
 def usable_folder(name: str) -> pathlib.Path:
@@ -40,6 +75,9 @@ def usable_folder(name: str) -> pathlib.Path:
 
 def remedy_for(path: str) -> str:
     """What to do about a path that cannot be written: of the cache a clause, else nothing."""
-    own = os.path.commonpath([os.path.abspath(path), cache_dir().absolute()])
-    is_of_cache = own in (str(cache_dir().absolute()), os.path.abspath(path))
-    return f": {REMEDY}" if is_of_cache else ""
+    try:
+        cache = str(cache_dir().absolute())
+    except UserError:
+        return ""
+    own = os.path.commonpath([os.path.abspath(path), cache])
+    return f": {REMEDY}" if own in (cache, os.path.abspath(path)) else ""

@@ -27,7 +27,6 @@ UNUSABLE = {
     errno.EACCES: "ask for permission, or name a path that you may use",
     errno.EPERM: "ask for permission, or name a path that you may use",
     errno.EROFS: "that disk can only be read; name a path on another one",
-    errno.ENOENT: "look whether it was moved or removed meanwhile, and run again",
     errno.EEXIST: _ANOTHER,
     errno.EISDIR: _ANOTHER,
     errno.ENOTDIR: _ANOTHER,
@@ -146,8 +145,7 @@ def _remedy(error: Exception) -> str | None:
         return f"{error.strerror}: name a folder that can be written in the variable TMPDIR"
     if error.errno in UNUSABLE and isinstance(error.filename, str | bytes | os.PathLike):
         name = os.fsdecode(error.filename)
-        of_cache = cache.remedy_for(name) if error.errno != errno.ENOENT else ""
-        return f"{name}: {error.strerror}{of_cache or f': {UNUSABLE[error.errno]}'}"
+        return f"{name}: {error.strerror}{cache.remedy_for(name) or f': {UNUSABLE[error.errno]}'}"
     return None
 
 

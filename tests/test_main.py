@@ -27,6 +27,8 @@ Aiohttp = type("ClientConnectorError", (OSError,), {"__module__": "aiohttp.clien
         (OSError(errno.ENOSPC, "full", "/a/b"), 2, "the disk is full while writing /a/b"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "/a"), 2, "error: /a: File name too"),
         (OSError(errno.EROFS, "Read-only file system", "/a"), 2, "error: /a: Read-only file"),
+        (OSError(errno.ESTALE, "Stale file handle", "/a"), 2, "of a network is gone; run again"),
+        (OSError(errno.EMFILE, "Too many open files", "/a"), 2, "ulimit -n 65536 allows more"),
         (IsADirectoryError(errno.EISDIR, "Is a directory", "/a"), 2, "error: /a: Is a directory"),
         (Aiohttp("no such host"), 2, "the bucket cannot be used: ClientConnectorError"),
     ],
@@ -63,7 +65,11 @@ def test_cache_that_cannot_be_written_is_named_with_the_remedy(tmp_path, monkeyp
     )
     assert "Permission denied: name a folder" in main._remedy(error)
     error.filename = str(tmp_path / "elsewhere")
-    assert main._remedy(error).endswith("elsewhere: Permission denied")
+    told = main._remedy(error)
+    assert "elsewhere: Permission denied: ask for permission, or name" in told
+    assert "DERMGAN_CACHE" not in told
+    error = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+    assert "TMPDIR" in main._remedy(error)
 
 
 def test_names_that_cannot_be_printed_are_shown_all_the_same(tmp_path):
