@@ -115,7 +115,7 @@ def test_images_without_a_mask_are_listed(make_config, ham10000_dir):
     [
         ({"masks": False, "mask_values": (0, 1)}, "data.mask_values needs masks"),
         ({"mask_values": (0, 0)}, "two or more different values"),
-        ({"mask_values": (0, 256)}, "whole numbers from 0 to 255"),
+        ({"mask_values": (0, 256)}, "data.mask_values is (0, 256); 256 is not in [0, 255]"),
         ({"synthetic_masks": "x"}, "data.synthetic_masks needs images"),
         ({"synthetic": "x"}, "name the masks of data.synthetic"),
     ],
