@@ -58,6 +58,8 @@ def set_up(command: Command) -> None:
     # TensorFlow feeds data here; what it says of its own arithmetic would only confuse.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    if os.path.expanduser("~") == "~":  # a user without a home: Keras would make a folder "~" here
+        os.environ.setdefault("KERAS_HOME", str(cache.cache_dir() / "keras"))
     _keep_compiled_programs()
     if launcher.group() or launcher.shows_group():
         from dermgan_jax import hosts

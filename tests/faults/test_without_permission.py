@@ -37,6 +37,7 @@ def told(commands, **variables):
         text=True,
         timeout=300,
     )
+    assert not Path(__file__).parents[2].joinpath("~").exists()  # of a library that has no home
     lines = [json.loads(line) for line in found.stdout.splitlines() if line.startswith("[")]
     assert len(lines) == sum(command[0] not in ("set", "read only") for command in commands), (
         found.stderr[-2000:]
