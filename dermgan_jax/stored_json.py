@@ -7,6 +7,7 @@ are finite, whole ones lie within ±2⁵³. Fields that a `TypedDict` does not n
 
 import functools
 import json
+from collections.abc import Iterable
 from typing import Any, TypeVar, get_origin
 
 import cattrs
@@ -169,3 +170,19 @@ def _number(value: Any, _: Any) -> float:
 def _told(error: BaseException, kind: Any) -> str:
     del kind
     return f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def require_inside(paths: Iterable[str], *, plain: bool = False) -> None:
+    """Checks that names which become part of a path stay below the folder that they are of.
+
+    Args:
+      paths: relative, with slashes.
+      plain: they have to be names of one part.
+
+    Raises:
+      ValueError: naming the first that does not.
+    """
+    for path in paths:
+        parts = path.replace("\\", "/").split("/")
+        if not path or path.startswith("/") or ".." in parts or (plain and len(parts) > 1):
+            raise ValueError(f"{path!r} leads out of its folder")

@@ -20,7 +20,7 @@ KINDS = ("none", "ada", "diffaugment")
 BOUNDS = {
     "augment_p": "[0, 1]",
     "ada_target": "[-1, 1]",
-    "ada_kimg": "[0.001, 1e9]",
+    "ada_kimg": "[0.001, 1e6]",
     "ada_interval": "[1, 65536]",
     "ada_max_p": "[0, 1]",
     "diffaugment_cutout": "[0, 1]",

@@ -10,7 +10,7 @@ from typing import Any
 
 import cattrs
 
-from dermgan_jax import files
+from dermgan_jax import files, stored_json
 from dermgan_jax.data.splits import TRAIN
 from dermgan_jax.files import Path
 from dermgan_jax.statistics.classifier_scores import Score
@@ -271,9 +271,13 @@ def from_json(plain: Mapping[str, Any]) -> AugmentationResult:
     """A result from what `json` reads, of today or of an early version."""
     today = plain if "population" in plain else _with_todays_names(plain)
     try:
-        return cattrs.structure(today, AugmentationResult)
+        result = cattrs.structure(today, AugmentationResult)
     except cattrs.BaseValidationError as error:
         raise ValueError("; ".join(cattrs.transform_error(error))) from error
+    stored_json.require_inside(result.arms, plain=True)
+    shown = (result.examples.real, result.examples.synthetic)
+    stored_json.require_inside(path for side in shown for paths in side.values() for path in paths)
+    return result
 
 
 _RENAMED = {

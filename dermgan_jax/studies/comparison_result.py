@@ -133,6 +133,7 @@ def read_model(workdir: Path, key: str) -> ComparedModel | None:
 
 def _from_json(plain: Mapping[str, Any]) -> ComparisonResult:
     stored = stored_json.structure(plain, _StoredResult)
+    stored_json.require_inside(stored["models"], plain=True)
     models = {name: _model(fields) for name, fields in stored["models"].items()}
     if not models or len({tuple(model.values) for model in models.values()}) > 1:
         raise ValueError("its models were not measured alike")
