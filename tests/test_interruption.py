@@ -10,11 +10,12 @@ import pytest
 PROGRAM = """
 import ctypes, signal, sys
 from dermgan_jax import interruption
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
 {before}
 interruption.end_at_once()
 {after}
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     for _ in range({naps}):
         ctypes.CDLL(None).usleep(900_000)
 except KeyboardInterrupt:

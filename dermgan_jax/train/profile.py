@@ -3,6 +3,7 @@
 import contextlib
 import pathlib
 import tempfile
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -140,8 +141,15 @@ class Profile:
             jax.profiler.start_trace(str(self._local), profiler_options=options)
         self._began = step
 
+    def _await_own_name(self) -> None:
+        """JAX names a trace by the second, in which another may have ended."""
+        named = self._folder / "plugins" / "profile"
+        while (named / time.strftime("%Y_%m_%d_%H_%M_%S")).exists():
+            time.sleep(0.05)
+
     def _stop(self) -> None:
         with self._stopwatch.during(TRACING):
+            self._await_own_name()
             jax.profiler.stop_trace()
             if self._local != self._folder:
                 for file in files.everything_in(self._local):
