@@ -99,7 +99,8 @@ def together(action: Callable[[], T]) -> T:
 
 
 def _require_no_fault(fault: str) -> None:
-    encoded = np.frombuffer(fault.encode(errors="backslashreplace")[:_LONGEST].ljust(_LONGEST, b"\0"), np.uint8)
+    told = fault.encode(errors="backslashreplace")[:_LONGEST].ljust(_LONGEST, b"\0")
+    encoded = np.frombuffer(told, np.uint8)
     for message in np.asarray(multihost_utils.process_allgather(encoded)):
         text = message.tobytes().rstrip(b"\0").decode(errors="replace")
         if text:

@@ -118,7 +118,7 @@ def test_family_sets_its_own_defaults(config):
         ("train.total_kimg", 0, "train.total_kimg is 0; set it, or train.total_epochs, above 0"),
         ("train.batch_size", 0, "train.batch_size is 0; expected a number in [1, 65536]"),
         ("train.steps_per_call", 0, "train.steps_per_call is 0; expected a number in [1, 10000]"),
-        ("train.schedule_interval", 0, "train.schedule_interval is 0; expected a number in [1, 65536]"),
+        ("train.schedule_interval", 0, "schedule_interval is 0; expected a number in [1, 65536]"),
         ("train.log_every_steps", 0, "train.log_every_steps is 0; expected a number in [1, 1e9]"),
         (
             "checkpoint.every_kimg",
