@@ -17,9 +17,12 @@ import pytest
 from command_line import call
 from PIL import Image
 
+from dermgan_jax.config import experiment
 from dermgan_jax.data import decode
+from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.decode_limits import LARGEST
 from dermgan_jax.data.faults import DataError
+from dermgan_jax.data.prepare import prepare
 from dermgan_jax.data.set_reader import SetReader
 from dermgan_jax.synthesis import image_folder
 from dermgan_jax.synthesis.image_folder import groups_of_one_size
@@ -183,4 +186,23 @@ def test_the_largest_that_is_read_stays_within_bounds(mode, tmp_path):
         pytest.skip("only Linux tells")
     before = peak_memory.held()[0]
     decode.read_image(path, 3)
+    assert peak_memory.held()[1] - before < BYTES
+
+
+@pytest.mark.slow
+def test_many_threads_of_large_images_stay_within_bounds(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    large = Image.new("RGB", (9900, 9900), (200, 150, 120))
+    for number in range(6):
+        large.putpixel((number, 0), (0, 0, 0))
+        large.save(folder / f"{number}.jpg")
+    del large
+    config = experiment("pgan")
+    config.data.update(dataset="image_folder", dir=str(folder), resolution=8, workers=16)
+    config.data.prepared_dir = str(tmp_path / "kept")
+    if not peak_memory.begin():
+        pytest.skip("only Linux tells")
+    before = peak_memory.held()[0]
+    assert len(prepare(catalogue(config.data), config.data).images) == 6
     assert peak_memory.held()[1] - before < BYTES
