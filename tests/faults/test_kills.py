@@ -16,7 +16,7 @@ from dermgan_jax.train import loop
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("num", [6, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("num", [3, pytest.param(100, marks=pytest.mark.slow)])
 def test_every_kill_costs_nothing(num, tmp_path):
     environment = {
         **os.environ,
