@@ -35,7 +35,7 @@ def cache_dir() -> pathlib.Path:
 
 def _may_write(folder: pathlib.Path) -> bool:
     """Whether a folder that may not be there yet could be written into."""
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    there = next(each for each in (folder, *folder.absolute().parents) if os.path.exists(each))
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 

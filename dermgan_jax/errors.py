@@ -16,6 +16,11 @@ def printable(text: str, but: str = "\n\t") -> str:
     return _CONTROLS.sub(lambda found: found[0] if found[0] in but else ascii(found[0])[1:-1], text)
 
 
+def reason(error: BaseException) -> str:
+    """What a library says of a fault, cut short; the name of its error where it says nothing."""
+    return f"{error!s:.200}" or type(error).__name__
+
+
 class UserError(Exception):
     """Something the user can fix: says what is wrong, names the thing, and gives the remedy.
 

@@ -4,6 +4,7 @@ A header may tell of terabytes, and a few compressed bytes may become gigabytes:
 held against what is stored, and what is stored against a limit, before memory is taken.
 """
 
+import errno
 import lzma
 import math
 import zipfile
@@ -14,7 +15,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from dermgan_jax.errors import UserError
+from dermgan_jax.errors import UserError, reason
 from dermgan_jax.reading_limits import Budget
 
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those of NumPy and PyTorch
@@ -26,7 +27,7 @@ _HEADERS = {
 }
 # What zipfile and NumPy raise for damage.
 MALFORMED = (
-    *(EOFError, IndexError, KeyError, MemoryError, NotImplementedError, OSError, OverflowError),
+    *(EOFError, IndexError, KeyError, NotImplementedError, OSError, OverflowError),
     *(RecursionError, RuntimeError, SyntaxError, TypeError, ValueError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
@@ -186,8 +187,13 @@ def _told(what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
+    except OSError as error:
+        if error.errno in (None, errno.EINVAL):  # a place that the file does not have
+            raise UnreadableArrays(_again(what, error)) from error
+        raise UnreadableArrays(f"{what} cannot be read: {error.strerror}") from error
     except MALFORMED as error:
-        reason = f"{error!s:.200}" or type(error).__name__
-        raise UnreadableArrays(
-            f"{what} cannot be read as of an .npz file ({reason}): save it again"
-        ) from error
+        raise UnreadableArrays(_again(what, error)) from error
+
+
+def _again(what: str, error: Exception) -> str:
+    return f"{what} cannot be read as of an .npz file ({reason(error)}): save it again"

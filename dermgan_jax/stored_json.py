@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_origin
 
 import cattrs
 
-from dermgan_jax import files
+from dermgan_jax import listings
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.reading_limits import number_from
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 def is_there(file: Path) -> bool:
     """Whether anything has the name of a file, such as a broken link, which is not nothing."""
-    return file.exists() or files.is_link(file)
+    return file.exists() or listings.is_link(file)
 
 
 def require_size(file: Path) -> None:
@@ -183,6 +183,6 @@ def require_inside(paths: Iterable[str], *, plain: bool = False) -> None:
       ValueError: naming the first that does not.
     """
     for path in paths:
-        parts = path.replace("\\", "/").split("/")
+        parts = path.split("/")
         if not path or path.startswith("/") or ".." in parts or (plain and len(parts) > 1):
             raise ValueError(f"{path!r} leads out of its folder")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.errors import UserError
 
 
@@ -20,7 +20,7 @@ def touch(folder, *names):
 
 
 def found(folder):
-    return [path.relative_to(folder).as_posix() for path in files.find_files(folder, {".png"})]
+    return [path.relative_to(folder).as_posix() for path in listings.find_files(folder, {".png"})]
 
 
 def test_plain_text_is_a_path_of_this_machine():
@@ -157,14 +157,14 @@ def test_linked_folder_is_followed_once(tmp_path, capsys):
 def test_existing_files_are_told_from_folders_and_nothing(tmp_path):
     touch(tmp_path, "a.png", "folder/b.png")
     asked = [tmp_path / name for name in ("a.png", "folder", "folder/b.png", "c.png", "no/d.png")]
-    assert files.existing(asked) == {tmp_path / "a.png", tmp_path / "folder" / "b.png"}
+    assert listings.existing(asked) == {tmp_path / "a.png", tmp_path / "folder" / "b.png"}
 
 
 def test_folder_is_empty_without_anything_even_hidden(tmp_path):
-    assert files.is_empty(tmp_path / "nowhere")
-    assert files.is_empty(tmp_path)
+    assert listings.is_empty(tmp_path / "nowhere")
+    assert listings.is_empty(tmp_path)
     touch(tmp_path, ".lock")
-    assert not files.is_empty(tmp_path)
+    assert not listings.is_empty(tmp_path)
 
 
 def test_folder_is_removed_with_everything(tmp_path):
@@ -181,14 +181,14 @@ def test_name_that_is_no_utf8_can_be_written_down(tmp_path):
 
 def test_files_come_in_the_order_of_their_paths(tmp_path):
     touch(tmp_path, "a/z.png", "a.png", "a-b/c.png", "a b.png", "B.png", "a/b/c.png", "é/a.png")
-    paths = files.find_files(tmp_path)
+    paths = listings.find_files(tmp_path)
     assert paths == sorted(paths)
     assert len(paths) == 7
 
 
 def test_files_but_those_of_some_suffixes(tmp_path):
     touch(tmp_path, "a.PNG", "b.txt", "c", "d.", "e/f.csv")
-    left = [path.name for path in files.find_files(tmp_path, but={".png", ".csv"})]
+    left = [path.name for path in listings.find_files(tmp_path, but={".png", ".csv"})]
     assert left == ["b.txt", "c", "d."]
 
 
@@ -227,7 +227,7 @@ def test_links_back_to_folders_around_are_not_followed(tmp_path, capsys):
     for folder in (tmp_path / "data", tmp_path / "data" / "a"):
         here = [path for path in found(folder) if not path.endswith("b/1.png")]
         assert here == [path for path in ("a/0.png", "0.png") if (folder / path).is_file()]
-        assert len(files.find_files(folder, {".png"})) == (2 if folder.name == "data" else 1)
+        assert len(listings.find_files(folder, {".png"})) == (2 if folder.name == "data" else 1)
     said = capsys.readouterr().err
     assert "a/top leads back to a folder that it lies in" in said
     assert "a/up leads back to a folder that it lies in" in said
@@ -239,7 +239,7 @@ def test_pipes_and_sockets_are_left_out_with_a_word(tmp_path, capsys):
     os.mkfifo(tmp_path / ".hidden")
     (tmp_path / "device.png").symlink_to("/dev/zero")
     assert found(tmp_path) == ["a.png"]
-    assert files.listing(tmp_path) == ([], [tmp_path / "a.png"])
+    assert listings.listing(tmp_path) == ([], [tmp_path / "a.png"])
     said = capsys.readouterr().err
     assert "pipe.png is no file but a pipe" in said
     assert "device.png is no file but a device" in said
@@ -277,7 +277,7 @@ def test_folders_that_may_not_be_read_are_named(tmp_path, mode):
         said = "nothing"
         try:
             os.setuid(65534)
-            files.find_files(tmp_path / "data", {".png"})
+            listings.find_files(tmp_path / "data", {".png"})
         except BaseException as error:
             said = f"{type(error).__name__}: {error}"
         os.write(writing, said.encode())

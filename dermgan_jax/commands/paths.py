@@ -5,7 +5,7 @@ import os
 import pathlib
 from collections.abc import Callable
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
@@ -65,7 +65,7 @@ def folder_to_fill(text: str) -> Path:
 def folder_to_write(text: str) -> Path:
     """A folder to write into, whatever lies there."""
     target = folder_to_fill(text)
-    if not files.is_empty(target):
+    if not listings.is_empty(target):
         files.tell_once(f"note: {target} is not empty: files of the same names will be replaced")
     return target
 

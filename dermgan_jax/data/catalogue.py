@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from dermgan_jax import files, registry
+from dermgan_jax import files, listings, registry
 from dermgan_jax.data import domains, file_digests, filled_folders, splits
 from dermgan_jax.data.class_folders import class_of
 from dermgan_jax.data.faults import DataError, Fault
@@ -291,7 +291,7 @@ def with_synthetic(real: Catalogue, data_config: DataConfig) -> Catalogue:
     folder = files.to_path(data_config.synthetic)
     if not folder.is_dir():
         raise DataError([Fault("synthetic images", f"data.synthetic={folder} is not a folder")])
-    for each in (folder, *files.listing(folder)[0]):
+    for each in (folder, *listings.listing(folder)[0]):
         filled_folders.require_completed(each)
     images = FolderImages(folder, data_config.channels)
     faults = _synthetic_faults(images, real.classes, load_resolution(data_config))

@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.data import dicom, frames
 from dermgan_jax.data.decode_limits import (
     BYTES_PER_PIXEL,
@@ -19,7 +19,7 @@ from dermgan_jax.data.decode_limits import (
     too_large,
 )
 from dermgan_jax.data.faults import DataError, Fault
-from dermgan_jax.errors import UserError
+from dermgan_jax.errors import UserError, reason
 from dermgan_jax.files import Path
 
 DECODER_VERSION = 1  # raise it whenever the same file would give other pixels
@@ -52,8 +52,8 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # we
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Images anywhere below a folder, see `files.find_files`; of formats not read it tells."""
-    found = files.find_files(folder, SUFFIXES | OTHER_SUFFIXES)
+    """Images anywhere below a folder, see `listings.find_files`; of formats not read it tells."""
+    found = listings.find_files(folder, SUFFIXES | OTHER_SUFFIXES)
     others = [path for path in found if path.suffix.lower() in OTHER_SUFFIXES]
     if others:
         formats = ", ".join(sorted({path.suffix.lower() for path in others}))
@@ -377,7 +377,7 @@ def _opened(path: Path, room: Room | None = _DECODING) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise too_large(path, f"cannot be read ({error})") from error
     except Exception as error:  # Pillow's decoders raise whatever damage leads them to
-        told = f"{error!s:.200}" or type(error).__name__
+        told = reason(error)
         truncated = "truncated" in told or "broken" in told
         kind = "truncated images" if truncated else "unreadable images"
         what = "is truncated" if truncated else "cannot be read"

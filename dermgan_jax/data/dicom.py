@@ -20,7 +20,7 @@ from dermgan_jax import files
 from dermgan_jax.data import frames
 from dermgan_jax.data.decode_limits import require_moderate
 from dermgan_jax.data.faults import DataError, Fault
-from dermgan_jax.errors import UserError
+from dermgan_jax.errors import UserError, reason
 from dermgan_jax.files import Path
 from dermgan_jax.reading_limits import Budget
 
@@ -199,7 +199,7 @@ def _opened(path: Path, header_only: bool = False) -> Iterator["pydicom.Dataset"
         told = " ".join(str(error).split())
         raise _error("DICOM files", path, f"cannot be decoded: {told}") from error
     except Exception as error:  # pydicom raises whatever damage leads it to
-        told = f"{error!s:.200}" or type(error).__name__
+        told = reason(error)
         message = f"cannot be read as a DICOM image ({told}): replace or remove it"
         raise _error("unreadable images", path, message) from error
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from dermgan_jax import files
+from dermgan_jax import listings
 from dermgan_jax.data.decode import OTHER_SUFFIXES, SUFFIXES
 from dermgan_jax.files import Path
 
@@ -14,7 +14,7 @@ def notes(folder: Path) -> list[str]:
 
     Those of `decode.OTHER_SUFFIXES` are told where images are listed.
     """
-    found = files.find_files(folder, but=SUFFIXES | OTHER_SUFFIXES)
+    found = listings.find_files(folder, but=SUFFIXES | OTHER_SUFFIXES)
     if not found:
         return []
     counts = Counter(path.suffix.lower() or "no suffix" for path in found).most_common()

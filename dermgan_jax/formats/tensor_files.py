@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 
 from dermgan_jax import files
-from dermgan_jax.errors import UserError
+from dermgan_jax.errors import UserError, reason
 from dermgan_jax.files import Path
 from dermgan_jax.formats import safe_pickle
 from dermgan_jax.formats.safetensors import read_safetensors
@@ -75,9 +75,8 @@ def opened(path: Path, what: str) -> Iterator[IO[bytes]]:
     except UserError:
         raise
     except MALFORMED as error:
-        reason = f"{error!s:.200}" or type(error).__name__
         raise UserError(
-            f"{path} is not a complete {what} ({reason}); fetch or save it again"
+            f"{path} is not a complete {what} ({reason(error)}); fetch or save it again"
         ) from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error

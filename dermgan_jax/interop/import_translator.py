@@ -14,9 +14,10 @@ from dermgan_jax import config as config_schema
 from dermgan_jax import registry
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.errors import UserError
-from dermgan_jax.files import Path, listing
+from dermgan_jax.files import Path
 from dermgan_jax.formats.tensor_files import read_tensors
 from dermgan_jax.interop import imported_run, original_nets, torch_names
+from dermgan_jax.listings import listing
 from dermgan_jax.models.contract import Translator, Variables
 from dermgan_jax.runs import provenance
 from dermgan_jax.runs.state import init_state

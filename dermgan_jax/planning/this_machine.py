@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pathlib
 import time
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from dermgan_jax.planning.accelerators import CPU, Chip
 SIDE = 1536  # of the matrices that are multiplied
 COPIED, CACHED = 256 << 20, 4 << 20  # bytes that are changed in memory, and in a cache
 CACHE = 16 << 20  # bytes, where the system does not tell
+CACHES, UNITS = "/sys/devices/system/cpu/cpu0/cache", {"K": 1 << 10, "M": 1 << 20}
 TIMES = 5
 
 
@@ -50,9 +52,9 @@ def _changed(size: int) -> float:
 
 def _cache() -> float:
     """Bytes of the largest cache."""
-    name = "SC_LEVEL3_CACHE_SIZE"
-    told = os.sysconf(name) if name in os.sysconf_names else 0
-    return float(told if told > 0 else CACHE)
+    told = [file.read_text().strip() for file in pathlib.Path(CACHES).glob("index*/size")]
+    sizes = [int(text[:-1]) * UNITS[text[-1]] for text in told if text[-1:] in UNITS]
+    return float(max(sizes, default=CACHE))
 
 
 def _best(function: Callable[[], jax.Array]) -> float:

@@ -16,7 +16,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.data.csv_table import read_table, write_table
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -88,7 +88,7 @@ class StudyFolder:
                 f"{self.path} holds a reader study: name another --out, no answer is overwritten"
             )
         if not self.unfinished.is_file() and any(
-            files.is_visible(each.name) for each in self._content()
+            listings.is_visible(each.name) for each in self._content()
         ):
             raise UserError(f"{self.path} is not empty: name a new folder for the study")
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from dermgan_jax import files
+from dermgan_jax import listings
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.readers import design as questions
@@ -140,7 +140,7 @@ def _files(folder: Path) -> list[Path]:
     """Visible files anywhere below a folder, if there is one."""
     if not folder.is_dir():
         return []
-    folders, found = files.listing(folder)
+    folders, found = listings.listing(folder)
     return sorted([*found, *(path for each in folders for path in _files(each))])
 
 

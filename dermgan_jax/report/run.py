@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from dermgan_jax import files, registry, stored_json
@@ -40,11 +39,6 @@ def build(path: Path) -> Path:
     return workdir.report
 
 
-def _best_metric(config: Mapping[str, Any]) -> str:
-    """`checkpoint.best_metric`, which early versions of the program did not have."""
-    return config.get("checkpoint", {}).get("best_metric", "")
-
-
 def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
     """Everything that the template of every kind shows, by name."""
     config, card = record.config, record.card
@@ -55,7 +49,7 @@ def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
         "resolution": config["data"]["resolution"],
         "phantom": record.phantom,
         "run": record.facts(),
-        "warnings": decline.warnings(_best_metric(config), record.rows),
+        "warnings": decline.warnings(record.best_metric, record.rows),
         "latest": record.sheets[-1] if record.sheets else None,
         "earlier": record.sheets[:-1],
         "card": card,

@@ -10,7 +10,8 @@ import numpy as np
 from dermgan_jax import config as config_schema
 from dermgan_jax import files, registry, stored_json
 from dermgan_jax.errors import UserError
-from dermgan_jax.files import Path, listing
+from dermgan_jax.files import Path
+from dermgan_jax.listings import listing
 from dermgan_jax.report import figures
 from dermgan_jax.report.html import opened, picture_of
 from dermgan_jax.runs.metrics_log import FINISHED, PREEMPTED, STOPPED, Row, read_rows
@@ -104,6 +105,11 @@ class RunRecord:
     def family(self) -> str:
         """Of the model."""
         return self.config["model"]["name"]
+
+    @property
+    def best_metric(self) -> str:
+        """`checkpoint.best_metric`, which early versions of the program did not have."""
+        return self.config.get("checkpoint", {}).get("best_metric", "")
 
     def field(self, name: str) -> Any:
         """A field of the model.

@@ -72,7 +72,7 @@ def sections(record: RunRecord) -> dict[str, Any] | None:
     return {
         "held_out": run.split != run.trained,
         "split": run.split,
-        "headlines": headlines(run, record.config.get("checkpoint", {}).get("best_metric", "")),
+        "headlines": headlines(run, record.best_metric),
         "results": results(run),
         "by_epoch": by_epoch(run),
         "verdicts": [text for series in run.main if (text := verdict(run, series))],

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.files import Path, listing
+from dermgan_jax.files import Path
+from dermgan_jax.listings import listing
 from dermgan_jax.runs.workdir import WorkDir
 
 FOLDER = "profile"  # in a work directory

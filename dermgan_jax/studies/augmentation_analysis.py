@@ -10,7 +10,8 @@ from dermgan_jax.data.image_files import write_pngs
 from dermgan_jax.data.image_sets import FolderImages
 from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.data.splits import SPLITS, TEST, TRAIN
-from dermgan_jax.files import Path, is_local, listing
+from dermgan_jax.files import Path, is_local
+from dermgan_jax.listings import listing
 from dermgan_jax.metrics.measurement import Measurement
 from dermgan_jax.runs import provenance
 from dermgan_jax.runs.metrics_log import read_rows

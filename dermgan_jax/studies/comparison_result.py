@@ -49,15 +49,9 @@ class ComparedModel:
         return {**fields, "values": measurement_json.to_json(self.values)}
 
 
-class _StoredModel(TypedDict):
-    key: str
-    values: dict[str, Any]
-    warnings: list[str]
-    spectrum: list[float]
-    real_spectrum: list[float]
-    excess: float
-    images: int
-    real_images: int
+_StoredModel = TypedDict(
+    "_StoredModel", {**ComparedModel.__annotations__, "values": dict[str, Any]}
+)
 
 
 class _Data(TypedDict):

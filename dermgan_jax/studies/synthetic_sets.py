@@ -9,7 +9,7 @@ import numpy as np
 from ml_collections import FrozenConfigDict
 from PIL import Image
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.class_folders import folder_of
 from dermgan_jax.data.decode import stretch_to_square
@@ -251,7 +251,7 @@ def _draw(
 
 def _enlarge(native: Path, folder: Path, side: int) -> None:
     """Copies all of an arm, its images enlarged to the study's side."""
-    for file in files.find_files(native, (".png", ".json", ".csv")):
+    for file in listings.find_files(native, (".png", ".json", ".csv")):
         target = folder / file.relative_to(native)
         if file.suffix != ".png":
             files.copy(file, target)
@@ -279,7 +279,7 @@ def _deal(pool: Path, folder: Path, numbers: Mapping[str, int], told: Mapping[st
     """Copies the first so many images of each class, and what made them."""
     for name, num in numbers.items():
         of_class = folder_of(name)
-        for file in files.listing(pool / of_class)[1][:num]:
+        for file in listings.listing(pool / of_class)[1][:num]:
             files.copy(file, folder / of_class / file.name)
     whole = [told[name] for name in numbers]
     # Classes have seeds of their own; each file says its own.

@@ -8,7 +8,7 @@ import dataclasses
 import json
 from typing import Any, NotRequired, TypedDict
 
-from dermgan_jax import __version__, files, stored_json
+from dermgan_jax import __version__, files, listings, stored_json
 from dermgan_jax.data import filled_folders
 from dermgan_jax.data.decode import SUFFIXES
 from dermgan_jax.errors import UserError
@@ -131,7 +131,7 @@ def begin(samples: Path, told: MadeBy | None) -> None:
     is_file = samples.suffix == ".npz"
     found = [samples] if is_file and samples.is_file() else []
     if not is_file and samples.is_dir():
-        found = files.find_files(samples, SUFFIXES)
+        found = listings.find_files(samples, SUFFIXES)
     before = _read(samples)[0] if found else None
     if found and (before is None or told is None or not before.is_alike(told)):
         if not is_file:

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 from PIL import Image
 
-from dermgan_jax import files, stored_json
+from dermgan_jax import files, listings, stored_json
 from dermgan_jax.data import filled_folders
 from dermgan_jax.data.decode import OTHER_SUFFIXES, SUFFIXES
 from dermgan_jax.errors import UserError
@@ -48,7 +48,7 @@ def filling(
       UserError: as `require_room`.
     """
     require_room(out, asked, overwrite, names)
-    if overwrite and not files.is_empty(out) and files.is_local(out):
+    if overwrite and not listings.is_empty(out) and files.is_local(out):
         place = out.resolve()
         new = files.unfinished_name(place)
         try:
@@ -107,11 +107,11 @@ def _require_own(out: Path) -> None:
     """Refuses to remove a folder that holds anything which the program did not write."""
     written = _told(out).get("files", {})
     others = []
-    for path in files.everything_in(out):
+    for path in listings.everything_in(out):
         inside = path.relative_to(out)
         name = inside.as_posix()
         if not (files.is_unfinished(inside) or path.name in (NAME, made_by.NAME)):
-            same = not files.is_link(path) and written.get(name) == _size(path)
+            same = not listings.is_link(path) and written.get(name) == _size(path)
             if not (same or _carries_our_text(path)):
                 others.append(name)
     if others:
@@ -122,7 +122,7 @@ def _require_own(out: Path) -> None:
 
 
 def _carries_our_text(path: Path) -> bool:
-    if path.suffix.lower() != ".png" or files.is_link(path):
+    if path.suffix.lower() != ".png" or listings.is_link(path):
         return False
     try:
         with path.open("rb") as file, Image.open(file) as image:
@@ -139,8 +139,8 @@ def _size(path: Path) -> int:
 def _visible(out: Path) -> list[Path]:
     return [
         path
-        for path in files.everything_in(out)
-        if all(map(files.is_visible, path.relative_to(out).parts))
+        for path in listings.everything_in(out)
+        if all(map(listings.is_visible, path.relative_to(out).parts))
     ]
 
 

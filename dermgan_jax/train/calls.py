@@ -1,6 +1,6 @@
 """Calls of the compiled step: up to `train.steps_per_call` iterations of one stage each."""
 
-import functools
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,14 +67,14 @@ class Calls:
 
     def _program(self, stage: Stage, arguments: tuple[Any, ...]) -> Callable[..., Any]:
         """The compiled call of a stage."""
-        if self.programs.has(stage.static):
-            return self.programs.get(stage.static, "", self.run_steps.trace)
-        shapes = jax.tree.map(abstract, arguments)
-        phases = self.recipe.phases_in(stage)
-        trace = functools.partial(
-            self.run_steps.trace, *shapes, image_size=stage.image_size, phases=phases
-        )
-        with self.stopwatch.during(COMPILATION):
+
+        def trace() -> "jax.stages.Traced":
+            shapes = jax.tree.map(abstract, arguments)
+            phases = self.recipe.phases_in(stage)
+            return self.run_steps.trace(*shapes, image_size=stage.image_size, phases=phases)
+
+        known = self.programs.has(stage.static)
+        with contextlib.nullcontext() if known else self.stopwatch.during(COMPILATION):
             return self.programs.get(stage.static, f"a step of {stage}", trace)
 
     def _arguments(self, clock: Clock, stages: Sequence[Stage], length: int) -> tuple[Any, ...]:

@@ -19,7 +19,8 @@ def require_finite(state: TrainState) -> None:
         f"{part} {jax.tree_util.keystr(path, simple=True, separator='/')}"
         for part, tree in parts.items()
         for path, leaf in jax.tree.leaves_with_path(tree)
-        if jnp.issubdtype(leaf.dtype, jnp.floating) and not _is_finite(leaf)
+        if jnp.issubdtype(leaf.dtype, jnp.floating)
+        and not np.isfinite(np.asarray(leaf, np.float32)).all()
     ]
     if spoiled:
         others = f" and {len(spoiled) - 1} more" if len(spoiled) > 1 else ""
@@ -27,8 +28,3 @@ def require_finite(state: TrainState) -> None:
             f"step {int(state.clock.step)}: {spoiled[0]}{others} became NaN or infinite, and "
             "nothing was saved: continue from an earlier checkpoint with a lower learning rate"
         )
-
-
-def _is_finite(array: jax.Array | np.ndarray) -> bool:
-    here = array.addressable_data(0) if isinstance(array, jax.Array) else array
-    return bool(np.isfinite(np.asarray(here, np.float32)).all())

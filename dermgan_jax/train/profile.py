@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Model
@@ -152,7 +152,7 @@ class Profile:
             self._await_own_name()
             jax.profiler.stop_trace()
             if self._local != self._folder:
-                for file in files.everything_in(self._local):
+                for file in listings.everything_in(self._local):
                     target = self._folder.joinpath(*file.relative_to(self._local).parts)
                     files.make_folder(target.parent)
                     files.copy(file, target)

@@ -96,8 +96,9 @@ class _Program:
     def compile(self) -> None:
         try:
             self.compiled = self.trace().lower().compile()
-        except BaseException as error:
+        except BaseException as error:  # raised where the program is asked for
             self.error = error
+        del self.trace  # and the arguments that it knows
         self.finished.set()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.data.class_folders import class_of, folder_of
 
 NAMES = {
@@ -28,7 +28,7 @@ NAMES = {
 def test_class_is_known_again_by_its_folder(name, folder):
     assert folder_of(name) == folder
     assert class_of(folder) == name
-    assert files.is_visible(folder)
+    assert listings.is_visible(folder)
     assert "/" not in folder
 
 

@@ -3,7 +3,6 @@
 pytest -m slow -s tests/faults/test_hostile_files.py
 """
 
-import collections
 import faulthandler
 import math
 import pathlib
@@ -50,19 +49,6 @@ READERS = {
 }
 NOT_PLAIN = ("pkl of networks", read_tensors)  # which refuses modules
 ARCHITECTURES = ("cyclegan", "stylegan2", "fastgan", "projected", "esrgan", "dcgan")
-
-
-@pytest.fixture(scope="module")
-def outcomes():
-    found = collections.defaultdict(collections.Counter)
-    yield found
-    print(f"\n{'kind':18}{'cases':>7}{'read':>7}{'refused':>9}{'slowest':>9}{'memory':>9}")
-    for kind, counts in sorted(found.items()):
-        numbers = (counts["cases"], counts["read"], counts["refused"])
-        print(
-            f"{kind:18}{numbers[0]:7}{numbers[1]:7}{numbers[2]:9}{counts['ms'] / 1000:8.1f}s"
-            f"{counts['MB']:6} MB"
-        )
 
 
 @pytest.fixture(autouse=True)

@@ -31,19 +31,6 @@ SECONDS, BYTES = 60, 2 << 30
 FEW, MANY = 1, 30  # damaged files of each sound one
 
 
-@pytest.fixture(scope="module")
-def outcomes():
-    found = collections.defaultdict(collections.Counter)
-    yield found
-    print(f"\n{'kind':8}{'cases':>7}{'read':>7}{'refused':>9}{'slowest':>9}{'memory':>9}")
-    for kind, counts in sorted(found.items()):
-        numbers = (counts["cases"], counts["read"], counts["refused"])
-        print(
-            f"{kind:8}{numbers[0]:7}{numbers[1]:7}{numbers[2]:9}{counts['ms'] / 1000:8.1f}s"
-            f"{counts['MB']:6} MB"
-        )
-
-
 @pytest.fixture(autouse=True)
 def no_hang():
     faulthandler.dump_traceback_later(20 * SECONDS, exit=True)

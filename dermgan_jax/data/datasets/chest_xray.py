@@ -17,7 +17,7 @@ import re
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.datasets.split_names import split_of
 from dermgan_jax.data.faults import Fault
@@ -45,8 +45,8 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
     folder = _innermost(listing.root(data_config))
     images = [
         (split_of(part.name), diagnosis.name.upper(), path)
-        for part in files.listing(folder)[0]
-        for diagnosis in files.listing(part)[0]
+        for part in listings.listing(folder)[0]
+        for diagnosis in listings.listing(part)[0]
         for path in listing.find_images(diagnosis)
         if split_of(part.name) and diagnosis.name.upper() in FOLDERS
     ]
@@ -87,7 +87,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
 def _innermost(folder: Path) -> Path:
     """Where train/ lies: the Kaggle archive has a folder chest_xray, and in it all files again."""
     nested = folder / "chest_xray"
-    splits = [path for path in files.listing(folder)[0] if split_of(path.name)]
+    splits = [path for path in listings.listing(folder)[0] if split_of(path.name)]
     return nested if nested.is_dir() and not splits else folder
 
 

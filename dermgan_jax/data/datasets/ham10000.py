@@ -11,7 +11,7 @@ doi:10.7910/DVN/DBW86T. The layouts of the Kaggle and Dataverse downloads are bo
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from dermgan_jax import files
+from dermgan_jax import listings
 from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.datasets.table_columns import known
 from dermgan_jax.data.faults import Fault
@@ -72,7 +72,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
 
 def _table(folder: Path) -> Path:
     """The table of diagnoses; capitals of its name do not matter."""
-    _, found = files.listing(folder)
+    _, found = listings.listing(folder)
     known = [name.lower() for name in TABLES]
     tables = [path for path in found if path.name.lower() in known]
     if not tables:
@@ -85,5 +85,5 @@ def folders_named(folder: Path, prefix: str) -> list[Path]:
 
     The Kaggle archive may hold its image folders a second time in lower case.
     """
-    folders, _ = files.listing(folder)
+    folders, _ = listings.listing(folder)
     return [path for path in folders if path.name.lower().startswith(prefix.lower())]

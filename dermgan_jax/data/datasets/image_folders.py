@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.data.datasets import grouping, listing
 from dermgan_jax.data.datasets.image_folder import LICENCE
 from dermgan_jax.data.datasets.layout import Part, Tree, loose_images, parts_of
@@ -39,7 +39,7 @@ def load(data_config: ConfigDict | FrozenConfigDict) -> Dataset:
       DataError: naming every fault of the listing.
     """
     folder = listing.root(data_config)
-    folders, _ = files.listing(folder)
+    folders, _ = listings.listing(folder)
     if len(folders) < 2:
         raise listing.failure(
             "directory",

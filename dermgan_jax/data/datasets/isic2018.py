@@ -14,7 +14,7 @@ import sys
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from dermgan_jax import files
+from dermgan_jax import listings
 from dermgan_jax.data.datasets import listing
 from dermgan_jax.data.datasets.ham10000 import CLASSES
 from dermgan_jax.data.datasets.table_columns import known
@@ -120,7 +120,7 @@ def _diagnoses(folder: Path, part: str) -> tuple[list[tuple[str, str]], list[Fau
 
 def _groups(folder: Path) -> dict[str, dict[str, str]]:
     """Image name -> its row in the table of lesions, which some downloads do not include."""
-    tables = files.find_files(folder, {".csv"})
+    tables = listings.find_files(folder, {".csv"})
     table = next((path for path in tables if path.name == GROUPINGS), None)
     if table is None:
         print(
@@ -134,7 +134,7 @@ def _groups(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def _mask_folders(folder: Path) -> list[Path]:
-    folders, _ = files.listing(folder)
+    folders, _ = listings.listing(folder)
     return [
         path
         for path in folders

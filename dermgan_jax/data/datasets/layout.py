@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.data.class_folders import class_of
 from dermgan_jax.data.datasets.split_names import look_like_splits, split_of
 from dermgan_jax.data.faults import Fault
@@ -104,7 +104,7 @@ def parts_of(root: Path, images: Iterable[Path]) -> tuple[list[Part], list[Fault
       images: all below it.
     """
     tree = Tree(root, images)
-    folders, _ = files.listing(root)
+    folders, _ = listings.listing(root)
     if any(split_of(path.name) for path in folders):
         parts, faults = _splits_first(tree, folders)
     else:
@@ -137,7 +137,7 @@ def _splits_first(tree: Tree, folders: Sequence[Path]) -> tuple[list[Part], list
 
 def _named(tree: Tree, folder: Path, split: str | None) -> tuple[list[Part], list[Fault]]:
     """A part for each folder in `folder`, or one without a name where there are none."""
-    folders, _ = files.listing(folder)
+    folders, _ = listings.listing(folder)
     loose = tree.directly_in(folder)
     if not folders:
         return [Part(folder, "", split, loose)] if loose or split else [], []
@@ -158,7 +158,7 @@ def loose_images(folder: Path, images: Sequence[Path]) -> Fault:
 
 def _names_first(tree: Tree, folders: Sequence[Path]) -> tuple[list[Part], list[Fault]]:
     root = tree.root
-    inside = {path: files.listing(path)[0] for path in folders}
+    inside = {path: listings.listing(path)[0] for path in folders}
     with_splits = [
         path for path, inner in inside.items() if any(split_of(each.name) for each in inner)
     ]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.data import csv_table, decode
 from dermgan_jax.data.decode import read_mask
 from dermgan_jax.data.faults import DataError, Fault
@@ -179,7 +179,7 @@ def file_dataset(
         once, with the sound records as its `dataset`.
     """
     named = {path for record in records for path in (record.image, *record.masks) if path}
-    there = files.existing(named)
+    there = listings.existing(named)
     faults = [*faults, *_missing_files(records, there)]
     present = [record for record in records if record.image in there]
     if folder is not None:

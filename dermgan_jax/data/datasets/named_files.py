@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from dermgan_jax import files
+from dermgan_jax import files, listings
 from dermgan_jax.data.decode import SUFFIXES
 from dermgan_jax.files import Path
 
@@ -73,7 +73,7 @@ class NamedFiles:
         listed = {files.name_below(path, self.folder): path for path in self.images}
         literal = {name: listed.get(name) or self.folder / name for name in dict.fromkeys(names)}
         del listed
-        there = files.existing(literal.values())
+        there = listings.existing(literal.values())
         return {
             name: Found(path) if path in there else self._find(name)
             for name, path in literal.items()
