@@ -244,6 +244,12 @@ def open_plain(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+def size(path: Path) -> int:
+    """Bytes of a file."""
+    facts = path.stat()
+    return facts.st_size if is_local(path) else facts.length
+
+
 def other_kind(path: str | os.PathLike[str]) -> str:
     """What a path of this machine is that is neither file, folder nor missing; else ""."""
     try:

@@ -1,4 +1,4 @@
-"""What lies in folders, on a disk or in a bucket: listed here and nowhere else."""
+"""What lies in folders, on a disk or in a bucket: listed and moved here and nowhere else."""
 
 import os
 import pathlib
@@ -160,3 +160,14 @@ def existing(paths: Iterable[Path]) -> set[Path]:
 def is_empty(folder: Path) -> bool:
     """Whether nothing at all lies in a folder, or there is no folder."""
     return not folder.exists() or not any(folder.iterdir())
+
+
+def move_folder(folder: Path, target: Path) -> None:
+    """Gives a folder another place, whose parents are made; in a bucket, file by file."""
+    files.make_folder(target.parent)
+    if files.is_local(folder):
+        folder.rename(target)
+        return
+    for path in everything_in(folder):
+        files.copy(path, target / files.name_below(path, folder))
+    files.remove_folder(folder)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_origin
 
 import cattrs
 
-from dermgan_jax import listings
+from dermgan_jax import files, listings
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.reading_limits import number_from
@@ -40,7 +40,7 @@ def require_size(file: Path) -> None:
     if not file.is_file():
         raise UserError(f"{file} is no file: move it elsewhere")
     most = number_from(LARGEST, MIB)
-    if file.stat().st_size > most * 2**20:
+    if files.size(file) > most * 2**20:
         raise UserError(
             f"{file} is larger than {most:g} MiB, and takes some twenty times that in memory: if "
             f"you trust it, set the environment variable {LARGEST} to more MiB"

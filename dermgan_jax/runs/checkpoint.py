@@ -18,7 +18,7 @@ import orbax.checkpoint as ocp
 from ml_collections import FrozenConfigDict
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, LatestN
 
-from dermgan_jax import files, hosts
+from dermgan_jax import files, hosts, listings
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.metrics.measurement import Measurement
@@ -209,8 +209,7 @@ class Checkpoints:
         """
         place = self.folder.parent / DAMAGED / f"{step}-{time.strftime('%Y%m%d-%H%M%S')}"
         if hosts.is_first():
-            place.parent.mkdir(exist_ok=True)
-            (self.folder / str(step)).rename(place)
+            listings.move_folder(self.folder / str(step), place)
         return place
 
     def look_again(self) -> None:

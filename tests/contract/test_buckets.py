@@ -84,6 +84,35 @@ def test_bucket_holds_a_run_from_its_start_to_its_report(whole_run, bucket, tmp_
     assert not (copy / ".lock").exists()
 
 
+SPOIL = """
+import sys
+from dermgan_jax import files
+file = files.to_path(sys.argv[1])
+content = bytearray(file.read_bytes())
+content[len(content) // 2] ^= 1
+file.write_bytes(content)
+"""
+
+
+def test_a_damaged_checkpoint_in_a_bucket_is_set_aside(bucket, cache_dir, tmp_path):
+    config = tiny("pgan", cache_dir)
+    run = f"gs://{buckets.BUCKET}/runs/damaged"
+    training = [*command(config, run)[3:], "--config.train.total_kimg=0.064"]
+    dermgan(bucket, *training)
+    found = buckets.names(bucket, "runs/damaged/checkpoints/")
+    step = max(int(name.split("/")[3]) for name in found if name.split("/")[3].isdecimal())
+    arrays = [name for name in found if f"/{step}/state/" in name and "/d/" in name]
+    for name in arrays:
+        command_line = [sys.executable, "-c", SPOIL, f"gs://{buckets.BUCKET}/{name}"]
+        process = start(command_line, **bucket)
+        assert process.wait() == 0, process.stdout.read()
+    assert "training goes on from step" in dermgan(bucket, *training)
+    copy = tmp_path / "copy"
+    buckets.download(bucket, "runs/damaged", copy)
+    assert [each.name.partition("-")[0] for each in (copy / "damaged").iterdir()] == [str(step)]
+    assert (copy / "checkpoints" / str(step)).is_dir()
+
+
 def test_second_run_in_the_same_bucket_folder_is_refused(bucket, cache_dir):
     config = tiny("pgan", cache_dir)
     workdir = f"gs://{buckets.BUCKET}/runs/twice"
