@@ -299,6 +299,12 @@ def from_json(text: str) -> FrozenConfigDict:
     stored = flatten(plain_from_json(text))
     if stored.get("model.name") in registry.names("model"):
         stored = flatten(experiment(stored["model.name"])) | _groups_of_before(stored) | stored
+    groups = {key[:at] for key in stored for at, sign in enumerate(key) if sign == "."}
+    if values := sorted(groups & stored.keys()):
+        raise UserError(
+            "the stored configuration is not valid:\n"
+            + "\n".join(f"  {key} is {stored[key]!r}; expected a group of fields" for key in values)
+        )
     return validate(unflatten(stored))
 
 

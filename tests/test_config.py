@@ -182,6 +182,12 @@ def test_json_round_trip_keeps_every_field(config):
     assert restored.model.batch_sizes == ((4, 8), (8, 4))
 
 
+def test_a_value_in_place_of_a_group_is_named(config):
+    plain = {**config.to_dict(), "train": "x"}
+    with pytest.raises(UserError, match="train is 'x'; expected a group of fields"):
+        config_schema.from_json(json.dumps(plain))
+
+
 def test_fields_younger_than_the_json_take_their_defaults(config):
     stored = config.to_dict()
     stored["seed"] = 7

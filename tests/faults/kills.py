@@ -79,7 +79,7 @@ def kill_all(folder: pathlib.Path, num: int, seed: int) -> dict:
         log = folder / f"{workdir.name}.log"
         child = train(workdir, log)
         enough = sum(kills.values()) >= num
-        aim = AIMS[0] if rng.random() < 0.5 else rng.choice(AIMS[1:])
+        aim = AIMS[0] if kills[AIMS[0]] <= sum(kills.values()) / 2 else rng.choice(AIMS[1:])
         code = (
             os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             if enough
