@@ -7,12 +7,14 @@ nobody reads the output.
 
 import errno
 import inspect
+import io
 import os
 import pathlib
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import TextIO
 
 from absl import logging
 
@@ -151,13 +153,27 @@ def _remedy(error: Exception) -> str | None:
     return None
 
 
+class PrintableOutput(io.TextIOWrapper):
+    """Standard output on which names that strangers gave to classes move no terminal's cursor."""
+
+    @classmethod
+    def in_place_of(cls, stream: TextIO) -> "PrintableOutput":
+        """Takes over the file of a stream, which cannot be written to any more."""
+        encoding, buffered = stream.encoding, stream.line_buffering
+        return cls(stream.detach(), encoding, "backslashreplace", line_buffering=buffered)
+
+    def write(self, text: str) -> int:
+        """Writes text as `printable`."""
+        return super().write(printable(text, but="\n\t\r"))
+
+
 def run() -> None:
     """Entry point of the console script."""
     sys.unraisablehook = _without_late_reads
     if not launcher.several():
         interruption.end_at_once()
-    for stream in (sys.stdout, sys.stderr):  # where a file's name may not be printable
-        stream.reconfigure(errors="backslashreplace")
+    sys.stderr.reconfigure(errors="backslashreplace")  # a file's name may not be printable
+    sys.stdout = PrintableOutput.in_place_of(sys.stdout)
     try:
         code = main()
     except Exception:

@@ -95,6 +95,17 @@ def test_names_that_cannot_be_printed_are_shown_all_the_same(tmp_path):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_names_in_what_commands_print_move_no_cursor():
+    program = (
+        "from dermgan_jax import main\n"
+        "main.main = lambda: print('mel\\x1b[2J\\u202e of n\\xe4vi\\n\\t', end='')\n"
+        "main.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == "mel\\x1b[2J\\u202e of n\xe4vi\n\t".encode()
+
+
 def coroutine_in(file):
     place = {}
     exec(compile("async def read(): pass", file, "exec"), place)

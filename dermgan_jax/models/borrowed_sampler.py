@@ -10,7 +10,7 @@ import json
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import config as config_schema
-from dermgan_jax import registry
+from dermgan_jax import registry, stored_json
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.errors import UserError
 from dermgan_jax.models.contract import Sampler
@@ -37,11 +37,10 @@ def from_text(text: str) -> Sampler:
       UserError: if the text is none of `as_text`, or of no sampler.
     """
     try:
-        plain = json.loads(text)
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in plain["data_spec"].items()}
+        plain = stored_json.parse(text)
         config = config_schema.from_json(json.dumps(plain["config"]))
         family = registry.load("model", config.model.name)
-        spec = DataSpec(**fields)
+        spec = stored_json.structure(plain["data_spec"], DataSpec)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"model.sampler is no description of a sampler ({error!r}): it is written by the "

@@ -5,10 +5,10 @@ Two designs of the literature are presets: `turing`, the visual Turing test of P
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dermgan_jax import stored_json
 from dermgan_jax.errors import UserError
 from dermgan_jax.registry import did_you_mean
 
@@ -166,19 +166,7 @@ class Design:
         Raises:
           ValueError: if the text is something else.
         """
-        plain = json.loads(text)
-        try:
-            plain["readers"] = tuple(Reader(**each) for each in plain["readers"])
-            plain["questions"] = tuple(
-                Question(**{**each, "options": tuple(each["options"])})
-                for each in plain["questions"]
-            )
-            plain["blocks"] = tuple(Block(**each) for each in plain["blocks"])
-            for name in ("classes", "size"):
-                plain[name] = tuple(plain[name])
-            return cls(**plain)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"it is no design of a reader study ({error})") from error
+        return stored_json.structure(stored_json.parse(text), cls)
 
 
 @dataclasses.dataclass(frozen=True)

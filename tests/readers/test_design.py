@@ -19,8 +19,10 @@ from dermgan_jax.readers.request import Asked
 def test_a_design_survives_its_file():
     design = tiny_design(questions=(question("real"), question("class", ("mel", "nv"))))
     assert Design.from_json(json.dumps(design.to_json())) == design
-    with pytest.raises(ValueError, match="no design"):
+    with pytest.raises(ValueError, match="study is missing"):
         Design.from_json('{"readers": []}')
+    with pytest.raises(ValueError, match="'7' where a whole number is expected"):
+        Design.from_json(json.dumps({**design.to_json(), "seed": "7"}))
 
 
 def test_the_presets_are_those_of_the_papers():
