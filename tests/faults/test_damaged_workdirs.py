@@ -8,10 +8,11 @@ import shutil
 import time
 
 import damaged_workdirs
+import peak_memory
 import pytest
 from command_line import call
 
-SECONDS = 60
+SECONDS, MOST = 60, 2048  # MB
 TRAIN = "--config=tests/tiny_configs.py:toy"
 
 
@@ -67,12 +68,15 @@ def test_every_command_does_its_work_on_the_whole_one(workdir, tmp_path):
 
 
 def require_a_word(damage, name, workdir, out, capsys):
-    """Runs a command on a work directory that was damaged; returns its exit code."""
+    """Runs a command on a work directory that was damaged; its exit code, and MB that it took."""
     capsys.readouterr()
-    begun = time.monotonic()
+    measured, begun = peak_memory.begin(), time.monotonic()
+    before = peak_memory.held()[0] if measured else 0
     code = call(*commands(workdir, out)[name])
+    more = (peak_memory.held()[1] - before if measured else 0) >> 20
     told = capsys.readouterr()
     assert time.monotonic() - begun < SECONDS
+    assert more < MOST, (damage.name, name)
     assert code in (0, 2, 3), (damage.name, name)
     if code == 2:
         assert told.err.count("error: ") >= 1
@@ -84,7 +88,7 @@ def require_a_word(damage, name, workdir, out, capsys):
         assert damage.file.rpartition("/")[2] in said, damage.name
         words = ("is damaged", "is no file", "written only in part")
         assert code == 2 or any(each in said for each in words), damage.name
-    return code
+    return code, more
 
 
 def _is_of_report(damage):
@@ -98,8 +102,10 @@ def try_all(found, names, workdir, tmp_path, capsys):
         shutil.copytree(workdir, copy)
         damage.apply(copy)
         for name in names:
-            code = require_a_word(damage, name, copy, tmp_path / f"{number}", capsys)
-            table[name, damage.file.partition("/")[0], code] += 1
+            code, more = require_a_word(damage, name, copy, tmp_path / f"{number}", capsys)
+            place = damage.file.partition("/")[0]
+            table[name, place, code] += 1
+            table[name, place, "MB"] = max(table[name, place, "MB"], more)
         shutil.rmtree(tmp_path / f"{number}")
     with capsys.disabled():
         _tell(table)
@@ -107,10 +113,12 @@ def try_all(found, names, workdir, tmp_path, capsys):
 
 
 def _tell(table):
-    print(f"\n{'command':16}{'damaged':20}{'cases':>7}{'read':>7}{'refused':>9}")
+    print(f"\n{'command':16}{'damaged':20}{'cases':>7}{'read':>7}{'refused':>9}{'memory':>9}")
     for name, file in sorted({key[:2] for key in table}):
         read, refused = table[name, file, 0] + table[name, file, 3], table[name, file, 2]
-        print(f"{name:16}{file:20}{read + refused:7}{read:7}{refused:9}")
+        print(
+            f"{name:16}{file:20}{read + refused:7}{read:7}{refused:9}{table[name, file, 'MB']:6} MB"
+        )
 
 
 def test_files_that_are_something_else(workdir, tmp_path, capsys):
