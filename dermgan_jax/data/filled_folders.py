@@ -1,10 +1,13 @@
 """Folders that a command fills with images say in a file whether it came to its end."""
 
 import json
+import os
 
+from dermgan_jax import files
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
+PARTIAL = "DERMGAN_PARTIAL"  # environment: "1" takes what is there of folders that are not complete
 MADE_BY, WRITTEN_BY = "made_by.json", "written_by.json"
 
 
@@ -12,7 +15,7 @@ def require_completed(folder: Path) -> None:
     """Checks that no command was killed while it filled a folder; folders of others pass.
 
     Raises:
-      UserError: naming the file that says so.
+      UserError: saying what to do.
     """
     for name in (MADE_BY, WRITTEN_BY):
         file = folder / name
@@ -21,7 +24,15 @@ def require_completed(folder: Path) -> None:
         except (OSError, ValueError):
             continue  # whoever needs what it says refuses a damaged one
         if isinstance(told, dict) and told.get("complete") is False:
-            raise UserError(
-                f"{folder} was not completed: run the command that makes these images again, or "
-                f"remove {file} to take those that are there for all"
-            )
+            refuse_partial(folder)
+            return
+
+
+def refuse_partial(folder: Path) -> None:
+    """Raises UserError for a folder that is known to be incomplete, unless those are allowed."""
+    if os.environ.get(PARTIAL) != "1":
+        raise UserError(
+            f"{folder} was not completed: run the command that makes these images again, or set "
+            f"{PARTIAL}=1 to take those that are there"
+        )
+    files.tell_once(f"warning: {folder} was not completed; ${PARTIAL} takes what is there")

@@ -9,7 +9,7 @@ from PIL import Image
 
 from dermgan_jax import config
 from dermgan_jax.data.catalogue import catalogue
-from dermgan_jax.data.filled_folders import MADE_BY, WRITTEN_BY
+from dermgan_jax.data.filled_folders import MADE_BY, PARTIAL, WRITTEN_BY
 from dermgan_jax.data.image_sets import open_images
 from dermgan_jax.errors import UserError
 
@@ -24,12 +24,13 @@ def samples(tmp_path):
 
 
 @pytest.mark.parametrize("name", [MADE_BY, WRITTEN_BY])
-def test_unfinished_folder_is_refused_with_the_remedy(samples, name):
+def test_unfinished_folder_is_refused_with_the_remedy(samples, name, monkeypatch, capsys):
     (samples / name).write_text(json.dumps({"complete": False}))
-    with pytest.raises(UserError, match=f"benign was not completed: .* or remove {samples / name}"):
+    with pytest.raises(UserError, match=f"benign was not completed: .* or set {PARTIAL}=1"):
         open_images(samples)
-    (samples / name).unlink()
+    monkeypatch.setenv(PARTIAL, "1")
     assert len(open_images(samples)) == 3
+    assert f"warning: {samples} was not completed" in capsys.readouterr().err
 
 
 def test_training_does_not_take_what_was_not_completed(samples):
