@@ -28,6 +28,21 @@ def _add_flags(parser: flags.Parser) -> None:
         help="instead of --keep: a score, or auto, which takes it from validation images",
     )
     flags.add_features(parser, default=None)
+    parser.add_argument(
+        "--stratify",
+        type=flags.names,
+        metavar="COLUMNS",
+        default=("class",),
+        help="of each combination of these the same share is kept: class, tone, brightness and "
+        "those of --subgroups; default class",
+    )
+    parser.add_argument(
+        "--subgroups",
+        type=flags.names,
+        metavar="COLUMNS",
+        default=(),
+        help="recorded columns (age, sex, localization) that a linear probe tells of each image",
+    )
     flags.add_checkpoint(parser, "the one that made the images, if they say which; else the latest")
     flags.add_weights(parser)
     flags.add_range(parser)
@@ -42,7 +57,9 @@ def _run(args: argparse.Namespace) -> None:
         args.workdir,
         args.input,
         args.out,
-        Criterion(args.rule, args.keep, args.threshold, args.features),
+        Criterion(
+            args.rule, args.keep, args.threshold, args.features, args.stratify, args.subgroups
+        ),
         checkpoint=args.checkpoint,
         weights=flags.use_weights(args),
         overwrite=args.overwrite,

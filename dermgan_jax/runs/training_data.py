@@ -4,6 +4,7 @@ Test images are for judging what is made with synthetic images; nothing here can
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
@@ -29,6 +30,7 @@ class RealImages:
       classes: their names; empty if the data set has none.
       ids: N names.
       groups: N lesions, patients or cases.
+      subgroups: N recorded columns, such as sex, by name.
     """
 
     images: ImageSet
@@ -36,6 +38,7 @@ class RealImages:
     classes: tuple[str, ...]
     ids: tuple[str, ...]
     groups: tuple[str, ...]
+    subgroups: tuple[Mapping[str, str], ...] = ()
 
     @property
     def class_names(self) -> list[str]:
@@ -108,6 +111,7 @@ def split_images(listed: Catalogue, data_config: ConfigDict, split: str) -> Real
         classes=listed.classes,
         ids=tuple(record.id for record in records),
         groups=tuple(record.group for record in records),
+        subgroups=tuple(record.subgroups for record in records),
     )
 
 

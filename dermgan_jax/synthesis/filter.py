@@ -1,18 +1,13 @@
 """Keeps the better synthetic images: of each class the best share, or those above a threshold."""
 
 import contextlib
-import csv
 import dataclasses
-import io
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from dermgan_jax import files, registry
-from dermgan_jax.data.contact_sheet import contact_sheet
-from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.errors import UserError
@@ -20,21 +15,26 @@ from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Sampler
 from dermgan_jax.runs.restore import LATEST, Restored, restore
 from dermgan_jax.runs.training_data import TrainingData
-from dermgan_jax.synthesis import made_by, output_folder
+from dermgan_jax.statistics.acceptance import acceptance
+from dermgan_jax.synthesis import (
+    filter_result,
+    filter_subgroups,
+    made_by,
+    output_folder,
+    subgroup_columns,
+)
 from dermgan_jax.synthesis.candidates import (
-    Candidates,
     kept_names,
     read_candidates,
     write_kept,
 )
 from dermgan_jax.synthesis.made_by import MadeBy
 from dermgan_jax.synthesis.quality_rules import CONFIDENCE, DISCRIMINATOR, RULES, Judging, Rule
+from dermgan_jax.synthesis.subgroup_columns import CLASS
 
 KEEP = 0.3  # of the StyleGAN2 melanoma study
 AUTO = "auto"
-SCORES = ("scores.csv", "scores.json")
 REJECTED_REALS = 0.05  # share of validation images below the threshold chosen by AUTO
-SHOWN, COLUMNS = 32, 8  # of a contact sheet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,14 +45,28 @@ class Criterion:
       rule: one of `quality_rules.RULES`.
       keep: share of each class that is kept; 0.3 if neither it nor a threshold is given.
       threshold: instead: a score, or "auto", below which 5 % of the validation images lie.
-      features: of `registry.names("feature space")`, for realism and confidence only; the first
-        of these names unless given.
+      features: of `registry.names("feature space")`, for realism, confidence and subgroups only;
+        the first of these names unless given.
+      stratify: columns of `subgroup_columns`; of each combination of their values the same share
+        is kept.
+      subgroups: of `subgroup_columns.PREDICTED`: columns that are told of each image.
     """
 
     rule: str = DISCRIMINATOR
     keep: float | None = None
     threshold: str | None = None
     features: str | None = None
+    stratify: tuple[str, ...] = (CLASS,)
+    subgroups: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the choice depends on, as JSON values."""
+        plain = dataclasses.asdict(self)
+        told = {name: ",".join(plain.pop(name)) for name in ("stratify", "subgroups")}
+        if told["stratify"] != CLASS:
+            plain["stratify"] = told["stratify"]
+        return {**plain, **({"subgroups": told["subgroups"]} if self.subgroups else {})}
 
     def require_valid(self) -> None:
         """Raises UserError naming the argument at fault."""
@@ -62,11 +76,20 @@ class Criterion:
             raise UserError("--keep and --threshold are two ways to choose: give one of them")
         if self.keep is not None and not 0 < self.keep <= 1:
             raise UserError(f"--keep={self.keep} is no share: give a number above 0, up to 1")
-        if self.features is not None and self.rule == DISCRIMINATOR:
+        subgroup_columns.require_known(self.subgroups, "subgroups", subgroup_columns.PREDICTED)
+        known = (*subgroup_columns.MEASURED, *self.subgroups)
+        subgroup_columns.require_known(self.stratify, "stratify", known)
+        if self.threshold is not None and self.stratify != (CLASS,):
+            raise UserError(
+                "--stratify keeps a share of each stratum, and --threshold keeps no share: use "
+                "--keep"
+            )
+        needs_none = self.rule == DISCRIMINATOR and not self.subgroups
+        if self.features is not None and needs_none:
             others = " or ".join(rule for rule in RULES if rule != DISCRIMINATOR)
             raise UserError(
                 f"--features={self.features} is for --rule={others}: the discriminator looks at "
-                "images, not at features"
+                "images, not at features (--subgroups does)"
             )
         if self.threshold is not None and self.threshold != AUTO:
             try:
@@ -115,7 +138,7 @@ def filter_images(
       value_range: of floats in an .npz that does not tell it.
 
     Returns:
-      JSON values: n, kept, threshold, and the accepted share of each class.
+      JSON values: n, kept, threshold, and the accepted share of each class and other subgroup.
 
     Raises:
       UserError: if an argument, the images or the data of the work directory are at fault, or the
@@ -129,7 +152,7 @@ def filter_images(
         "input": str(files.absolute(source)),
         "run": restored.run,
         "checkpoint": restored.step,
-        **dataclasses.asdict(criterion),
+        **criterion.asked,
     }
     _require_room(out, asked, overwrite)
     candidates = read_candidates(source, restored, value_range)
@@ -140,9 +163,13 @@ def filter_images(
         )
     open_rule = registry.load("quality rule", criterion.rule)
     features = criterion.features or registry.names("feature space")[0]
-    quality = open_rule(Judging(restored, workdir, features, weights))
+    judging = Judging(restored, workdir, features, weights)
+    columns = filter_subgroups.of_candidates(candidates, judging, criterion.subgroups)
+    quality = open_rule(judging)
     scores = _scored(quality, candidates.images, candidates.classes, str(source))
-    choice = choose(scores, candidates.classes, criterion, workdir, quality)
+    strata = columns.strata(criterion.stratify, candidates.classes)
+    choice = choose(scores, strata, criterion, workdir, quality)
+    accepted = acceptance(choice.kept, columns.of_images, columns.of_real, subgroup_columns.ORDER)
     result = {
         "rule": criterion.rule,
         "protocol": quality.protocol,
@@ -151,9 +178,14 @@ def filter_images(
         "checkpoint": restored.step,
         "made_by": source_made_by.to_json() if source_made_by else None,
         **_counts(candidates.classes, choice),
-        "notes": _provenance_notes(source, source_made_by, restored, checkpoint is not None),
+        **columns.to_json(accepted, criterion.stratify),
+        "notes": [
+            *_provenance_notes(source, source_made_by, restored, checkpoint is not None),
+            *columns.notes,
+        ],
+        "warnings": filter_subgroups.warnings(accepted, criterion.stratify),
     }
-    names = [*kept_names(candidates, choice.kept), *SCORES]
+    names = [*kept_names(candidates, choice.kept), *filter_result.SCORES]
     place = (
         contextlib.nullcontext(out)
         if out.suffix == ".npz"
@@ -164,10 +196,10 @@ def filter_images(
             made_by.begin(target, source_made_by)
         write_kept(candidates, choice.kept, restored, target)
         made_by.end(target, source_made_by)
-        _write_decision(target, candidates, scores, choice, result)
-    _draw_sheets(out, candidates, scores)
-    print(_text(result, out))
-    print("the best and the worst:", *_sheets(out).values())
+        filter_result.write(target, candidates, scores, choice.kept, result)
+    filter_result.draw_sheets(out, candidates, scores)
+    print(filter_result.text(result, out))
+    print("the best and the worst:", *filter_result.sheets(out).values())
     return result
 
 
@@ -215,16 +247,16 @@ def _provenance_notes(
 
 def choose(
     scores: np.ndarray,
-    classes: Sequence[str],
+    strata: Sequence[str],
     criterion: Criterion,
     workdir: Path,
     quality: Rule,
 ) -> Choice:
-    """Keeps the best share of each class, or all at or above one threshold.
+    """Keeps the best share of each stratum, or all at or above one threshold.
 
     Args:
       scores: (N,), finite.
-      classes: N names.
+      strata: N names: of classes, unless the criterion says otherwise.
       criterion: valid.
       workdir: whose validation images "auto" looks at.
       quality: the rule that gave the scores.
@@ -234,7 +266,8 @@ def choose(
     """
     keep, threshold = criterion.keep, criterion.threshold
     if threshold is None:
-        return keep_best(scores, classes, KEEP if keep is None else keep)
+        what = "class" if criterion.stratify == (CLASS,) else " × ".join(criterion.stratify)
+        return keep_best(scores, strata, KEEP if keep is None else keep, what)
     if threshold != AUTO:
         return Choice(scores >= float(threshold), float(threshold), "the threshold given")
     real = TrainingData(workdir).validation("--threshold=auto")
@@ -244,25 +277,34 @@ def choose(
     return Choice(scores >= lowest, lowest, chosen_by)
 
 
-def keep_best(scores: np.ndarray, classes: Sequence[str], share: float) -> Choice:
-    """Keeps round(share × n), but at least one, of the n images of each class."""
+def keep_best(
+    scores: np.ndarray, strata: Sequence[str], share: float, what: str = "class"
+) -> Choice:
+    """Keeps round(share × n), but at least one, of the n images of each stratum.
+
+    Args:
+      scores: (N,).
+      strata: N names.
+      share: above 0, at most 1.
+      what: a stratum is.
+    """
     kept, thresholds = np.zeros(len(scores), bool), {}
-    classes = np.asarray(classes)
-    for name in np.unique(classes):
-        rows = np.flatnonzero(classes == name)
+    strata = np.asarray(strata)
+    for name in np.unique(strata):
+        rows = np.flatnonzero(strata == name)
         num = max(int(share * len(rows) + 0.5), 1)
         best = rows[np.argsort(-scores[rows], kind="stable")[:num]]
         kept[best] = True
         thresholds[str(name)] = float(scores[best[-1]])
     threshold = thresholds[""] if set(thresholds) == {""} else thresholds
-    return Choice(kept, threshold, f"the best {share:.4g} of each class")
+    return Choice(kept, threshold, f"the best {share:.4g} of each {what}")
 
 
 def _require_room(out: Path, asked: dict[str, Any], overwrite: bool) -> None:
     """Images of an earlier choice in the same folder would pass as kept."""
     if out.suffix != ".npz":
         output_folder.require_room(out, asked, overwrite)
-    for sheet in _sheets(out).values():
+    for sheet in filter_result.sheets(out).values():
         if sheet.exists():
             files.tell_once(f"note: {sheet} will be replaced")
 
@@ -295,56 +337,3 @@ def _counts(classes: Sequence[str], choice: Choice) -> dict[str, Any]:
         "chosen_by": choice.chosen_by,
         "classes": per_class,
     }
-
-
-def _write_decision(
-    out: Path, candidates: Candidates, scores: np.ndarray, choice: Choice, result: dict[str, Any]
-) -> None:
-    table_file, json_file = (out / name for name in SCORES)
-    if out.suffix == ".npz":
-        stem = _beside(out)
-        table_file, json_file = (stem.with_name(f"{stem.name}_{name}") for name in SCORES)
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(("name", "class", "score", "kept"))
-    rows = zip(candidates.names, candidates.classes, scores, choice.kept, strict=True)
-    writer.writerows((name, label, repr(float(s)), int(k)) for name, label, s, k in rows)
-    files.write_text(table_file, table.getvalue())
-    files.write_text(json_file, json.dumps(result, indent=2) + "\n")
-
-
-def _draw_sheets(out: Path, candidates: Candidates, scores: np.ndarray) -> None:
-    order = np.argsort(-scores, kind="stable")
-    for name, shown in (("best", order[:SHOWN]), ("worst", order[::-1][:SHOWN])):
-        captions = [f"{scores[i]:.3g} {candidates.classes[i]}".strip() for i in shown]
-        sheet = contact_sheet(list(candidates.images[shown]), captions, COLUMNS)
-        save_image(sheet, _sheets(out)[name])
-
-
-def _beside(out: Path) -> Path:
-    """What the names of files that lie beside the kept images begin with."""
-    place = files.absolute(out)
-    return place.with_suffix("") if out.suffix == ".npz" else place
-
-
-def _sheets(out: Path) -> dict[str, Path]:
-    """Where the sheets of the best and the worst images lie."""
-    stem = _beside(out)
-    return {name: stem.with_name(f"{stem.name}_{name}.png") for name in ("best", "worst")}
-
-
-def _text(result: dict[str, Any], out: Path) -> str:
-    of_classes = result["threshold"] if isinstance(result["threshold"], dict) else {}
-    lines = [
-        f"kept {result['kept']} of {result['n']} images ({result['accept_rate']:.1%}) in {out}",
-        f"rule: {result['protocol']}, checkpoint {result['checkpoint']}; {result['chosen_by']}"
-        + ("" if of_classes else f": {result['threshold']:.4g}"),
-    ]
-    for name, counts in result["classes"].items():
-        if name:
-            limit = f", from {of_classes[name]:.4g}" if of_classes else ""
-            share = f"{counts['kept']} of {counts['n']} ({counts['accept_rate']:.1%})"
-            lines.append(f"  {name}: {share}{limit}")
-    if not result["kept"]:
-        lines.append("warning: no image reached the threshold")
-    return "\n".join([*lines, *result["notes"]])

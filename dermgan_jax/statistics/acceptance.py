@@ -1,0 +1,115 @@
+"""Who is chosen: shares of subgroups before and after a choice, against chance and a reference.
+
+Whether a value of a column, such as skin tone = dark, is chosen as often as all the others is asked
+by Fisher's exact test (1922), two-sided; p-values are corrected by Holm (1979) over all values of
+all columns.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import fisher_exact
+
+from dermgan_jax.statistics.intervals import wilson
+from dermgan_jax.statistics.multiple_tests import holm
+
+LEVEL = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Accepted:
+    """The images of one value of a column, and how many of them were chosen.
+
+    Attributes:
+      column, value: which.
+      n: images to choose from.
+      total: of all values.
+      chosen: of them.
+      by_chance: that would have been chosen if all values had equal chances.
+      low, high: 95 % interval of chosen / n (Wilson); 0 and 1 where n is 0.
+      p: corrected; 1 where there is nothing to compare.
+      share, share_chosen: of all images that have a value, and of the chosen ones.
+      reference: the share of a reference, such as the real images; None if it is not known.
+    """
+
+    column: str
+    value: str
+    n: int
+    total: int
+    chosen: int
+    by_chance: float
+    low: float
+    high: float
+    p: float
+    share: float
+    share_chosen: float
+    reference: float | None = None
+
+    @property
+    def disfavoured(self) -> bool:
+        """Whether fewer were chosen than chance explains."""
+        return self.p < LEVEL and self.chosen < self.by_chance
+
+    @property
+    def missing(self) -> bool:
+        """Whether there was none to choose from, and chance does not explain it."""
+        return self.n == 0 and bool(self.reference) and (1 - self.reference) ** self.total < LEVEL
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values."""
+        return dataclasses.asdict(self)
+
+
+def acceptance(
+    chosen: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    reference: Mapping[str, np.ndarray] | None = None,
+    order: Sequence[str] = (),
+) -> list[Accepted]:
+    """Shares of every value of every column before and after a choice.
+
+    Args:
+      chosen: bool (n,).
+      columns: column -> n names; columns of one value that the reference does not divide either
+        are left out.
+      reference: column -> names of other images, of any number.
+      order: of values; others follow by alphabet.
+    """
+    ranks = {value: rank for rank, value in enumerate(order)}
+    reference = reference or {}
+    rows = []
+    for column, of_images in columns.items():
+        of_images = np.asarray(of_images)
+        others = reference.get(column)
+        others = np.asarray([] if others is None else others)
+        values = sorted({*map(str, of_images), *map(str, others)})
+        values.sort(key=lambda value: ranks.get(value, len(ranks)))
+        if len(values) > 1:
+            rows += [_row(column, value, of_images, chosen, others) for value in values]
+    corrected = holm(np.array([row.p for row in rows]))
+    return [dataclasses.replace(row, p=float(p)) for row, p in zip(rows, corrected, strict=True)]
+
+
+def _row(
+    column: str, value: str, of_images: np.ndarray, chosen: np.ndarray, others: np.ndarray
+) -> Accepted:
+    has = of_images == value
+    n, kept, total, all_kept = int(has.sum()), int(chosen[has].sum()), len(has), int(chosen.sum())
+    table = [[kept, n - kept], [all_kept - kept, total - n - (all_kept - kept)]]
+    low, high = wilson(kept, n) if n else (0.0, 1.0)
+    return Accepted(
+        column=column,
+        value=value,
+        n=n,
+        total=total,
+        chosen=kept,
+        by_chance=n * all_kept / total,
+        low=low,
+        high=high,
+        p=float(fisher_exact(table).pvalue),
+        share=n / total,
+        share_chosen=kept / all_kept if all_kept else 0.0,
+        reference=float((others == value).mean()) if len(others) else None,
+    )
