@@ -2,7 +2,10 @@
 whether they are due (what trains), against one for each set of phases that are due together.
 
   python benchmarks/compile_time.py --configs=stylegan2_melanoma:small,pgan:phantom
+  python benchmarks/compile_time.py --count --configs=stylegan2_melanoma,pgan
 
+With --count nothing is compiled: a row for each configuration, with the operations of the largest
+stage's step as it is lowered for CPUs and for TPUs, and how long tracing takes.
 Operations are those of StableHLO; seconds are processor time of all threads, tracing included.
 Nothing is read from or kept in a compilation cache.
 """
@@ -29,13 +32,20 @@ def main() -> None:
     )
     parser.add_argument("--configs", default="stylegan2_melanoma:small")
     parser.add_argument("--only", choices=("one", "sets"), default=None)
+    parser.add_argument("--count", action="store_true")
     args = parser.parse_args()
+    if args.count:
+        print("| configuration | stage | batch | for CPUs | for TPUs | traced in |")
+        print("| --- | --- | --- | --- | --- | --- |")
     jax.config.update("jax_enable_compilation_cache", False)
     for name in args.configs.split(","):
         config = validate(configuration.parse([f"--config={name}"]))
         model = load("model", config.model.name)(config, data_spec(config)[0])
         recipe = Recipe(model, sharding.data_mesh(jax.devices()[:1]))
         stage = model.stage(10**12)
+        if args.count:
+            print(_counted(name, recipe, stage), flush=True)
+            continue
         print(f"{name}, {stage}, batch {stage.batch_size}")
         names = recipe.phases_in(stage)
         sets = dict.fromkeys(
@@ -46,6 +56,19 @@ def main() -> None:
             _report("one", [_row(recipe, stage, names)])
         if args.only != "one":
             _report("one per set of due phases", [_row(alone(recipe), stage, s) for s in sets])
+
+
+def _counted(name, recipe, stage):
+    arguments = abstract_step.arguments(recipe.model, stage, recipe.mesh)
+    phases, began = recipe.phases_in(stage), time.process_time()
+    traced = compile_steps(recipe).trace(*arguments, image_size=stage.image_size, phases=phases)
+    seconds = time.process_time() - began
+    operations = [
+        traced.lower(lowering_platforms=(platform,)).as_text().count(" = ")
+        for platform in ("cpu", "tpu")
+    ]
+    cells = (f"`{name}`", stage, stage.batch_size, *(f"{number:,}" for number in operations))
+    return f"| {' | '.join(map(str, cells))} | {seconds:.0f} s |"
 
 
 def _report(title, rows):

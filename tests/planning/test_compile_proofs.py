@@ -1,13 +1,14 @@
-"""Every real configuration compiles for TPUs that are not here, and fits into their memory.
+"""Every configuration compiles for TPUs that are not here, and fits into their memory.
 
-The TPU's own compiler does it, for minutes to an hour each: `-m slow tests/planning -k NAME`. What
-it found is kept, see `planning.compiled_cost`.
+The TPU compiler does it: of the tiny experiments in seconds, of the real ones in minutes to an hour
+each, `-m slow tests/planning -k NAME`. What it found is kept, see `planning.compiled_cost`.
 """
 
 import importlib.util
 
 import jax
 import pytest
+import tiny_configs
 
 from dermgan_jax import registry
 from dermgan_jax.commands import configuration
@@ -24,14 +25,12 @@ REAL = (
     *("cyclegan_pneumonia", "dcgan", "fastgan", "lapgan", "pgan", "pix2pix", "projected"),
     *("segmenter", "spade", "stylegan2_melanoma", "superres_ham10000"),
 )
+SECONDS = ("pgan", "dcgan", "lapgan", "classifier", "fanogan", "superres", "segmenter")  # below 11
 SLICES = ("v5e:2x4", "v5e:2x2", "v5e:1x1")  # on two hosts, on one, a chip alone
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        importlib.util.find_spec("libtpu") is None, reason="the TPU compiler is not installed"
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("libtpu") is None, reason="the TPU compiler is not installed"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -46,11 +45,8 @@ def _least_effort():
         jax.config.update(name, value)
 
 
-@pytest.mark.parametrize("accelerator", SLICES)
-@pytest.mark.parametrize("name", REAL)
-def test_the_dearest_stage_compiles_and_fits(name, accelerator):
-    """With every lazy phase on."""
-    config = validate(configuration.parse([f"--config={name}"]))
+def compiled(config, accelerator):
+    """The dearest stage of an experiment with every lazy phase on, and the devices' share."""
     model = registry.load("model", config.model.name)(config, data_spec(config)[0])
     wanted = parse(accelerator)
     devices = mesh_devices(wanted)
@@ -63,5 +59,28 @@ def test_the_dearest_stage_compiles_and_fits(name, accelerator):
     if stage.batch_size % wanted.num_devices:
         pytest.skip(f"batches of {stage.batch_size} are for fewer devices")
     found = compiled_cost(abstract_step.trace(model, stage, devices), TPU, accelerator, print)
+    return found, wanted.chip.memory
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(name, marks=() if name in SECONDS else pytest.mark.slow)
+        for name in tiny_configs.TINY
+    ],
+)
+def test_every_family_compiles_for_two_hosts(family, tmp_path, monkeypatch):
+    monkeypatch.setenv("DERMGAN_CACHE", str(tmp_path))  # what was kept would prove nothing new
+    found, memory = compiled(validate(tiny_configs.get_config(family)), "v5e:2x4")
+    assert found.operations > 500
+    assert 0 < found.memory <= memory
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("accelerator", SLICES)
+@pytest.mark.parametrize("name", REAL)
+def test_the_dearest_stage_compiles_and_fits(name, accelerator):
+    config = validate(configuration.parse([f"--config={name}"]))
+    found, memory = compiled(config, accelerator)
     print(name, accelerator, f"{found.memory / 2**30:.2f} GiB, {found.operations} operations")
-    assert 0 < found.memory <= wanted.chip.memory
+    assert 0 < found.memory <= memory
