@@ -83,6 +83,16 @@ def add_overwrite(parser: Parser) -> None:
     )
 
 
+def add_mark(parser: Parser) -> None:
+    """--mark."""
+    add_switch(
+        parser,
+        "mark",
+        "draw SYNTHETIC, or S on small images, into a corner; values measured of such images are "
+        "of the mark too",
+    )
+
+
 def add_input(parser: Parser, help: str) -> None:
     """--input."""
     add_path(parser, "input", help)

@@ -31,6 +31,7 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_drawing(
         parser, "seed", "label", "checkpoint", "truncation", "truncation_cutoff", "noise"
     )
+    flags.add_mark(parser)
     flags.add_overwrite(parser)
 
 
@@ -42,7 +43,7 @@ def _run(args: argparse.Namespace) -> None:
         paths.require_apart(args.out, masks=args.masks)
         paint_masks(
             *(args.workdir, args.masks, args.out, flags.drawing(args)),
-            *(args.deform, args.num, args.overwrite),
+            *(args.deform, args.num, args.overwrite, args.mark),
         )
         return
     if args.deform:
@@ -53,6 +54,7 @@ def _run(args: argparse.Namespace) -> None:
     generate(
         *(args.workdir, args.out, args.num, flags.drawing(args), args.latents),
         overwrite=args.overwrite,
+        mark=args.mark,
     )
 
 

@@ -16,6 +16,7 @@ def _add_flags(parser: flags.Parser) -> None:
         "--space", choices=("z", "w"), default="z", help="z, latents, or w, styles; default z"
     )
     flags.add_drawing(parser, "seed", "label", "checkpoint", "truncation", "truncation_cutoff")
+    flags.add_mark(parser)
     flags.add_overwrite(parser)
 
 
@@ -25,6 +26,7 @@ def _run(args: argparse.Namespace) -> None:
     interpolate(
         *(args.workdir, args.out, args.num, flags.drawing(args), args.space),
         overwrite=args.overwrite,
+        mark=args.mark,
     )
 
 

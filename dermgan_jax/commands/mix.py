@@ -17,12 +17,13 @@ def _add_flags(parser: flags.Parser) -> None:
         help="layers taken from the left source; default half of them",
     )
     flags.add_drawing(parser, "seed", "label", "checkpoint", "truncation", "truncation_cutoff")
+    flags.add_mark(parser)
 
 
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.synthesis.style_mixing import mix_styles
 
-    mix_styles(args.workdir, args.out, args.num, flags.drawing(args), args.crossover)
+    mix_styles(args.workdir, args.out, args.num, flags.drawing(args), args.crossover, args.mark)
 
 
 COMMAND = Command(

@@ -20,6 +20,7 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_drawing(parser, "label", "checkpoint")
     flags.add_weights(parser)
     flags.add_range(parser)
+    flags.add_mark(parser)
     flags.add_overwrite(parser)
 
 
@@ -32,6 +33,7 @@ def _run(args: argparse.Namespace) -> None:
         *(args.workdir, args.input, args.out, flags.drawing(args), args.steps, weights),
         overwrite=args.overwrite,
         value_range=flags.value_range(args, args.input),
+        mark=args.mark,
     )
 
 

@@ -9,13 +9,16 @@ from dermgan_jax.commands.command import Command
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
     flags.add_input(parser, "folder of images, of any size, an image file, or .npz of float32")
-    flags.add_out(parser, paths.folder_or_arrays, "folder, where names are kept, or .npz")
+    flags.add_out(
+        parser, paths.folder_or_arrays, "folder, where NAME becomes synthetic_NAME.png, or .npz"
+    )
     parser.add_argument(
         "--direction", choices=("AtoB", "BtoA"), default="AtoB", help="default AtoB"
     )
     flags.add_switch(parser, "reconstruct", "translate back again as well")
     flags.add_checkpoint(parser)
     flags.add_range(parser)
+    flags.add_mark(parser)
     flags.add_overwrite(parser)
 
 
@@ -33,6 +36,7 @@ def _run(args: argparse.Namespace) -> None:
         reconstruct=args.reconstruct,
         overwrite=args.overwrite,
         value_range=flags.value_range(args, args.input),
+        mark=args.mark,
     )
 
 

@@ -12,7 +12,9 @@ SMALLEST_TILE = 64
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser)
     flags.add_input(parser, "folder of images, of any size, an image file, or .npz of float32")
-    flags.add_out(parser, paths.folder_or_arrays, "folder, where names are kept, or .npz")
+    flags.add_out(
+        parser, paths.folder_or_arrays, "folder, where NAME becomes synthetic_NAME.png, or .npz"
+    )
     parser.add_argument(
         "--tile",
         type=flags.positive,
@@ -37,6 +39,7 @@ def _add_flags(parser: flags.Parser) -> None:
     )
     flags.add_checkpoint(parser)
     flags.add_range(parser)
+    flags.add_mark(parser)
     flags.add_overwrite(parser)
 
 
@@ -59,6 +62,7 @@ def _run(args: argparse.Namespace) -> None:
         *(args.workdir, args.input, args.out, args.checkpoint or LATEST, tile, between),
         overwrite=args.overwrite,
         value_range=flags.value_range(args, args.input),
+        mark=args.mark,
     )
 
 

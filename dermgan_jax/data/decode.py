@@ -192,6 +192,30 @@ def header_size(path: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
+def stored_texts(path: Path) -> dict[str, str]:
+    """The texts that a file carries before its pixels, such as those of a PNG; none is decoded.
+
+    Raises:
+      DataError: if the file is no image.
+    """
+    if is_dicom(path):
+        return {}
+    with _opened(path, room=None) as image:
+        return {key: text for key, text in image.info.items() if isinstance(text, str)}
+
+
+def stored_channels(path: Path) -> int:
+    """1 of a file of grey values, else 3, going by its header.
+
+    Raises:
+      DataError: if the file is no image.
+    """
+    if is_dicom(path):
+        return 1 if dicom.is_grey(path) else 3
+    with _opened(path, room=None) as image:
+        return 1 if image.mode in GREY_MODES else 3
+
+
 @contextmanager
 def in_room(path: Path) -> Iterator[None]:
     """Holds the memory that decoding an image takes, and what is made of it meanwhile.

@@ -9,10 +9,13 @@ from dermgan_jax.files import Path
 
 PARTIAL = "DERMGAN_PARTIAL"  # environment: "1" takes what is there of folders that are not complete
 MADE_BY, WRITTEN_BY = "made_by.json", "written_by.json"
+CORNER_MARK = "corner_mark"  # in the first: its images carry a visible mark
 
 
 def require_completed(folder: Path) -> None:
     """Checks that no command was killed while it filled a folder; folders of others pass.
+
+    Tells of visible marks on the images.
 
     Raises:
       UserError: saying what to do.
@@ -23,6 +26,11 @@ def require_completed(folder: Path) -> None:
             told = json.loads(file.read_bytes())
         except (OSError, ValueError):
             continue  # whoever needs what it says refuses a damaged one
+        if isinstance(told, dict) and told.get(CORNER_MARK) is True:
+            files.tell_once(
+                f"warning: images of {folder} carry a visible mark in a corner (--mark): what is "
+                "measured of them, or learned from them, is of the mark too"
+            )
         if isinstance(told, dict) and told.get("complete") is False:
             refuse_partial(folder)
             return

@@ -1,9 +1,11 @@
 """Which image of one side belongs to which of the other, for metrics of pairs."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
+from dermgan_jax.data.image_marks import PREFIX
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, select
 from dermgan_jax.errors import UserError
 
@@ -16,7 +18,8 @@ def pairs(
     """The images that have a partner, in one order, and what to know of it.
 
     Files of two folders are partners if they have one name, without the suffix: with the folders
-    they lie in or without, whichever gives more pairs. Images without file names are partners by
+    they lie in or without, and with "synthetic_" before it or without, whichever gives more pairs.
+    Images without file names are partners by
     their position.
 
     Args:
@@ -38,7 +41,8 @@ def pairs(
             )
         return real, fake, [f"note: pairs of {names[0]} and {names[1]} are taken by position"]
     sides, common = max(
-        (_matched(real, fake, whole) for whole in (True, False)), key=lambda found: len(found[1])
+        (_matched(real, fake, *how) for how in itertools.product((False, True), (True, False))),
+        key=lambda found: len(found[1]),
     )
     if not common:
         examples = " and ".join(_quoted(list(side)) for side in sides)
@@ -62,18 +66,26 @@ def pairs(
 
 
 def _matched(
-    real: FolderImages, fake: FolderImages, whole: bool
+    real: FolderImages, fake: FolderImages, plain: bool, whole: bool
 ) -> tuple[list[dict[str, list[int]]], list[str]]:
     """Positions by name on both sides, and the names that are on both."""
-    sides = [_by_name(images, whole) for images in (real, fake)]
+    sides = [_by_name(images, plain, whole) for images in (real, fake)]
     return sides, sorted(sides[0].keys() & sides[1].keys())
 
 
-def _by_name(images: FolderImages, whole: bool) -> dict[str, list[int]]:
-    """Name without suffix -> positions; with the folders below the set's own, or without."""
+def _by_name(images: FolderImages, plain: bool, whole: bool) -> dict[str, list[int]]:
+    """Name without suffix -> positions.
+
+    Args:
+      images: of one side.
+      plain: without the beginning that translations have.
+      whole: with the folders below the set's own.
+    """
     found: dict[str, list[int]] = {}
     for position, path in enumerate(images.paths):
         name = path.relative_to(images.folder).with_suffix("")
+        if plain:
+            name = name.with_name(name.name.removeprefix(PREFIX) or name.name)
         found.setdefault(name.as_posix() if whole else name.name, []).append(position)
     return found
 

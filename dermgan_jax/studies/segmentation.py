@@ -8,7 +8,6 @@ those of the training images.
 """
 
 import dataclasses
-from pathlib import PurePosixPath
 
 import numpy as np
 from ml_collections import FrozenConfigDict
@@ -17,7 +16,6 @@ from dermgan_jax import config as config_schema
 from dermgan_jax import files
 from dermgan_jax.data.catalogue import Catalogue, catalogue
 from dermgan_jax.data.class_folders import folder_of
-from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.image_sets import select
 from dermgan_jax.data.mask_deformation import deform
 from dermgan_jax.data.masks import num_classes, prepare_masks, stored_values
@@ -55,7 +53,8 @@ from dermgan_jax.studies.study_folder import (
 )
 from dermgan_jax.synthesis import made_by
 from dermgan_jax.synthesis.drawing import Drawing
-from dermgan_jax.synthesis.paint import IMAGES, MASKS, restored_painter
+from dermgan_jax.synthesis.marked_images import MarkedImages
+from dermgan_jax.synthesis.paint import IMAGES, MASK_COMMENT, MASKS, restored_painter
 from dermgan_jax.train.loop import train
 
 CHANGEABLE = ("title", "bootstrap", "data.dir", "arms", "seeds")
@@ -159,6 +158,7 @@ def _paint(study: Study) -> str:
     files.remove_folder(study.painted)
     told = made_by.made_by(study.painter, restored, drawing)
     made_by.begin(study.painted / IMAGES, told)
+    made, of_masks = MarkedImages(told, data.classes), MarkedImages(told, data.classes)
     known, shown = prepare_masks(data, fields), {}
     with progress_bar(len(rows), "painting") as bar:
         for first in range(0, len(rows), PART):
@@ -172,16 +172,13 @@ def _paint(study: Study) -> str:
             for place, image, mask, label in zip(
                 range(first, first + len(part)), images, masks, labels, strict=True
             ):
-                name = PurePosixPath(folder_of(data.classes[label])) / f"{place:06d}.png"
-                for folder, pixels, text in (
-                    (IMAGES, image, told.png_text()),
-                    (MASKS, stored_values(mask, fields)[..., None], None),
-                ):
-                    target = study.painted / folder / name
-                    files.make_folder(target.parent)
-                    save_image(pixels, target, text)
+                name = f"{folder_of(data.classes[label])}/{place:06d}.png"
+                facts = {"index": place, "label": int(label)}
+                made.save(image, study.painted / IMAGES, name, **facts)
+                stored = stored_values(mask, fields)[..., None]
+                of_masks.save(stored, study.painted / MASKS, name, comment=MASK_COMMENT, **facts)
             bar.update(len(part))
-    made_by.end(study.painted / IMAGES, told)
+    made_by.end(study.painted / IMAGES, told, made.rows)
     files.write_arrays(study.folder / EXAMPLES_FILE, **shown)
     files.write_text(done, f'{{"key": "{key}"}}\n')
     return key

@@ -13,7 +13,8 @@ from dermgan_jax import files, listings
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.class_folders import folder_of
 from dermgan_jax.data.decode import stretch_to_square
-from dermgan_jax.data.image_files import save_image, write_pngs
+from dermgan_jax.data.image_files import png_names, save_image, write_pngs
+from dermgan_jax.data.image_marks import pixel_digest
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.data.splits import TRAIN
@@ -35,10 +36,10 @@ from dermgan_jax.studies.augmentation_arms import (
     sweep_name,
 )
 from dermgan_jax.studies.study_folder import identity, key_of, read_json
-from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis import made_by, manifest
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.filter import Criterion, filter_images
-from dermgan_jax.synthesis.made_by import MadeBy
+from dermgan_jax.synthesis.marked_images import MarkedImages, renewed
 from dermgan_jax.synthesis.quality_rules import DISCRIMINATOR
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
@@ -226,11 +227,11 @@ def _draw(
     generator: Path,
     pool: Path,
     wanted: Mapping[str, Mapping[str, int]],
-) -> dict[str, MadeBy]:
+) -> dict[str, MarkedImages]:
     """Writes POOL/CLASS/*.png, as many of each class as any arm needs.
 
     Returns:
-      Class -> what made its images.
+      Class -> its images.
     """
     checkpoint = _checkpoint(config)
     sampler, told = TrainedSampler(generator, Drawing(checkpoint=checkpoint)), {}
@@ -241,17 +242,22 @@ def _draw(
         label = name if sampler.model.conditional else None
         seed = config.synthesis.seed + index
         own = sampler.with_drawing(Drawing(seed=seed, checkpoint=checkpoint, label=label))
-        text, done = own.made_by.png_text(), 0
+        made = told[name] = MarkedImages(own.made_by, sampler.classes)
+        known = sampler.classes.index(name) if sampler.model.conditional else None
+        files_of = iter(png_names(num))
         for images in own.drawn(own.labels(num)):
-            folder = pool / folder_of(name)
-            done += len(write_pngs(to_uint8(images), folder, first=done, text=text))
-        told[name] = own.made_by
+            for image in to_uint8(images):
+                file = f"{folder_of(name)}/{next(files_of)}"
+                made.save(image, pool, file, index=len(made.rows), label=known)
     return told
 
 
 def _enlarge(native: Path, folder: Path, side: int) -> None:
     """Copies all of an arm, its images enlarged to the study's side."""
+    rows = manifest.read(native)
     for file in listings.find_files(native, (".png", ".json", ".csv")):
+        if file.name == manifest.NAME:
+            continue
         target = folder / file.relative_to(native)
         if file.suffix != ".png":
             files.copy(file, target)
@@ -261,7 +267,11 @@ def _enlarge(native: Path, folder: Path, side: int) -> None:
             pixels = np.asarray(image)
         pixels = pixels if pixels.ndim == 3 else pixels[..., None]
         files.make_folder(target.parent)
-        save_image(stretch_to_square(pixels, side), target, text)
+        enlarged = stretch_to_square(pixels, side)
+        save_image(enlarged, target, renewed(text, enlarged))
+        if row := rows.get(name := file.relative_to(native).as_posix()):
+            rows[name] = row._replace(pixels_sha256=pixel_digest(enlarged))
+    manifest.write(folder, list(rows.values()))
 
 
 def _reduce(config: FrozenConfigDict, data: Catalogue, own_side: int, folder: Path) -> None:
@@ -275,13 +285,16 @@ def _reduce(config: FrozenConfigDict, data: Catalogue, own_side: int, folder: Pa
             write_pngs(enlarged, folder / folder_of(name), first=number)
 
 
-def _deal(pool: Path, folder: Path, numbers: Mapping[str, int], told: Mapping[str, MadeBy]) -> None:
+def _deal(
+    pool: Path, folder: Path, numbers: Mapping[str, int], told: Mapping[str, MarkedImages]
+) -> None:
     """Copies the first so many images of each class, and what made them."""
     for name, num in numbers.items():
         of_class = folder_of(name)
         for file in listings.listing(pool / of_class)[1][:num]:
             files.copy(file, folder / of_class / file.name)
-    whole = [told[name] for name in numbers]
+    whole = [told[name].told for name in numbers]
+    rows = [row for name, num in numbers.items() for row in told[name].rows[:num]]
     # Classes have seeds of their own; each file says its own.
     common = whole[0] if len(whole) == 1 else dataclasses.replace(whole[0], drawing=None)
-    made_by.end(folder, common)
+    made_by.end(folder, common, rows)

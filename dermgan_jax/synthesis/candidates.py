@@ -1,10 +1,12 @@
 """Synthetic images to choose among, with the classes they were made to show."""
 
 import dataclasses
+import json
 
 import numpy as np
 
 from dermgan_jax import files
+from dermgan_jax.data import image_marks
 from dermgan_jax.data.class_folders import class_of, folder_of
 from dermgan_jax.data.image_files import save_image, write_npz
 from dermgan_jax.data.image_sets import (
@@ -18,6 +20,11 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.restore import Restored
+from dermgan_jax.synthesis import manifest
+from dermgan_jax.synthesis.made_by import PNG_KEY, MadeBy
+from dermgan_jax.synthesis.marked_images import MarkedImages
+
+OF_NOBODY = "synthetic image, made by a model that is not known"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,25 +89,64 @@ def kept_names(candidates: Candidates, kept: np.ndarray) -> list[str]:
     return [f"{folders[row]}{row:06d}.png" for row in np.flatnonzero(kept)]
 
 
-def write_kept(candidates: Candidates, kept: np.ndarray, restored: Restored, out: Path) -> None:
-    """Writes the images at `kept`, bool (N,): files as they are, floats as they are."""
-    rows = np.flatnonzero(kept)
-    images = candidates.images
+def write_kept(
+    candidates: Candidates,
+    kept: np.ndarray,
+    restored: Restored,
+    out: Path,
+    told: MadeBy | None = None,
+) -> list[manifest.Row]:
+    """Writes the images at `kept`, bool (N,): files as they are, floats as they are.
+
+    Args:
+      candidates: to choose among.
+      kept: which.
+      restored: the model that knows their classes.
+      out: a folder, or a file ending in .npz.
+      told: what made them, if they say so.
+
+    Returns:
+      What is known of each, for `made_by.end`; nothing of files of which no table tells.
+    """
+    chosen = np.flatnonzero(kept)
     if out.suffix == ".npz":
-        if isinstance(images, FolderImages):
-            floats = to_signed(images[rows])
-        else:
-            channels, value_range = images.shape[-1], candidates.value_range
-            floats = open_floats(candidates.source, channels, value_range)[rows]
-        named = {}
-        if set(candidates.classes) <= set(restored.classes):
-            labels = [restored.classes.index(candidates.classes[row]) for row in rows]
-            named["labels"] = np.asarray(labels, np.int32)
-        write_npz(floats, out, **named)
-        return
+        return _write_arrays(candidates, chosen, restored, out, told)
     files.make_folder(out)
-    for row, name in zip(rows, kept_names(candidates, kept), strict=True):
-        if isinstance(images, FolderImages):
-            files.copy(images.paths[row], out / name)
+    names = kept_names(candidates, kept)
+    if isinstance(candidates.images, FolderImages):
+        known = manifest.read(candidates.source) if told is not None else {}
+        for row, name in zip(chosen, names, strict=True):
+            files.copy(candidates.images.paths[row], out / name)
+        return [known[name] for name in names if name in known]
+    made = None if told is None else MarkedImages(told, restored.classes)
+    for row, name in zip(chosen, names, strict=True):
+        image = candidates.images[row : row + 1][0]
+        if made is None:
+            facts = image_marks.with_digest({"synthetic": True, "index": int(row)}, image)
+            texts = {"Comment": OF_NOBODY, PNG_KEY: json.dumps(facts)}
+            save_image(image, out / name, texts)
         else:
-            save_image(images[row : row + 1][0], out / name)
+            label = candidates.classes[row]
+            known_label = restored.classes.index(label) if label in restored.classes else None
+            made.save(image, out, name, index=int(row), label=known_label)
+    return [] if made is None else made.rows
+
+
+def _write_arrays(
+    candidates: Candidates, chosen: np.ndarray, restored: Restored, out: Path, told: MadeBy | None
+) -> list[manifest.Row]:
+    images, named = candidates.images, {}
+    if isinstance(images, FolderImages):
+        floats = to_signed(images[chosen])
+    else:
+        channels, value_range = images.shape[-1], candidates.value_range
+        floats = open_floats(candidates.source, channels, value_range)[chosen]
+    if set(candidates.classes) <= set(restored.classes):
+        labels = [restored.classes.index(candidates.classes[row]) for row in chosen]
+        named["labels"] = np.asarray(labels, np.int32)
+    write_npz(floats, out, **named)
+    if told is None:
+        return []
+    made = MarkedImages(told, restored.classes)
+    made.note(floats, labels=named.get("labels"), numbers=chosen)
+    return made.rows

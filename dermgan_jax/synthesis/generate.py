@@ -2,19 +2,20 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from dermgan_jax import files
-from dermgan_jax.data.image_files import png_names, write_npz, write_pngs
+from dermgan_jax.data.image_files import png_names, write_npz
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError, printable
 from dermgan_jax.files import Path
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import Sampler
-from dermgan_jax.synthesis import made_by, output_folder
+from dermgan_jax.synthesis import corner_mark, made_by, output_folder
 from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.marked_images import MarkedImages
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
 NUM = 64  # images, unless asked for another number
@@ -27,10 +28,11 @@ def generate(
     drawing: Drawing,
     latents: Path | None = None,
     overwrite: bool = False,
+    mark: bool = False,
 ) -> None:
     """Writes samples to a folder of PNG files, or unquantised float32 to a file ending in .npz.
 
-    What made them is written beside them, and into every PNG file; see `made_by`.
+    What made them is written beside them, and into every PNG file; see `marked_images`.
 
     Args:
       workdir: the run.
@@ -39,13 +41,15 @@ def generate(
       drawing: how.
       latents: .npz whose key "z" (num, D) replaces the seed.
       overwrite: remove what the program wrote to the folder before.
+      mark: draw a visible mark into a corner of each, see `corner_mark`; of PNG files only.
 
     Raises:
       UserError: if a checkpoint, a label, the latents, truncation or noise are at fault, an image
         has pixels that are not numbers, or the folder holds images of anything else.
     """
+    corner_mark.require_files(mark, out)
     sampler = TrainedSampler(workdir, drawing)
-    told = sampler.made_by
+    told = dataclasses.replace(sampler.made_by, corner_mark=mark)
     if latents is None:
         labels = sampler.labels(NUM if num is None else num)
         batches = sampler.drawn(labels)
@@ -59,34 +63,36 @@ def generate(
         labels = sampler.labels(len(given))
         batches = sampler.batches(given, labels)
     conditional = sampler.model.conditional
+    made = MarkedImages(told, sampler.classes)
     if out.suffix == ".npz":
         named = {"labels": labels} if conditional else {}
         images = np.concatenate(list(batches))
         to_uint8(images)  # which refuses what is no image
         made_by.begin(out, told)
         write_npz(images, out, **named)
-        made_by.end(out, told)
+        made.note(images, labels=labels if conditional else None)
+        made_by.end(out, told, made.rows)
     else:
         of_classes = (labels, sampler.classes) if conditional else ()
         names = png_names(len(labels), *of_classes)
         with output_folder.filling(out, told.asked("generate"), names, overwrite) as folder:
-            _write_files(batches, folder, told, *of_classes)
+            made_by.begin(folder, told)
+            _write_files(batches, folder, made, names, labels if conditional else None)
+            made_by.end(folder, told, made.rows)
     print(f"{len(labels)} synthetic images of checkpoint {told.checkpoint} in {out}")
 
 
 def _write_files(
     batches: Iterator[np.ndarray],
     folder: Path,
-    told: made_by.MadeBy,
-    labels: np.ndarray | None = None,
-    classes: Sequence[str] = (),
+    made: MarkedImages,
+    names: list[str],
+    labels: np.ndarray | None,
 ) -> None:
-    made_by.begin(folder, told)
-    done, text = 0, told.png_text()
-    for images in batches:
-        named = () if labels is None else (labels[done:], classes)
-        done += len(write_pngs(to_uint8(images), folder, *named, first=done, text=text))
-    made_by.end(folder, told)
+    images = (image for batch in batches for image in to_uint8(batch))
+    for index, (name, image) in enumerate(zip(names, images, strict=True)):
+        label = None if labels is None else int(labels[index])
+        made.save(image, folder, name, index=index, label=label)
 
 
 def _read_latents(path: Path, model: Sampler) -> np.ndarray:

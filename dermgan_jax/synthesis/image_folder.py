@@ -1,12 +1,13 @@
 """What commands that make an image of each image of a folder have in common."""
 
-from collections.abc import Callable, Iterator, Sequence
+import collections
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from dermgan_jax import files
-from dermgan_jax.data.decode import DICOM_SUFFIXES, SUFFIXES, find_images, header_size
+from dermgan_jax.data.decode import SUFFIXES, find_images, header_size
+from dermgan_jax.data.image_marks import PREFIX
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
@@ -15,29 +16,40 @@ BATCH_BYTES = 1 << 28  # of their pixels
 
 
 def named_images(source: Path, out: Path | None = None) -> dict[Path, Path]:
-    """Images anywhere below a folder -> their names relative to it, by which results are written.
+    """Images anywhere below a folder -> their names relative to it, or those of their results.
 
-    Of DICOM files the results are PNG files, which is said.
+    Results are PNG files, and no real image's name is theirs: of case/a.jpg synthetic_a.png in the
+    folder case. Of images whose names differ in the suffix only, it is kept before the other.
 
     Args:
       source: the folder, or a single image file.
-      out: where results go, a folder, if they go by these names.
+      out: where results go, a folder, if their names are asked for.
 
     Raises:
-      UserError: if `out` is an .npz, or `source` is neither or holds no images.
+      UserError: if `out` is an .npz, `source` is neither or holds no images, or two results would
+        have one name.
     """
     if out is not None and out.suffix == ".npz":
         raise UserError(f"{source} is no .npz, so --out has to be a folder; it is {out}")
     names = {path: path.relative_to(root) for path, root in _listed(source)}
-    return names if out is None else {path: _written(name) for path, name in names.items()}
+    return names if out is None else _of_results(source, names)
 
 
-def _written(name: Path) -> Path:
-    """What becomes of an image is no DICOM file, which would need all that told whose it was."""
-    if name.suffix.lower() not in DICOM_SUFFIXES:
-        return name
-    files.tell_once(f"note: of DICOM files PNG files are made, such as {name.name}.png")
-    return name.with_name(f"{name.name}.png")
+def synthetic_name(name: Path) -> Path:
+    """A name that says that it is no real image's."""
+    return name if name.name.startswith(PREFIX) else name.with_name(f"{PREFIX}{name.name}")
+
+
+def _of_results(source: Path, names: Mapping[Path, Path]) -> dict[Path, Path]:
+    count = collections.Counter(name.with_suffix("") for name in names.values())
+    found = {}
+    for path, name in names.items():
+        stem = name.stem if count[name.with_suffix("")] == 1 else name.name
+        found[path] = synthetic_name(name.with_name(f"{stem}.png"))
+    twins = [name for name, times in collections.Counter(found.values()).items() if times > 1]
+    if twins:
+        raise UserError(f"{source} has several images that would become {twins[0]}: rename them")
+    return found
 
 
 def _listed(source: Path) -> list[tuple[Path, Path]]:

@@ -1,23 +1,27 @@
 """A walk through the latent space: neighbouring latents make similar images, none is a copy."""
 
+import dataclasses
+import json
 import pathlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from dermgan_jax import files
-from dermgan_jax.data.image_files import grid, save_image, write_pngs
+from dermgan_jax.data.image_files import grid, write_pngs
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import StyleSampler
-from dermgan_jax.synthesis import output_folder
+from dermgan_jax.synthesis import corner_mark, output_folder
 from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.made_by import SYNTHETIC, MadeBy
+from dermgan_jax.synthesis.marked_images import save_sheet
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
 SPACES = ("z", "w")
@@ -74,6 +78,7 @@ def interpolate(
     space: str = "z",
     steps: int = STEPS,
     overwrite: bool = False,
+    mark: bool = False,
 ) -> list[Path]:
     """Writes a closed walk: OUT/strip.png, OUT/walk.gif and, with ffmpeg, OUT/walk.mp4.
 
@@ -85,6 +90,7 @@ def interpolate(
       space: "z", along arcs between latents, or "w", straight between styles.
       steps: frames from one anchor to the next.
       overwrite: remove what the program wrote to the folder before.
+      mark: draw a visible mark into a corner of the strip and of each frame, see `corner_mark`.
 
     Returns:
       The files.
@@ -98,7 +104,7 @@ def interpolate(
     if space not in SPACES:
         raise UserError(f"--space is {space!r}; expected z or w")
     sampler = TrainedSampler(workdir, drawing)
-    told = sampler.made_by
+    told = dataclasses.replace(sampler.made_by, corner_mark=mark)
     asked = {**told.asked("interpolate"), "num": num, "space": space, "steps": steps}
     output_folder.require_room(out, asked, overwrite, FILES)
     model, variables = sampler.model, sampler.variables
@@ -119,21 +125,22 @@ def interpolate(
         walk = walk_latents(latents, steps)
         images = np.concatenate(list(sampler.batches(walk, labels)))
     with output_folder.filling(out, asked, FILES, overwrite) as folder:
-        made = write_walk(to_uint8(images), folder, steps, told.png_text())
+        made = write_walk(to_uint8(images), folder, steps, told)
     paths = [out / path.name for path in made]
     print(f"synthetic images in {', '.join(map(str, paths))}")
     return paths
 
 
-def write_walk(
-    frames: np.ndarray, out: Path, steps: int, text: Mapping[str, str] | None = None
-) -> list[Path]:
+def write_walk(frames: np.ndarray, out: Path, steps: int, told: MadeBy) -> list[Path]:
     """Writes frames uint8 (N, H, W, C) as strip.png, walk.gif and, with ffmpeg, walk.mp4.
 
-    The strip has a row from each anchor to the next, with `steps` images, and carries the text.
+    The strip has a row from each anchor to the next, with `steps` images. All say what made them.
     """
     paths = [out / name for name in FILES[:2]]
-    save_image(grid(frames, len(frames) // steps, steps), paths[0], text)
+    save_sheet(grid(frames, len(frames) // steps, steps), paths[0], told)
+    if told.corner_mark:
+        frames = corner_mark.marked(frames)
+    comment = f"{SYNTHETIC}; {json.dumps(told.png_facts())}"
     pictures = [Image.fromarray(frame.squeeze()) for frame in frames]
     with files.replacing(paths[1]) as file:
         pictures[0].save(
@@ -143,18 +150,26 @@ def write_walk(
             append_images=pictures[1:],
             duration=round(1000 / FRAMES_PER_SECOND),
             loop=0,
+            comment=comment,
         )
     if ffmpeg := shutil.which("ffmpeg"):
-        paths.append(_write_mp4(ffmpeg, frames, out / FILES[2]))
+        paths.append(_write_mp4(ffmpeg, frames, out / FILES[2], comment))
     return paths
 
 
-def _write_mp4(ffmpeg: str, frames: Sequence[np.ndarray], path: Path) -> Path:
+def _write_mp4(ffmpeg: str, frames: Sequence[np.ndarray], path: Path, comment: str) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         write_pngs(np.asarray(frames), pathlib.Path(folder))
         made = pathlib.Path(folder) / path.name
         # H.264 in a form that every player reads, whose sides have to be even.
-        encode = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"]
+        encode = [
+            "-metadata",
+            f"comment={comment}",
+            "-vf",
+            "pad=ceil(iw/2)*2:ceil(ih/2)*2",
+            "-pix_fmt",
+            "yuv420p",
+        ]
         source = ["-framerate", str(FRAMES_PER_SECOND), "-i", f"{folder}/%06d.png"]
         command = [ffmpeg, "-y", "-loglevel", "error", *source, *encode, str(made)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

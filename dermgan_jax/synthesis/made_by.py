@@ -1,24 +1,29 @@
 """What made some samples: a small JSON file beside them, and a line of text in every PNG file.
 
 A folder of samples holds made_by.json; beside SAMPLES.npz lies SAMPLES_made_by.json. It is there
-from the beginning and says when all images are.
+from the beginning and says when all images are. A table of the images comes at the end, see
+`manifest`; `marked_images` writes both.
 """
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Any, NotRequired, TypedDict
 
 from dermgan_jax import __version__, files, listings, stored_json
-from dermgan_jax.data import filled_folders
+from dermgan_jax.data import filled_folders, image_marks
 from dermgan_jax.data.decode import SUFFIXES
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.runs.restore import Restored
+from dermgan_jax.synthesis import manifest
 from dermgan_jax.synthesis.drawing import Drawing
 
 NAME = filled_folders.MADE_BY
-PNG_KEY = "dermgan_jax"
+PNG_KEY = image_marks.KEY
 SYNTHETIC = "synthetic image, made by a generative model; it shows no patient"
+# Of translations and enlargements, which may well be of a patient.
+TRANSLATED = "synthetic image, made by a model of another image; its details are the model's"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +39,7 @@ class MadeBy:
       direction: of translations.
       latents: digest of the latents that were given in place of the seed, or "".
       input: of translations, the folder or file that was translated.
+      corner_mark: the images carry a visible mark, see `corner_mark`.
     """
 
     workdir: str
@@ -44,6 +50,7 @@ class MadeBy:
     direction: str = ""
     latents: str = ""
     input: str = ""
+    corner_mark: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values, and that the images are synthetic."""
@@ -57,14 +64,19 @@ class MadeBy:
             "direction": self.direction,
             "latents": self.latents,
             "input": self.input,
+            **({filled_folders.CORNER_MARK: True} if self.corner_mark else {}),
             "dermgan_jax": __version__,
         }
 
-    def png_text(self, comment: str = SYNTHETIC) -> dict[str, str]:
+    def png_facts(self) -> dict[str, Any]:
         """What a PNG file says; the name of the folder, but not where it lies."""
         told = {**self.to_json(), "workdir": self.workdir.rstrip("/").rpartition("/")[2]}
         del told["input"]  # whose name may be a patient's
-        return {"Comment": comment, PNG_KEY: json.dumps(told)}
+        return told
+
+    def png_text(self, comment: str = SYNTHETIC) -> dict[str, str]:
+        """`png_facts` as the text of a sheet of several images."""
+        return {"Comment": comment, PNG_KEY: json.dumps(self.png_facts())}
 
     def asked(self, command: str) -> dict[str, Any]:
         """What the samples depend on, as JSON values; see `output_folder.filling`."""
@@ -106,6 +118,7 @@ class _Stored(TypedDict):
     complete: bool
     latents: NotRequired[str]
     input: NotRequired[str]
+    corner_mark: NotRequired[bool]
 
 
 def place(samples: Path) -> Path:
@@ -126,7 +139,7 @@ def begin(samples: Path, told: MadeBy | None) -> None:
       told: None if it is not known.
 
     Raises:
-      UserError: if a folder holds images that were made otherwise.
+      UserError: if a folder holds images that were made otherwise, or a manifest.csv of others.
     """
     is_file = samples.suffix == ".npz"
     found = [samples] if is_file and samples.is_file() else []
@@ -140,14 +153,17 @@ def begin(samples: Path, told: MadeBy | None) -> None:
                 "folder, or empty it"
             )
         print(f"note: {samples} held images that were made otherwise; they are replaced")
+    manifest.begin(samples)
     if told is not None:
         _write(samples, told, complete=False)
     else:
         place(samples).unlink(missing_ok=True)
 
 
-def end(samples: Path, told: MadeBy | None) -> None:
-    """Says that all samples, in a folder or an .npz, are written."""
+def end(samples: Path, told: MadeBy | None, rows: Sequence[manifest.Row] = ()) -> None:
+    """Says that all samples, in a folder or an .npz, are written, and which these are."""
+    if rows:
+        manifest.write(samples, rows)
     if told is not None:
         _write(samples, told, complete=True)
 
@@ -165,9 +181,7 @@ def read(samples: Path) -> MadeBy | None:
     """
     told, complete = _read(samples)
     if told is not None and not complete:
-        raise UserError(
-            f"{samples} was not completed: run the command that makes these images again"
-        )
+        filled_folders.refuse_partial(samples)
     return told
 
 
@@ -186,6 +200,7 @@ def _read(samples: Path) -> tuple[MadeBy | None, bool]:
             direction=plain["direction"],
             latents=plain.get("latents", ""),
             input=plain.get("input", ""),
+            corner_mark=plain.get(filled_folders.CORNER_MARK, False),
         )
         return told, bool(plain["complete"])
     except (ValueError, KeyError, TypeError) as error:

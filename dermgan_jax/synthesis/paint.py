@@ -9,7 +9,6 @@ from dermgan_jax import files
 from dermgan_jax.data.class_folders import class_of, folder_of
 from dermgan_jax.data.decode import SUFFIXES, find_images
 from dermgan_jax.data.faults import DataError, lines
-from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.mask_deformation import deform
 from dermgan_jax.data.masks import decode_files, stored_values
 from dermgan_jax.data.pixel_range import to_uint8
@@ -22,6 +21,8 @@ from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.restore import Restored, restore
 from dermgan_jax.synthesis import made_by, output_folder
 from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.image_folder import synthetic_name
+from dermgan_jax.synthesis.marked_images import MarkedImages
 
 IMAGES, MASKS = "images", "masks"  # subfolders of what is written
 PART = 64  # masks in memory at a time
@@ -51,10 +52,12 @@ def paint_masks(
     deformed: bool = False,
     num: int | None = None,
     overwrite: bool = False,
+    mark: bool = False,
 ) -> None:
     """Writes an image for every mask, and the masks as they were painted beside them.
 
-    Masks are cut and resized as the training images were.
+    Of NAME.png both are called synthetic_NAME.png. Masks are cut and resized as the training images
+    were.
 
     Args:
       workdir: of a painter.
@@ -65,6 +68,7 @@ def paint_masks(
       deformed: paint other shapes than the given ones, see `data.mask_deformation`.
       num: how many; masks begin again where they are fewer. None: as many as there are masks.
       overwrite: remove what the program wrote to the folder before.
+      mark: draw a visible mark into a corner of each image, see `corner_mark`.
 
     Raises:
       UserError: if the model, the class or a mask is at fault, or the folder holds images of
@@ -75,13 +79,15 @@ def paint_masks(
     told = dataclasses.replace(
         made_by.made_by(workdir, restored, drawing),
         input=f"{files.absolute(masks)}{', deformed' if deformed else ''}",
+        corner_mark=mark,
     )
     asked = told.asked("generate --masks")
     names = [f"{part}/{name.as_posix()}.png" for part in (IMAGES, MASKS) for name in found.names]
     with output_folder.filling(out, asked, names, overwrite) as folder:
         made_by.begin(folder / IMAGES, told)
-        _write(restored, found, folder, drawing.seed, deformed, told)
-        made_by.end(folder / IMAGES, told)
+        made = MarkedImages(told, restored.classes if restored.model.conditional else ())
+        _write(restored, found, folder, drawing.seed, deformed, made)
+        made_by.end(folder / IMAGES, told, made.rows)
     print(
         f"{len(found.paths)} synthetic images of checkpoint {told.checkpoint} in {out / IMAGES}, "
         f"their masks in {out / MASKS}"
@@ -89,11 +95,11 @@ def paint_masks(
 
 
 def _write(
-    restored: Restored, found: Masks, out: Path, seed: int, deformed: bool, told: made_by.MadeBy
+    restored: Restored, found: Masks, out: Path, seed: int, deformed: bool, made: MarkedImages
 ) -> None:
     """Paints, a part at a time."""
     data = at_full_size(restored.model.config.data)
-    of_image, of_mask = told.png_text(), told.png_text(MASK_COMMENT)
+    masks = MarkedImages(dataclasses.replace(made.told, corner_mark=False), made.classes)
     with progress_bar(len(found.paths), "painting") as bar:
         for first in range(0, len(found.paths), PART):
             part = slice(first, first + PART)
@@ -103,16 +109,12 @@ def _write(
             images = paint(
                 restored.model, restored.variables, classes, found.labels[part], seed, first
             )
-            for image, mask, name in zip(
-                to_uint8(images), stored_values(classes, data), found.names[part], strict=True
-            ):
-                for folder, pixels, said in (
-                    (IMAGES, image, of_image),
-                    (MASKS, mask[..., None], of_mask),
-                ):
-                    path = out / folder / name.with_name(f"{name.name}.png")
-                    files.make_folder(path.parent)
-                    save_image(pixels, path, said)
+            painted = zip(to_uint8(images), stored_values(classes, data), strict=True)
+            for index, (image, mask) in enumerate(painted, first):
+                name = f"{found.names[index].as_posix()}.png"
+                facts = {"index": index, "label": int(found.labels[index])}
+                made.save(image, out / IMAGES, name, **facts)
+                masks.save(mask[..., None], out / MASKS, name, comment=MASK_COMMENT, **facts)
             bar.update(len(images))
 
 
@@ -161,6 +163,7 @@ def _listed(
         name = paths[row].relative_to(folder).with_suffix("")
         if turn:
             name = name.with_name(f"{name.name}_{turn}")
+        name = synthetic_name(name)
         # The layout of image_folder, so that classes are known to whoever reads the images.
         if conditional:
             name = type(name)(folder_of(restored.classes[of_image])) / name.name

@@ -20,7 +20,7 @@ import optax
 
 from dermgan_jax import files
 from dermgan_jax.data import decode
-from dermgan_jax.data.image_files import grid, save_image, write_npz
+from dermgan_jax.data.image_files import grid, write_npz
 from dermgan_jax.data.image_sets import open_images
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
@@ -34,8 +34,10 @@ from dermgan_jax.models.contract import Sampler, Stage, StyleSampler, Variables
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.synthesis import output_folder
 from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.marked_images import save_sheet
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
+SHEET_COMMENT = "left: given images; right: synthetic images of a model"
 FILES = ("sheet.png", "latents.npz", "distances.csv")
 LEARNING_RATE = 0.1
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # parts of the steps
@@ -182,6 +184,7 @@ def project(
     weights: Path | None = None,
     overwrite: bool = False,
     value_range: Range | None = None,
+    mark: bool = False,
 ) -> None:
     """Writes each image's nearest one: OUT/sheet.png, latents.npz, distances.csv.
 
@@ -198,6 +201,7 @@ def project(
       weights: folder of pretrained weights, looked into first.
       overwrite: remove what the program wrote to the folder before.
       value_range: of floats in an .npz that does not tell it.
+      mark: draw a visible mark into a corner of the sheet, see `corner_mark`.
 
     Raises:
       UserError: if the model, an image or the weights are at fault, or the folder holds images of
@@ -207,7 +211,7 @@ def project(
         raise UserError(f"--steps is {steps}: at least 1")
     sampler = TrainedSampler(workdir, drawing)
     names, images = _targets(source, sampler.model, value_range)
-    told = dataclasses.replace(sampler.made_by, input=str(files.absolute(source)))
+    told = dataclasses.replace(sampler.made_by, input=str(files.absolute(source)), corner_mark=mark)
     asked = {**told.asked("project"), "steps": steps}
     output_folder.require_room(out, asked, overwrite, FILES)
     projector = Projector(sampler, weights)
@@ -218,14 +222,13 @@ def project(
             bar.update(1)
     latents, made, distances = zip(*found, strict=True)
     sheet = np.stack([images, to_uint8(np.stack(made))], axis=1)
-    text = told.png_text("left: given images; right: synthetic images of a model")
     pairs = grid(sheet.reshape(-1, *images.shape[1:]), len(images), 2)
     key = "w" if isinstance(sampler.model, StyleSampler) else "z"
     table = io.StringIO()
     rows = csv.writer(table)
     rows.writerows([("image", "lpips_alex"), *zip(names, distances, strict=True)])
     with output_folder.filling(out, asked, FILES, overwrite) as folder:
-        save_image(pairs, folder / FILES[0], text)
+        save_sheet(pairs, folder / FILES[0], told, SHEET_COMMENT)
         write_npz(np.stack(made), folder / FILES[1], **{key: np.stack(latents)})
         files.write_text(folder / FILES[2], table.getvalue())
     print(f"{len(images)} images projected, LPIPS {np.mean(distances):.4f} on average: {out}")

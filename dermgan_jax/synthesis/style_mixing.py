@@ -4,15 +4,18 @@ Shows what a trained generator keeps in which layers: shape and place of the les
 ones, colour and texture in the fine ones.
 """
 
+import dataclasses
+
 import numpy as np
 
-from dermgan_jax.data.image_files import grid, save_image
+from dermgan_jax.data.image_files import grid
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models import sampling
 from dermgan_jax.models.contract import StyleSampler
 from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.marked_images import save_sheet
 from dermgan_jax.synthesis.trained_sampler import TrainedSampler
 
 
@@ -36,6 +39,7 @@ def mix_styles(
     num: int,
     drawing: Drawing,
     crossover: int | None = None,
+    mark: bool = False,
 ) -> None:
     """Writes a sheet: sources on the left and on top, their mixtures between.
 
@@ -45,6 +49,7 @@ def mix_styles(
       num: sources on either side.
       drawing: of the sources.
       crossover: layers taken from the left; half of them if not given.
+      mark: draw a visible mark into a corner of the sheet, see `corner_mark`.
 
     Raises:
       UserError: if the model has no styles or not so many layers.
@@ -65,7 +70,8 @@ def mix_styles(
     left, top = styles[:num], styles[num:]
     between = mixed(left, top, crossover).reshape(num * num, *styles.shape[1:])
     images = sampling.synthesize(model, variables, np.concatenate([styles, between]))
-    save_image(_sheet(to_uint8(images), num), out, sampler.made_by.png_text())
+    told = dataclasses.replace(sampler.made_by, corner_mark=mark)
+    save_sheet(_sheet(to_uint8(images), num), out, told)
     print(f"synthetic images in {out}: the first {crossover} of {layers} layers from the left")
 
 

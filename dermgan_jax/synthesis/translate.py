@@ -9,7 +9,8 @@ import numpy as np
 
 from dermgan_jax import files
 from dermgan_jax.data import npz_images
-from dermgan_jax.data.image_files import save_image, write_npz
+from dermgan_jax.data.image_files import write_npz
+from dermgan_jax.data.image_marks import PREFIX
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
 from dermgan_jax.data.set_reader import SetReader
@@ -20,8 +21,9 @@ from dermgan_jax.models.contract import Translator, Variables
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.registry import did_you_mean
 from dermgan_jax.runs.restore import Restored, restore
-from dermgan_jax.synthesis import made_by, output_folder
+from dermgan_jax.synthesis import corner_mark, made_by, output_folder
 from dermgan_jax.synthesis.image_folder import groups_of_one_size, named_images
+from dermgan_jax.synthesis.marked_images import MarkedImages
 
 RECONSTRUCTED = "reconstructed"  # subfolder, or key of an .npz
 LARGEST = 1024  # pixels; longer sides are translated in tiles
@@ -37,8 +39,9 @@ def translate(
     reconstruct: bool = False,
     overwrite: bool = False,
     value_range: Range | None = None,
+    mark: bool = False,
 ) -> None:
-    """Writes the translation of every image under its own name and size.
+    """Writes the translation of every image in its own size, of NAME.jpg as synthetic_NAME.png.
 
     Args:
       workdir: of a translator.
@@ -49,25 +52,31 @@ def translate(
       reconstruct: also translate back; in `out`/reconstructed, or under the key `reconstructed`.
       overwrite: remove what the program wrote to the folder before.
       value_range: of floats in an .npz that does not tell it.
+      mark: draw a visible mark into a corner of each, see `corner_mark`; of files only.
 
     Raises:
       UserError: if the model, the direction or an image is at fault, or the folder holds images
         of anything else.
     """
+    corner_mark.require_files(mark, out)
     restored = restore(workdir, checkpoint)
     directions = _directions(restored, workdir, direction, reconstruct)
     told = dataclasses.replace(
         made_by.made_by(workdir, restored, direction=direction),
         input=str(files.absolute(source)),
+        corner_mark=mark,
     )
+    made = MarkedImages(told)
     if source.suffix == ".npz":
         if out.suffix != ".npz":
             raise UserError(f"{source} is an .npz, so --out has to end in .npz too; it is {out}")
         _tell_of_other_arrays(source)
-        arrays = _translated(restored, source, directions, value_range)
+        given, arrays = _translated(restored, source, directions, value_range)
         made_by.begin(out, told)
         write_npz(path=out, **arrays)
-        made_by.end(out, told)
+        for key, images in arrays.items():
+            made.note(images, key, originals=given)
+        made_by.end(out, told, made.rows)
         print(f"{len(arrays['images'])} translated images in {out}")
         return
     names = named_images(source, out)
@@ -77,9 +86,9 @@ def translate(
         _require_different(source, written)
     with output_folder.filling(out, told.asked("translate"), written, overwrite) as folder:
         made_by.begin(folder, told)
-        _translate_files(restored, names, folder, directions, told.png_text())
-        made_by.end(folder, told)
-    print(f"{len(names)} translated images in {out}")
+        _translate_files(restored, names, folder, directions, made)
+        made_by.end(folder, told, made.rows)
+    print(f"{len(names)} translated images in {out}, of NAME as {PREFIX}NAME.png")
 
 
 def _require_different(source: Path, written: Sequence[str]) -> None:
@@ -120,14 +129,14 @@ def _require_trained(restored: Restored, workdir: Path, direction: str) -> None:
 
 def _translated(
     restored: Restored, source: Path, directions: Sequence[str], value_range: Range | None
-) -> dict[str, np.ndarray]:
-    """The arrays of an .npz: float32 `images` and, if there are two directions, `reconstructed`."""
-    images = npz_images.open_floats(source, restored.model.data.channels, value_range)
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Images of an .npz, and float32 `images` and, if there are two directions, `reconstructed`."""
+    given = images = npz_images.open_floats(source, restored.model.data.channels, value_range)
     found = {}
     for key, direction in zip(("images", RECONSTRUCTED), directions, strict=False):
         images = any_size(restored.model, restored.variables, images, direction)
         found[key] = images
-    return found
+    return given, found
 
 
 def _tell_of_other_arrays(source: Path) -> None:
@@ -142,21 +151,27 @@ def _translate_files(
     names: Mapping[Path, Path],
     out: Path,
     directions: Sequence[str],
-    text: Mapping[str, str],
+    made: MarkedImages,
 ) -> None:
-    """Writes the translation of each file under its name; PNG files carry a text."""
+    """Writes the translation of each file under its name."""
     model, data_config = restored.model, restored.model.config.data
     paths = list(names)
     read = SetReader.of(paths, data_config)
-    folders = (out, out / RECONSTRUCTED)
+    numbers = {path: index for index, path in enumerate(paths)}
+    folders = ("", f"{RECONSTRUCTED}/")
     with progress_bar(len(paths), "translating") as bar:
         for alike in groups_of_one_size(paths, read):
             images = to_signed(np.stack([image for _, image in alike]))
             _require_size(model, alike[0][0], images)
             for folder, direction in zip(folders, directions, strict=False):
                 images = any_size(model, restored.variables, images, direction)
-                for (path, _), image in zip(alike, to_uint8(images), strict=True):
-                    save_image(image, folder / names[path], text)
+                for (path, given), image in zip(alike, to_uint8(images), strict=True):
+                    made.save(
+                        *(image, out, f"{folder}{names[path].as_posix()}"),
+                        index=numbers[path],
+                        original=given,
+                        comment=made_by.TRANSLATED,
+                    )
             bar.update(len(alike))
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from dermgan_jax import files
 from dermgan_jax.data import npz_images
-from dermgan_jax.data.image_files import save_image, write_npz
+from dermgan_jax.data.image_files import write_npz
+from dermgan_jax.data.image_marks import PREFIX
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_signed, to_uint8, with_channels
 from dermgan_jax.data.set_reader import SetReader
@@ -17,8 +18,9 @@ from dermgan_jax.files import Path
 from dermgan_jax.models.upscaler import Upscaler
 from dermgan_jax.progress_bar import progress_bar
 from dermgan_jax.runs.restore import LATEST, Restored, restore
-from dermgan_jax.synthesis import made_by, output_folder
+from dermgan_jax.synthesis import corner_mark, made_by, output_folder
 from dermgan_jax.synthesis.image_folder import groups_of_one_size, named_images
+from dermgan_jax.synthesis.marked_images import MarkedImages
 from dermgan_jax.synthesis.upscale_tiles import TILE, any_size
 
 
@@ -46,8 +48,9 @@ def upscale(
     between: Between | None = None,
     overwrite: bool = False,
     value_range: Range | None = None,
+    mark: bool = False,
 ) -> None:
-    """Writes every image under its own name, enlarged; grey images stay grey.
+    """Writes every image enlarged, of NAME.jpg as synthetic_NAME.png; grey images stay grey.
 
     Args:
       workdir: of a model that enlarges.
@@ -58,18 +61,22 @@ def upscale(
       between: mix the network with another.
       overwrite: remove what the program wrote to the folder before.
       value_range: of floats in an .npz that does not tell it.
+      mark: draw a visible mark into a corner of each, see `corner_mark`; of files only.
 
     Raises:
       UserError: if the model or an image is at fault, or the folder holds images of anything
         else.
     """
+    corner_mark.require_files(mark, out)
     restored = restore_upscaler(workdir, checkpoint)
     how = f"{restored.model.scale} times, in tiles of {tile}"
     if between is not None:
         restored, mixed = mix(restored, between)
         how += mixed
     told = dataclasses.replace(
-        made_by.made_by(workdir, restored, direction=how), input=str(files.absolute(source))
+        made_by.made_by(workdir, restored, direction=how),
+        input=str(files.absolute(source)),
+        corner_mark=mark,
     )
     if source.suffix == ".npz":
         _upscale_arrays(restored, source, out, tile, told, value_range)
@@ -78,9 +85,10 @@ def upscale(
     written = [name.as_posix() for name in names.values()]
     with output_folder.filling(out, told.asked("upscale"), written, overwrite) as folder:
         made_by.begin(folder, told)
-        _upscale_files(restored, names, folder, tile, told.png_text())
-        made_by.end(folder, told)
-    print(f"{len(names)} enlarged images in {out}")
+        made = MarkedImages(told)
+        _upscale_files(restored, names, folder, tile, made)
+        made_by.end(folder, told, made.rows)
+    print(f"{len(names)} enlarged images in {out}, of NAME as {PREFIX}NAME.png")
 
 
 def restore_upscaler(workdir: Path, checkpoint: str = LATEST) -> Restored:
@@ -146,15 +154,18 @@ def _upscale_arrays(
         large = large.mean(-1, keepdims=True)
     made_by.begin(out, told)
     write_npz(large, out)
-    made_by.end(out, told)
+    made = MarkedImages(told)
+    made.note(large, originals=images)
+    made_by.end(out, told, made.rows)
     print(f"{len(large)} enlarged images in {out}")
 
 
 def _upscale_files(
-    restored: Restored, names: Mapping[Path, Path], out: Path, tile: int, text: Mapping[str, str]
+    restored: Restored, names: Mapping[Path, Path], out: Path, tile: int, made: MarkedImages
 ) -> None:
-    """Writes each file enlarged under its name; PNG files carry a text, and nothing else does."""
+    """Writes each file enlarged under its name."""
     model, paths = restored.model, list(names)
+    numbers = {path: index for index, path in enumerate(paths)}
     reader = SetReader.of(paths, model.config.data, channels=3)
 
     def read(path: Path) -> np.ndarray:
@@ -167,7 +178,12 @@ def _upscale_files(
             for (path, image), one in zip(alike, to_uint8(large), strict=True):
                 if image.shape[-1] == 1:
                     one = to_uint8(to_signed(one).mean(-1, keepdims=True))
-                save_image(one, out / names[path], text)
+                made.save(
+                    *(one, out, names[path].as_posix()),
+                    index=numbers[path],
+                    original=image,
+                    comment=made_by.TRANSLATED,
+                )
             bar.update(len(alike))
 
 

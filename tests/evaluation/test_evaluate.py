@@ -206,6 +206,20 @@ def test_pairs_are_files_of_one_name(tmp_path):
     assert ["'000000'" in alone[0], "'zzz'" in alone[1]] == [True, True]
 
 
+@pytest.mark.parametrize("prefixed", ["fake", "both", "neither"])
+def test_translations_are_partners_of_what_they_are_called_after(tmp_path, prefixed):
+    """Folders of before translations had names of their own still pair."""
+    for name in ("real", "fake"):
+        write_pngs(REAL[:6], tmp_path / name / "case")
+        if prefixed == "both" or name == prefixed:
+            for path in list((tmp_path / name / "case").iterdir()):
+                path.rename(path.with_name(f"synthetic_{path.name}"))
+    found = ssim(tmp_path / "real", tmp_path / "fake")
+    assert found.measured["ssim"].value.value == pytest.approx(1)
+    assert found.measured["ssim"].value.n == 6
+    assert not any("no partner" in line for line in found.warnings)
+
+
 def test_equal_names_in_folders_of_classes_are_told_apart(tmp_path):
     for label, images in (("a", REAL[:3]), ("b", REAL[3:6])):
         write_pngs(images, tmp_path / "real" / label)

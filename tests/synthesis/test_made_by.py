@@ -159,7 +159,7 @@ def test_unfinished_samples_are_refused(workdir, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("dermgan_jax.synthesis.generate.write_pngs", interrupt)
+        patch.setattr("dermgan_jax.synthesis.marked_images.save_image", interrupt)
         with pytest.raises(KeyboardInterrupt):
             generate(workdir, tmp_path / "samples", 2, DRAWING)
     with pytest.raises(UserError, match="samples was not completed"):

@@ -84,13 +84,14 @@ def test_every_mask_becomes_an_image_of_its_class(restored, masks, tmp_path):
     out = tmp_path / "out"
     paint_masks(tmp_path / "run", masks, out, Drawing(seed=3))
     for i, (name, value) in enumerate((("mel/0", 0.25), ("mel/1", 0.25), ("nv/0", 0.5))):
+        name = name.replace("/", "/synthetic_")
         image, mask = read(out / "images" / f"{name}.png"), read(out / "masks" / f"{name}.png")
         assert set(np.unique(mask)) == {0, 255}
         assert (mask > 0).sum() == SIDE * (4 + i)
         np.testing.assert_array_equal(image[..., 0], np.where(mask, round((value + 1) * 127.5), 0))
     told = json.loads((out / "images" / "made_by.json").read_text())
     assert (told["synthetic"], told["complete"], told["model"]) == (True, True, "spade")
-    assert "synthetic" in Image.open(out / "images" / "mel" / "0.png").info["Comment"]
+    assert "synthetic" in Image.open(out / "images" / "mel" / "synthetic_0.png").info["Comment"]
 
 
 def test_class_that_is_no_name_of_a_folder(restored, masks, tmp_path):
@@ -108,7 +109,7 @@ def test_a_class_can_be_asked_for(restored, masks, tmp_path):
         path.rename(masks / "mel" / "2.png")
     paint_masks(tmp_path / "run", masks, tmp_path / "out", Drawing(label="nv"))
     assert len(list((tmp_path / "out" / "images" / "nv").iterdir())) == 3
-    assert read(tmp_path / "out" / "images" / "nv" / "0.png").max() == round(1.5 * 127.5)
+    assert read(tmp_path / "out" / "images" / "nv" / "synthetic_0.png").max() == round(1.5 * 127.5)
 
 
 def test_more_images_than_masks_need_other_shapes(restored, masks, tmp_path):
@@ -126,9 +127,11 @@ def test_more_images_than_masks_need_other_shapes(restored, masks, tmp_path):
 def test_values_of_masks_are_those_of_training(restored, masks, tmp_path):
     restored(mask_values=(255, 0))
     paint_masks(tmp_path / "run", masks, tmp_path / "out", Drawing())
-    mask = read(tmp_path / "out" / "masks" / "mel" / "0.png")
+    mask = read(tmp_path / "out" / "masks" / "mel" / "synthetic_0.png")
     assert (mask == 0).sum() == SIDE * (SIDE - 4)
-    assert (read(tmp_path / "out" / "images" / "mel" / "0.png")[..., 0] > 0).sum() == SIDE * 12
+    assert (
+        read(tmp_path / "out" / "images" / "mel" / "synthetic_0.png")[..., 0] > 0
+    ).sum() == SIDE * 12
 
 
 def test_what_cannot_be_painted_is_said(restored, masks, tmp_path):
@@ -142,7 +145,7 @@ def test_what_cannot_be_painted_is_said(restored, masks, tmp_path):
     (tmp_path / "empty").mkdir()
     refused("holds no masks", tmp_path / "empty")
     refused("'mell' is no class; did you mean 'mel'", label="mell")
-    refused("several masks that would become mel/0", label="mel")
+    refused("several masks that would become mel/synthetic_0", label="mel")
     (masks / "nv").rename(masks / "nev")
     refused(r"'nev' \(the folder of .*\) is no class")
     (masks / "nev").rename(masks / "nv")

@@ -1,6 +1,7 @@
 """Translating images of any size, with a translator whose result is known: the negative."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from PIL import Image
 
 from dermgan_jax.config import experiment, validate, with_values
 from dermgan_jax.data.image_files import save_image, write_npz, write_pngs
+from dermgan_jax.data.image_marks import pixel_digest
 from dermgan_jax.data.image_sets import open_images
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.errors import UserError
 from dermgan_jax.models.contract import Stage, Translator
 from dermgan_jax.runs.restore import Restored
+from dermgan_jax.synthesis import manifest
 from dermgan_jax.synthesis import translate as translating
 from dermgan_jax.synthesis.translate import any_size, translate
 
@@ -80,15 +83,16 @@ def test_tiles_overlap_and_cover_everything(monkeypatch):
         assert all(0 < gap <= 24 for gap in np.diff(starts))
 
 
-def test_folder_keeps_names_sizes_and_subfolders(trained, tmp_path, images):
+def test_folder_keeps_sizes_and_subfolders_but_no_name_of_a_real_image(trained, tmp_path, images):
     write_pngs(images, tmp_path / "in" / "case")
     wide = np.repeat(images[0], 2, axis=1)
     save_image(wide, tmp_path / "in" / "wide.bmp")
     translate(tmp_path / "run", tmp_path / "in", tmp_path / "out", reconstruct=True)
     found = open_images(tmp_path / "out" / "case")
     np.testing.assert_array_equal(found[:], 255 - images)
-    assert [path.name for path in found.paths] == [f"{i:06d}.png" for i in range(5)]
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "wide.bmp")), 255 - wide)
+    assert [path.name for path in found.paths] == [f"synthetic_{i:06d}.png" for i in range(5)]
+    with Image.open(tmp_path / "out" / "synthetic_wide.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), 255 - wide)
     again = open_images(tmp_path / "out" / "reconstructed" / "case")[:].astype(int)
     np.testing.assert_allclose(again - 127.5, (127.5 - images.astype(int)) / 2, atol=0.51)
 
@@ -150,7 +154,9 @@ def test_depth_is_that_of_the_run_or_else_found_from_the_input(model, monkeypatc
             deep(folder / "bright.png", beside)
         translate(tmp_path, folder, tmp_path / name)
         (folder / "bright.png").unlink(missing_ok=True)
-        brightest[name] = 255 - int(np.asarray(Image.open(tmp_path / name / "dark.png")).min())
+        brightest[name] = 255 - int(
+            np.asarray(Image.open(tmp_path / name / "synthetic_dark.png")).min()
+        )
     assert brightest == {"alone": 4000 >> 4, "beside": 4000 >> 8, "told": 4000 >> 8}
 
 
@@ -205,7 +211,7 @@ def test_single_image_is_translated(trained, tmp_path, images):
 def test_folder_that_is_called_like_that_of_reconstructions(trained, tmp_path, images):
     write_pngs(images[:1], tmp_path / "in")
     write_pngs(images[1:2], tmp_path / "in" / "reconstructed")
-    with pytest.raises(UserError, match=r"would write reconstructed/000000\.png twice"):
+    with pytest.raises(UserError, match=r"would write reconstructed/synthetic_000000\.png"):
         translate(tmp_path, tmp_path / "in", tmp_path / "out", reconstruct=True)
 
 
@@ -229,5 +235,23 @@ def test_dicom_files_become_png_files_that_tell_of_nobody(trained, tmp_path):
     assert b"Doe^Jane" in path.read_bytes()
     translate(tmp_path / "run", tmp_path / "in", tmp_path / "out")
     (made,) = (tmp_path / "out").glob("*.png")
-    assert made.name == "a.dcm.png"
+    assert made.name == "synthetic_a.png"
     assert not any(word in made.read_bytes() for word in (b"4711", b"Doe"))
+
+
+def test_translations_tell_what_they_were_made_of_by_its_pixels(trained, tmp_path, images):
+    write_pngs(images, tmp_path / "in" / "patient")
+    translate(tmp_path / "run", tmp_path / "in", tmp_path / "out", reconstruct=True)
+    rows = manifest.read(tmp_path / "out")
+    assert len(rows) == 10
+    for place in ("", "reconstructed/"):
+        name = f"{place}patient/synthetic_000003.png"
+        with Image.open(tmp_path / "out" / name) as image:
+            told, comment = json.loads(image.text["dermgan_jax"]), image.text["Comment"]
+        assert told["input_sha256"] == pixel_digest(images[3]) == rows[name].input_sha256
+        assert (told["index"], rows[name].seed) == (3, "")
+        assert "shows no patient" not in comment
+    write_npz(images, tmp_path / "in.npz")
+    translate(tmp_path / "run", tmp_path / "in.npz", tmp_path / "out.npz", reconstruct=True)
+    rows = manifest.read(tmp_path / "out.npz")
+    assert set(rows) == {f"{key}/{i}" for key in ("images", "reconstructed") for i in range(5)}

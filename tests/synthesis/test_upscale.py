@@ -99,15 +99,17 @@ def test_tiles_leave_no_seam_though_they_are_wrong_at_their_edges(size):
     np.testing.assert_allclose(right, repeated(images), atol=1e-5)
 
 
-def test_folder_keeps_names_and_subfolders_and_is_marked(monkeypatch, tmp_path, images):
+def test_folder_keeps_subfolders_but_no_name_of_a_real_image_and_is_marked(
+    monkeypatch, tmp_path, images
+):
     trained(monkeypatch)
     write_pngs(images, tmp_path / "in" / "case", text={"Patient": "somebody"})
     save_image(images[0, :, :9], tmp_path / "in" / "narrow.bmp")
     upscale(tmp_path / "run", tmp_path / "in", tmp_path / "out")
     found = open_images(tmp_path / "out" / "case")
     np.testing.assert_array_equal(found[:], repeated(images))
-    assert [path.name for path in found.paths] == [f"{i:06d}.png" for i in range(5)]
-    narrow = np.asarray(Image.open(tmp_path / "out" / "narrow.bmp"))
+    assert [path.name for path in found.paths] == [f"synthetic_{i:06d}.png" for i in range(5)]
+    narrow = np.asarray(Image.open(tmp_path / "out" / "synthetic_narrow.png"))
     np.testing.assert_array_equal(narrow, repeated(images[0, :, :9]))
     told = json.loads((tmp_path / "out" / "made_by.json").read_text())
     assert (told["synthetic"], told["complete"]) == (True, True)
@@ -121,7 +123,7 @@ def test_grey_images_stay_grey(monkeypatch, tmp_path, images):
     (tmp_path / "in").mkdir()
     Image.fromarray(images[0, ..., 0]).save(tmp_path / "in" / "grey.png")
     upscale(tmp_path / "run", tmp_path / "in", tmp_path / "out")
-    with Image.open(tmp_path / "out" / "grey.png") as image:
+    with Image.open(tmp_path / "out" / "synthetic_grey.png") as image:
         assert image.mode == "L"
         np.testing.assert_array_equal(np.asarray(image), repeated(images[0])[..., 0])
     write_npz(images[..., :1], tmp_path / "in.npz")
@@ -136,7 +138,7 @@ def test_single_image_is_enlarged_and_replaced_if_asked(monkeypatch, tmp_path, i
     for position, name in enumerate(("one.png", "two.png")):
         save_image(images[position], tmp_path / name)
         upscale(tmp_path / "run", tmp_path / name, tmp_path / "out", overwrite=position > 0)
-        assert [path.name for path in (tmp_path / "out").glob("*.png")] == [name]
+        assert [path.name for path in (tmp_path / "out").glob("*.png")] == [f"synthetic_{name}"]
     with pytest.raises(UserError, match="made otherwise"):
         upscale(tmp_path / "run", tmp_path / "one.png", tmp_path / "out")
 
