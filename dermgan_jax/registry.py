@@ -23,6 +23,7 @@ REGISTRY = {
         "project": "dermgan_jax.commands.project:COMMAND",
         "filter": "dermgan_jax.commands.filter:COMMAND",
         "detect": "dermgan_jax.commands.detect:COMMAND",
+        "verify": "dermgan_jax.commands.verify:COMMAND",
         "audit": "dermgan_jax.commands.audit:COMMAND",
         "judge": "dermgan_jax.commands.judge:COMMAND",
         "evaluate": "dermgan_jax.commands.evaluate:COMMAND",

@@ -319,3 +319,12 @@ def test_dry_run_tells_the_plan_and_writes_nothing(experiment, tmp_path, capsys,
     missing = tmp_path / "nothing"
     assert call("train", *arguments, f"--config.train.init_from={missing}") == 2
     assert f"{missing} is no work directory" in capsys.readouterr().err
+
+
+def test_images_are_verified_against_their_run(workdir, conditional, tmp_path, capsys):
+    assert call("generate", f"--workdir={workdir}", f"--out={tmp_path / 'out'}", "--num=3") == 0
+    capsys.readouterr()
+    for known, state in ((workdir, "unaltered"), (conditional, "unknown_run")):
+        words = ("verify", f"--input={tmp_path / 'out'}", f"--workdir={known}", "--json")
+        assert call(*words) == 0
+        assert json.loads(capsys.readouterr().out)["counts"][state] == 3
