@@ -45,8 +45,9 @@ def _add_flags(parser: flags.Parser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.evaluation.evaluate import Question, evaluate
-    from dermgan_jax.evaluation.image_sources import is_folder_of_images, is_workdir
+    from dermgan_jax.evaluation.image_sources import is_folder_of_images, is_workdir, workdir_of
     from dermgan_jax.report import evaluation_figure
+    from dermgan_jax.runs import findings
 
     if not args.metrics:
         raise UserError("--metrics is empty: name one at least")
@@ -59,6 +60,8 @@ def _run(args: argparse.Namespace) -> None:
     )
     found = evaluate(question, configuration.validated(args), flags.use_weights(args))
     print(found.text())
+    if workdir := workdir_of(found.fake):
+        findings.keep(workdir, findings.EVALUATION, found.to_json())
     out = args.out
     if out is None and is_workdir(args.fake):
         out = files.to_path(args.fake) / "evaluation.json"

@@ -23,8 +23,10 @@ from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, Selection
+from dermgan_jax.data.labelling import Labelling
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.errors import GateError
+from dermgan_jax.evaluation import audit_conclusion
 from dermgan_jax.evaluation.copy_detection import (
     ALPHA,
     CLOSE,
@@ -48,15 +50,17 @@ from dermgan_jax.evaluation.image_sources import (
     require_checkpoint_means_something,
     require_one_size,
     split_name,
+    workdir_of,
 )
+from dermgan_jax.evaluation.subgroup_coverage import subgroup_coverage
 from dermgan_jax.features.feature_spaces import FeatureSpace, open_space
 from dermgan_jax.files import Path
-from dermgan_jax.runs import ancestry
+from dermgan_jax.runs import ancestry, findings
 from dermgan_jax.runs.restore import LATEST
 from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.subgroup_columns import Classed
 
 SHOWN = 12  # pairs on the sheet
-FAR = 1.5  # median ratio from which synthetic images are unlike the training images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,9 +125,18 @@ def audit(
     require_one_size(learned.source, drawn, *([unseen.source] if unseen else []))
     second = second_distances(asked.features, learned.images, weights)
     found, notes = examine(learned, synthetic, unseen, space, second, asked.seed)
-    notes = [*notes, *not_compared(asked, drawn)]
+    represented = subgroup_coverage(classed(learned.source), classed(drawn), space)
+    notes = [
+        *notes,
+        *not_compared(asked, drawn),
+        *(represented.warnings() if represented else ()),
+    ]
     result = to_json(found, learned, synthetic, unseen, space, second, notes)
+    result["subgroups"] = represented.to_json() if represented else None
     print(text(result))
+    if workdir := workdir_of(drawn):
+        pairs = _sheet(found, learned, synthetic, unseen or learned)
+        findings.keep(workdir, findings.AUDIT, result, pairs)
     if out is not None:
         write(out, result, found, learned, synthetic, unseen or learned)
         print(
@@ -154,7 +167,9 @@ def read_real(name: str, opening: Opening) -> Compared:
     if split.label is not None:
         rows = rows[listed.labels[rows] == listed.classes.index(split.label)]
     records = [listed.records[row] for row in rows]
-    compared = dataclasses.replace(source, images=source.compared, labelling=None)
+    labels = None if source.labelling is None else listed.labels[rows]
+    labelling = None if labels is None else Labelling(listed.classes, labels)
+    compared = dataclasses.replace(source, images=source.compared, labelling=labelling)
     groups = np.array([record.group for record in records])
     return Compared(compared, tuple(record.id for record in records), groups)
 
@@ -170,6 +185,14 @@ def not_compared(asked: Audit, drawn: ImageSource) -> list[str]:
         "copies of these are not looked for here; name them as --train too"
         for each in ancestry.beyond_own_images(files.to_path(workdir))
     ]
+
+
+def classed(source: ImageSource) -> Classed:
+    """The images of a source and their classes, "" where none is known."""
+    known = source.labelling
+    if known is None:
+        return Classed(source.images, ("",) * len(source.images))
+    return Classed(source.images, [known.classes[i] if i >= 0 else "" for i in known.labels])
 
 
 def image_names(images: ImageSet) -> tuple[str, ...]:
@@ -230,13 +253,8 @@ def text(result: dict[str, Any]) -> str:
         f"[{ratio['interval'][0]:.3f}, {ratio['interval'][1]:.3f}]",
         *result["notes"],
     ]
-    if ratio["interval"][0] > FAR:
-        lines.append(
-            "warning: the synthetic images are unlike any real one: improve the model before "
-            "asking whether it memorises"
-        )
     if not result["refusal"]:
-        lines.append("no sign of memorised training images")
+        lines += audit_conclusion.sentences(result)
     return "\n".join(lines)
 
 

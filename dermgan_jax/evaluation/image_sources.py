@@ -22,6 +22,8 @@ from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.data.splits import ALL, SPLITS
 from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+from dermgan_jax.runs.restore import checkpoint_facts, run_id
 from dermgan_jax.runs.workdir import SCHEMES, WorkDir
 from dermgan_jax.synthesis import made_by
 from dermgan_jax.synthesis.drawing import Drawing
@@ -183,6 +185,22 @@ def config_of_a_workdir(*names: str) -> FrozenConfigDict | None:
         if is_workdir(name):
             return WorkDir(files.to_path(name)).read_config()
     return None
+
+
+def workdir_of(source: ImageSource) -> Path | None:
+    """The work directory of the run that made the images of a source, if it is here."""
+    if is_workdir(source.name):
+        return files.to_path(source.name)
+    told = source.made_by
+    if told is None or not told.workdir or not is_workdir(told.workdir):
+        return None
+    workdir = files.to_path(told.workdir)
+    try:
+        _, facts = checkpoint_facts(workdir)
+        here = run_id(WorkDir(workdir).read_naming_config(), facts)
+    except UserError:  # a run that cannot be read is not the one
+        return None
+    return workdir if here == told.run else None
 
 
 def require_checkpoint_means_something(checkpoint: str | None, *names: str) -> None:

@@ -2,6 +2,7 @@
 
 config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  profile/  report.html
 data_card.json  environment.json  parameters.txt  init_from.json  began_as.json  planned.json
+findings/
 """
 
 import dataclasses
@@ -66,6 +67,16 @@ class WorkDir:
         return self.path / "data_card.json"
 
     @property
+    def groups(self) -> Path:
+        """The groups that were found (`data.groups=auto`): a table with path and group."""
+        return self.path / "groups.csv"
+
+    @property
+    def groups_sheet(self) -> Path:
+        """Pairs of images that were taken to show the same thing."""
+        return self.path / "groups.png"
+
+    @property
     def environment(self) -> Path:
         return self.path / "environment.json"
 
@@ -77,6 +88,11 @@ class WorkDir:
     def init_from(self) -> Path:
         """What a run that began from another took of it."""
         return self.path / "init_from.json"
+
+    @property
+    def findings(self) -> Path:
+        """What commands found out about the run later."""
+        return self.path / "findings"
 
     @property
     def report(self) -> Path:

@@ -13,6 +13,7 @@ from dermgan_jax.data.npz_images import Range
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Sampler
+from dermgan_jax.runs import findings
 from dermgan_jax.runs.restore import LATEST, Restored, restore
 from dermgan_jax.runs.training_data import TrainingData
 from dermgan_jax.statistics.acceptance import acceptance
@@ -194,12 +195,14 @@ def filter_images(
     with place as target:
         if target.suffix == ".npz" or source_made_by is not None:
             made_by.begin(target, source_made_by)
-        write_kept(candidates, choice.kept, restored, target)
-        made_by.end(target, source_made_by)
+        rows = write_kept(candidates, choice.kept, restored, target, source_made_by)
+        made_by.end(target, source_made_by, rows)
         filter_result.write(target, candidates, scores, choice.kept, result)
     filter_result.draw_sheets(out, candidates, scores)
     print(filter_result.text(result, out))
     print("the best and the worst:", *filter_result.sheets(out).values())
+    if source_made_by is not None and source_made_by.is_same_run(restored):
+        findings.keep(workdir, findings.FILTER, result)
     return result
 
 

@@ -13,7 +13,7 @@ from dermgan_jax.statistics.subgroups import UNKNOWN
 from dermgan_jax.synthesis import subgroup_columns
 from dermgan_jax.synthesis.candidates import Candidates
 from dermgan_jax.synthesis.quality_rules import Judging
-from dermgan_jax.synthesis.subgroup_columns import CLASS, Predictor
+from dermgan_jax.synthesis.subgroup_columns import CLASS, COMPARED, Classed, Predictor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +76,9 @@ def of_candidates(candidates: Candidates, judging: Judging, predict: Sequence[st
       UserError: if a column cannot be predicted.
     """
     real, notes = _real(judging, bool(predict))
-    of_images, of_real = subgroup_columns.measured(candidates.images, candidates.classes, real)
+    shown = Classed(candidates.images, candidates.classes)
+    known = real and Classed(real.images, real.class_names).some(COMPARED)
+    of_images, of_real = subgroup_columns.measured(shown, known)
     predictors: list[Predictor] = []
     if predict:
         space, data = judging.space(), TrainingData(judging.workdir)

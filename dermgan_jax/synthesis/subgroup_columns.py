@@ -3,7 +3,8 @@ a linear probe can predict of them, such as sex.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -78,37 +79,47 @@ def thirds(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return np.asarray(THIRDS)[np.searchsorted(bounds, values)]
 
 
+class Classed(NamedTuple):
+    """Images uint8 (N, H, W, C) and N names of classes, "" where none is known."""
+
+    images: ImageSet
+    classes: Sequence[str]
+
+    def some(self, most: int) -> "Classed":
+        """As many of them, evenly spaced, or all."""
+        rows = evenly_spaced(len(self.classes), most)
+        return Classed(select(self.images, rows), [self.classes[row] for row in rows])
+
+
 def measured(
-    images: ImageSet, classes: Sequence[str], real: RealImages | None
+    shown: Classed, real: Classed | None
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Columns of images, and of real ones, at most 2,000 of them: name -> (N,) values.
+    """Columns of images and of real ones: name -> (N,) values.
 
     Args:
-      images: uint8 (N, H, W, C).
-      classes: N names, "" where none is known; then there is no such column.
+      shown: a column of classes is only of images that all have one.
       real: None if they are not there; then thirds of brightness are those of the images.
     """
-    found = {CLASS: np.asarray(classes)} if all(classes) else {}
-    of_real: dict[str, np.ndarray] = {}
-    light = reference = brightness(images)
-    of_images = tones(images)
-    if of_images is not None:
+    of_shown, of_real = _of(shown), {} if real is None else _of(real)
+    light, of_reals = (columns.pop(BRIGHTNESS, None) for columns in (of_shown, of_real))
+    reference = light if of_reals is None else of_reals
+    if of_reals is not None:
+        of_real[BRIGHTNESS] = thirds(of_reals, reference)
+    return {**of_shown, BRIGHTNESS: thirds(light, reference)}, of_real
+
+
+def _of(shown: Classed) -> dict[str, np.ndarray]:
+    """Class and tone where they are known, and brightness as a number."""
+    found = {BRIGHTNESS: brightness(shown.images)}
+    if all(shown.classes):
+        found[CLASS] = np.asarray(shown.classes)
+    if (of_images := tones(shown.images)) is not None:
         found[TONE] = of_images
-    if real is not None:
-        rows = evenly_spaced(len(real.labels), COMPARED)
-        some = select(real.images, rows)
-        if CLASS in found and all(real.class_names):
-            of_real[CLASS] = np.asarray(real.class_names)[rows]
-        if of_images is not None:
-            of_real[TONE] = tones(some)
-        reference = brightness(some)
-        of_real[BRIGHTNESS] = thirds(reference, reference)
-    found[BRIGHTNESS] = thirds(light, reference)
-    return found, of_real
+    return found
 
 
-def _chunks(images: ImageSet) -> list[np.ndarray]:
-    return (images[first : first + CHUNK] for first in range(0, len(images), CHUNK))
+def _chunks(images: ImageSet) -> Iterator[np.ndarray]:
+    return (np.asarray(images[first : first + CHUNK]) for first in range(0, len(images), CHUNK))
 
 
 def fit(column: str, train: RealImages, val: RealImages, space: FeatureSpace) -> Predictor:

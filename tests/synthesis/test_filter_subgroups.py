@@ -11,9 +11,9 @@ from dermgan_jax.runs.training_data import RealImages
 from dermgan_jax.statistics.acceptance import acceptance
 from dermgan_jax.synthesis import filter as filtering
 from dermgan_jax.synthesis import filter_subgroups, subgroup_columns
-from dermgan_jax.synthesis.candidates import Candidates
 from dermgan_jax.synthesis.filter import Criterion, filter_images
 from dermgan_jax.synthesis.quality_rules import Rule
+from dermgan_jax.synthesis.subgroup_columns import Classed
 
 LIGHT, DARK = (224, 186, 160), (92, 58, 42)
 
@@ -98,7 +98,7 @@ def test_what_is_asked_for_stays_as_it_was_without_subgroups():
 
 def test_grey_images_have_no_tone(tmp_path):
     grey = skins(4, 2)[..., :1]
-    found, _ = subgroup_columns.measured(grey, ("mel",) * 4, None)
+    found, _ = subgroup_columns.measured(Classed(grey, ("mel",) * 4), None)
     assert set(found) == {"class", "brightness"}
     columns = filter_subgroups.Columns(found, {}, (), ())
     with pytest.raises(UserError, match="grey images have no tone"):
@@ -106,10 +106,8 @@ def test_grey_images_have_no_tone(tmp_path):
 
 
 def test_thirds_of_brightness_are_those_of_the_real_images():
-    candidates = Candidates(None, skins(6, 3), ("",) * 6, ("",) * 6)
-    found, of_real = subgroup_columns.measured(
-        candidates.images, candidates.classes, reals(skins(90, 0, 2))
-    )
+    real = Classed(skins(90, 0, 2), ("mel",) * 90)
+    found, of_real = subgroup_columns.measured(Classed(skins(6, 3), ("",) * 6), real)
     assert set(found["brightness"][:3]) == {"darkest third"}
     assert set(found) == {"tone", "brightness"}
     _, counts = np.unique(of_real["brightness"], return_counts=True)

@@ -1,0 +1,85 @@
+"""What an audit allows one to say, in words; of its stored result, so that a report says the same.
+
+No copy among n images says only that fewer than about 3 / n of what the model makes are copies.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+from dermgan_jax.statistics.intervals import clopper_pearson
+
+FAR = 1.5  # median ratio from which synthetic images are unlike the training images
+REASSURING = 0.01  # largest share of copies that "no sign of copies" may leave open
+
+
+class Share(TypedDict):
+    """Of synthetic images closer than the held-out rank."""
+
+    share: float
+    interval: tuple[float, float]
+    nominal: float
+    p_value: float
+    rank: int
+
+
+class Ratio(TypedDict):
+    """Of the median distances, and its interval."""
+
+    value: float
+    interval: tuple[float, float]
+
+
+class AuditResult(TypedDict):
+    """What is read of an audit.json."""
+
+    train: str
+    fake: str
+    num_train: int
+    num_fake: int
+    num_distinct: int
+    num_held_out: int
+    protocol: str
+    exact_copies: int
+    near_copies: int
+    share: Share
+    median_ratio: Ratio
+    notes: list[str]
+    refusal: str | None
+    subgroups: NotRequired[dict[str, Any] | None]
+
+
+def most_copies(result: Mapping[str, Any]) -> float:
+    """The largest share of copies that the audited images leave open, at 97.5 % confidence."""
+    copies = result["exact_copies"] + result["near_copies"]
+    return clopper_pearson(copies, result["num_distinct"])[1]
+
+
+def is_unlike(result: Mapping[str, Any]) -> bool:
+    """Whether the images are so far from real ones that copies cannot be expected."""
+    return result["median_ratio"]["interval"][0] > FAR
+
+
+def reassures(result: Mapping[str, Any]) -> bool:
+    """Whether the images may be called free of copies."""
+    return not result["refusal"] and not is_unlike(result) and most_copies(result) <= REASSURING
+
+
+def sentences(result: Mapping[str, Any]) -> list[str]:
+    """What may be concluded, the most important first."""
+    if result["refusal"]:
+        return [f"memorised training images: {result['refusal']}"]
+    num, most = result["num_distinct"], most_copies(result)
+    if is_unlike(result):
+        return [
+            "warning: the synthetic images are unlike any real one: improve the model before "
+            "asking whether it memorises; that none is a copy means nothing here"
+        ]
+    if most > REASSURING:
+        return [
+            f"warning: {num} images are too few to reassure: none is a copy, but up to {most:.1%} "
+            "of what the model makes may be (95 % interval); audit 400 or more"
+        ]
+    return [
+        f"no sign of memorised training images among {num}: at most {most:.2%} of what the model "
+        "makes may be copies (95 % interval)"
+    ]

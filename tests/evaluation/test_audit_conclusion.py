@@ -1,0 +1,36 @@
+"""What an audit allows one to say."""
+
+import re
+
+import pytest
+
+from dermgan_jax.evaluation.audit_conclusion import reassures, sentences
+
+
+def result(num=1000, ratio=(0.9, 1.1), refusal=None, copies=0):
+    return {
+        "num_distinct": num,
+        "exact_copies": copies,
+        "near_copies": 0,
+        "median_ratio": {"value": 1.0, "interval": ratio},
+        "refusal": refusal,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "calm"),
+    [
+        ({}, "no sign of memorised training images among 1000: at most 0.37%", True),
+        ({"num": 20}, "warning: 20 images are too few to reassure: .* up to 16.8%", False),
+        ({"num": 366}, "warning: 366 images are too few", False),
+        ({"num": 400}, "no sign of memorised training images among 400", True),
+        ({"ratio": (1.6, 2.0)}, "warning: the synthetic images are unlike any real one", False),
+        ({"refusal": "3 exact copies", "copies": 3}, "memorised training images: 3 exact", False),
+    ],
+)
+def test_one_sentence_leads(changes, said, calm):
+    (sentence,) = sentences(result(**changes))
+    assert re.match(said, sentence)
+    assert reassures(result(**changes)) == calm
+    # Images unlike real ones are never called free of copies as well.
+    assert not ("unlike" in sentence and "no sign" in sentence)
