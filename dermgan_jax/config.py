@@ -53,6 +53,7 @@ YOUNGER_FIELDS = {
     "data.bit_depth": 0,
     "data.frame": "",
     "data.group_pattern": "",
+    "data.groups": "given",
     "data.normal": (),
     "data.masks": False,
     "data.mask_values": (),
@@ -93,6 +94,9 @@ def experiment(model: str) -> ConfigDict:
                 # image_folder*: a regular expression that finds the patient in paths below dir: its
                 # first group, or all of it; empty: folders within classes, or the table, say it
                 "group_pattern": "",
+                # given: as the data say | auto: where they say nothing, pictures that show the same
+                # thing are found and are one group | none: every image is a group of its own
+                "groups": "given",
                 "resolution": 32,  # images become squares of this side
                 "load_resolution": 0,  # prepared at this side, cropped at random; 0: resolution
                 "fit": "crop",  # to a square: crop (the centre) | stretch (the aspect is lost)

@@ -6,7 +6,7 @@ from typing import Any
 
 from dermgan_jax import config_bounds, registry
 from dermgan_jax.data import frames
-from dermgan_jax.data.splits import ALL, SPLIT_RULES, SPLITS
+from dermgan_jax.data.splits import ALL, GROUP_RULES, SPLIT_RULES, SPLITS
 
 CACHE_MODES = ("none", "host", "device")
 FITS = ("crop", "stretch")
@@ -102,6 +102,7 @@ def value_faults(
         ("precision", config["precision"], PRECISIONS),
         ("data.split", data["split"], (*SPLITS, ALL)),
         ("data.split_by", data["split_by"], SPLIT_RULES),
+        ("data.groups", data["groups"], GROUP_RULES),
     ):
         require(value in known, f"{key} is {value!r}; expected one of {', '.join(known)}")
     require(

@@ -5,6 +5,7 @@ Open MPI or Kubernetes set. What depends on one host's clock or disk is decided 
 told to all; a fault of one ends all of them, with the same message.
 """
 
+import hashlib
 import os
 import sys
 import time
@@ -96,6 +97,21 @@ def together(action: Callable[[], T]) -> T:
         fault = str(error) or type(error).__name__
     _require_no_fault(fault)
     return result
+
+
+def require_same(text: str, message: str) -> None:
+    """Checks that all processes hold the same text, such as a hash.
+
+    Every process has to call this at the same place.
+
+    Raises:
+      UserError: with the message, on every process, if they do not.
+    """
+    if jax.process_count() == 1:
+        return
+    digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
+    if len(np.unique(np.asarray(multihost_utils.process_allgather(digest)), axis=0)) > 1:
+        raise UserError(message)
 
 
 def _require_no_fault(fault: str) -> None:

@@ -11,6 +11,7 @@ from dermgan_jax.commands.command import Command
 
 if TYPE_CHECKING:
     from dermgan_jax.data.catalogue import Catalogue
+    from dermgan_jax.files import Path
 
 
 def _add_flags(parser: flags.Parser) -> None:
@@ -48,6 +49,7 @@ def _check_study(config: ConfigDict) -> None:
         found = checked_catalogue(experiment)
         print(f"== for {experiment.model.name}", summary(found), sep="\n")
         print(*cautions(found, experiment.data), sep="\n")
+        _tell_leaks(found, experiment)
         return found
 
     require_trainable(registry.load("study experiments", config.study)(config), listed)
@@ -63,6 +65,24 @@ def _check_model(args: argparse.Namespace) -> None:
     if args.workdir is None:
         require_weights(model)
     print("\n".join([summary(catalogue), *cautions(catalogue, config.data)]))
+    _tell_leaks(catalogue, config, args.workdir)
+
+
+def _tell_leaks(
+    catalogue: "Catalogue", config: FrozenConfigDict, workdir: "Path | None" = None
+) -> None:
+    """Looks for images of different splits that show the same; a run keeps what is found."""
+    from dermgan_jax.data import leaks
+    from dermgan_jax.runs import findings
+
+    if why := leaks.why_not(catalogue):
+        print(f"note: leaks: images of different splits were not compared, as {why}")
+        return
+    found = leaks.find(catalogue, config.data, search=True)
+    print(*leaks.told(found), sep="\n")
+    if workdir is not None:
+        sheet = leaks.sheet(found, catalogue)
+        findings.keep(workdir, findings.LEAKS, leaks.facts(found), sheet)
 
 
 COMMAND = Command(

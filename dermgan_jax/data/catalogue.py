@@ -1,4 +1,7 @@
-"""The selection, labels and splits of a data set; making a catalogue reads no pixels."""
+"""The selection, labels and splits of a data set.
+
+Making a catalogue reads no pixels, unless groups are to be found (`data.groups`).
+"""
 
 import dataclasses
 import functools
@@ -10,7 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files, listings, registry
-from dermgan_jax.data import domains, file_digests, filled_folders, splits
+from dermgan_jax.data import domains, file_digests, filled_folders, found_groups, splits
 from dermgan_jax.data.class_folders import class_of
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.image_sets import FolderImages
@@ -145,19 +148,21 @@ def list_dataset(data_config: DataConfig) -> Dataset:
 def select(dataset: Dataset, data_config: DataConfig) -> Catalogue:
     """Splits a data set, then keeps the domains, classes and number of images asked for.
 
-    Splits are made before anything is left out, so that an image is in the same split whichever
-    classes and however many images an experiment uses. The publisher's splits are kept where every
-    record has one, unless `split_by` is "image". Synthetic images join the training split last, so
-    that they change neither the split nor its hash. `num_images` keeps a random subset of all
-    splits, chosen by hash of the ids; of a pair it keeps both or none. Two domains without
-    `data.classes` keep the classes they contain; "mask" is a domain, see `masks_as_pictures`. With
-    `normal`, training images of other classes, or of none, are left out last.
+    Groups are those that `data.groups` asks for. Splits are made before anything is left out, so
+    that an image is in the same split whichever classes and however many images an experiment uses.
+    The publisher's splits are kept where every record has one, unless `split_by` is "image".
+    Synthetic images join the training split last, so that they change neither the split nor its
+    hash. `num_images` keeps a random subset of all splits, chosen by hash of the ids; of a pair it
+    keeps both or none. Two domains without `data.classes` keep the classes they contain; "mask" is
+    a domain, see `masks_as_pictures`. With `normal`, training images of other classes, or of none,
+    are left out last.
 
     Raises:
       DataError: if `data.classes`, `normal`, `domain_a` or `domain_b` names something unknown, no
         image of a domain remains, the domains overlap, or an image has no partner and `data.paired`
         is set.
     """
+    dataset = found_groups.grouped(dataset, data_config)
     if MASK in (*data_config.domain_a, *data_config.domain_b):
         dataset = with_masks_as_pictures(dataset, data_config.channels)
     records = dataset.records

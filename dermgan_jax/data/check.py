@@ -21,7 +21,7 @@ from dermgan_jax.data.prepare import (
     prepare,
     prepared_dir,
 )
-from dermgan_jax.data.records import UNLABELLED
+from dermgan_jax.data.records import FOUND, GIVEN, UNKNOWN, UNLABELLED
 from dermgan_jax.data.splits import IMAGE, SPLITS, TRAIN
 from dermgan_jax.errors import printable
 
@@ -79,10 +79,8 @@ def _mask_faults(catalogue: Catalogue, data_config: DataConfig) -> list[Fault]:
 
 def summary(catalogue: Catalogue) -> str:
     """What the data set is, and tables of images per class and split; of two domains, one each."""
-    groups = len({record.group for record in catalogue.records})
     text = [
-        f"{catalogue.dataset.name}: {len(catalogue.records)} images in {groups} "
-        f"{catalogue.dataset.group_noun}s",
+        f"{catalogue.dataset.name}: {len(catalogue.records)} images{_in_groups(catalogue)}",
         f"licence: {catalogue.dataset.licence}",
         f"split: {catalogue.split_hash[:16]}",
     ]
@@ -95,6 +93,16 @@ def summary(catalogue: Catalogue) -> str:
         title = printable(title, but="")
         text += ["", title, *_table(catalogue, domain)]
     return "\n".join([*text, "", *_balance(catalogue)])
+
+
+def _in_groups(catalogue: Catalogue) -> str:
+    """How many groups the images are of, as far as that is known."""
+    groups, noun = len({r.group for r in catalogue.records}), catalogue.dataset.group_noun
+    return {
+        GIVEN: f" in {groups} {noun}s",
+        FOUND: f" in {groups} groups found by data.groups=auto",
+        UNKNOWN: ", grouping unknown",
+    }[catalogue.dataset.grouping]
 
 
 def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
@@ -203,14 +211,14 @@ def _left_out(catalogue: Catalogue) -> list[str]:
 
 
 def _without_groups(catalogue: Catalogue) -> list[str]:
-    """Files of the user's own, of which nothing says which show the same patient."""
-    if not _is_own(catalogue):
-        return []
-    if len({record.group for record in catalogue.records}) < len(catalogue.records):
+    """That nothing says which images show the same lesion or patient."""
+    if catalogue.dataset.grouping != UNKNOWN:
         return []
     return [
-        "note: no groups are known, so images of one patient may lie in different splits; a column "
-        "`group` in data.csv, or data.group_pattern, says which belong together"
+        "warning: grouping unknown: no groups are known, so images of one lesion or patient may be "
+        "in different splits, and held-out results are too good by that; a column `group` in "
+        "data.csv, or data.group_pattern, says which belong together, and data.groups=auto looks "
+        "for pictures of the same lesion"
     ]
 
 

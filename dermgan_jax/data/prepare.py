@@ -22,7 +22,6 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from dermgan_jax import files
-from dermgan_jax.cache import cache_dir
 from dermgan_jax.data import array_checksums, file_digests
 from dermgan_jax.data.catalogue import Catalogue, DataConfig
 from dermgan_jax.data.decode import (
@@ -37,6 +36,7 @@ from dermgan_jax.data.decode import (
 )
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.image_sets import Concatenation, ImageSet
+from dermgan_jax.data.prepared_folder import prepared_dir
 from dermgan_jax.data.records import load_resolution
 from dermgan_jax.errors import UserError
 
@@ -162,18 +162,6 @@ def _threaded(function: Callable, count: int, data_config: DataConfig) -> Iterat
     with ThreadPoolExecutor(data_config.workers or os.cpu_count()) as pool:
         for start in range(0, count, CHUNK):
             yield from pool.map(function, range(start, min(start + CHUNK, count)))
-
-
-def prepared_dir(data_config: DataConfig) -> pathlib.Path:
-    """The folder that holds prepared data of all experiments.
-
-    Raises:
-      UserError: if it is in a bucket.
-    """
-    if not data_config.prepared_dir:
-        return cache_dir() / "prepared"
-    folder = files.to_path(data_config.prepared_dir)
-    return files.require_local(folder, "prepared images (data.prepared_dir) are mapped into memory")
 
 
 def digests(catalogue: Catalogue, data_config: DataConfig) -> list[str]:

@@ -9,6 +9,8 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from dermgan_jax.files import Path
 
 UNLABELLED = -1
+# Whether it is known which images belong together: as the data say, as `found_groups` did, or not.
+GIVEN, FOUND, UNKNOWN = "given", "found", "unknown"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Dataset:
       read_mask: record -> bool (H, W), or None where the record has no mask.
       licence: one line for reports.
       group_noun: what `Record.group` is, in the singular: lesion, patient, case.
+      grouping: `GIVEN`, `FOUND` or `UNKNOWN`.
+      group_table: the table of the groups that were found, or None.
       synthetic: True where the images are drawn by a program and must be labelled as such; masks
         are drawn with them.
       source_version: changes whenever `read` would return other pixels without a file changing.
@@ -73,6 +77,8 @@ class Dataset:
     read_mask: Callable[[Record], np.ndarray | None]
     licence: str
     group_noun: str = "group"
+    grouping: str = GIVEN
+    group_table: Path | None = None
     synthetic: bool = False
     source_version: str = ""
     found_bit_depth: Callable[[], int] = lambda: 0

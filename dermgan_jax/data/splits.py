@@ -8,6 +8,7 @@ import numpy as np
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
 ALL = "all"  # of them together, where one is asked for
 GROUP, IMAGE = SPLIT_RULES = ("group", "image")  # what is never divided
+AS_GIVEN, AUTO, NONE = GROUP_RULES = ("given", "auto", "none")  # see `found_groups`
 EACH_ITS_OWN = ".+"  # the `data.group_pattern` by which every image, or pair, is a group
 
 

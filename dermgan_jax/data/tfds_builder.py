@@ -119,6 +119,7 @@ class Dermgan(tfds.core.GeneratorBasedBuilder):
                     else str(dl_manager.manual_dir),
                     "csv": settings.csv,
                     "group_pattern": settings.group_pattern,
+                    "groups": "given",
                     "bit_depth": settings.bit_depth,
                     "frame": settings.frame,
                     "resolution": settings.resolution,

@@ -8,10 +8,10 @@ from dermgan_jax import files, registry, stored_json
 from dermgan_jax.data.splits import SPLITS
 from dermgan_jax.files import Path
 from dermgan_jax.planning import measured
-from dermgan_jax.report import run_record, time_spent
+from dermgan_jax.report import leaks, run_record, time_spent
 from dermgan_jax.report.html import environment
 from dermgan_jax.report.run_record import RunRecord, RunReport
-from dermgan_jax.runs import decline
+from dermgan_jax.runs import decline, findings
 from dermgan_jax.runs.workdir import WorkDir
 
 
@@ -54,6 +54,8 @@ def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
         "earlier": record.sheets[:-1],
         "card": card,
         "group_noun": card.get("group_noun", "group"),
+        "grouping": leaks.grouping(card) if card else "",
+        "leaks": leaks.section(findings.read(workdir.path), card),
         "splits": SPLITS,
         "time_spent": time_spent.table(record),
         "operations": time_spent.operations(record),

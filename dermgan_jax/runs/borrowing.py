@@ -10,7 +10,7 @@ from dermgan_jax.runs.restore import checkpoint_facts
 from dermgan_jax.runs.workdir import WorkDir
 
 SHARED = ("dataset", "dir", "csv", "resolution", "fit", "channels", "classes", "normal", "mirror")
-SPLIT = ("split", "split_fractions", "split_seed", "split_by", "num_images")
+SPLIT = ("split", "split_fractions", "split_seed", "split_by", "groups", "num_images")
 
 
 def is_run(text: str) -> bool:

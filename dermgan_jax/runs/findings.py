@@ -19,7 +19,7 @@ from dermgan_jax.files import Path
 from dermgan_jax.listings import listing
 from dermgan_jax.runs.workdir import WorkDir
 
-KINDS = AUDIT, EVALUATION, FILTER = ("audit", "evaluation", "filter")
+KINDS = AUDIT, EVALUATION, FILTER, LEAKS = ("audit", "evaluation", "filter", "leaks")
 REMEDY = "move it elsewhere, and the report is made without it"
 
 

@@ -124,6 +124,7 @@ def data_card(data: Catalogue) -> dict[str, Any]:
         "split_hash": data.split_hash,
         "num_groups": len({record.group for record in data.records}),
         "group_noun": data.dataset.group_noun,
+        "grouping": data.dataset.grouping,
     }
 
 
@@ -166,8 +167,13 @@ def _without_lists(params: Any) -> Any:
 
 
 def write(workdir: WorkDir, data: Catalogue, variables: Variables) -> None:
-    """Writes data_card.json, environment.json and parameters.txt."""
+    """Writes data_card.json, environment.json, parameters.txt and the groups that were found."""
     files.write_text(workdir.data_card, json.dumps(data_card(data), indent=2))
+    if data.dataset.group_table is not None:
+        for ending, target in ((".csv", workdir.groups), (".png", workdir.groups_sheet)):
+            source = data.dataset.group_table.with_suffix(ending)
+            if source.is_file():
+                files.copy(source, target)
     write_environment(workdir, variables)
 
 

@@ -2,7 +2,7 @@
 
 config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  profile/  report.html
 data_card.json  environment.json  parameters.txt  init_from.json  began_as.json  planned.json
-findings/
+groups.csv  groups.png  findings/
 """
 
 import dataclasses
@@ -21,6 +21,8 @@ SCHEMES = ("", "gs")  # of paths where Orbax writes checkpoints
 # Orbax looks for the parts of a checkpoint by a pattern that begins with the path, and TensorStore
 # takes a backslash for a separator: what is written below such a path cannot be read again.
 _PATTERN = "[*?\\"
+REALS = "reals.png"  # training images, beside the sample sheets
+NEAREST = "nearest.png"  # samples, each with the training image nearest to it
 _SHEET_NAME = re.compile(r"kimg_(\d+)\.(\d{3})_(.+)\.png")
 
 

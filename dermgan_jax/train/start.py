@@ -125,8 +125,13 @@ def first_state(recipe: Recipe, checkpoints: Checkpoints, data: Catalogue) -> St
 
     Raises:
       UserError: if the checkpoint is damaged or was trained on other data, or what training starts
-        from is not there.
+        from is not there, or the processes split the data differently.
     """
+    hosts.require_same(
+        data.split_hash,
+        "the hosts split the data differently: give all of them the same files and versions of "
+        "the program",
+    )
     everywhere = sharding.replicated(recipe.mesh)
     seed = np.uint32(recipe.model.config.seed)
     init = jax.jit(functools.partial(init_state, recipe.model), out_shardings=everywhere)
