@@ -12,7 +12,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.interop import torch_names
 from dermgan_jax.models.contract import Model
-from dermgan_jax.runs import provenance
+from dermgan_jax.runs import provenance, sessions
 from dermgan_jax.runs.checkpoint import Checkpoints
 from dermgan_jax.runs.state import TrainState, init_state
 from dermgan_jax.runs.workdir import WorkDir
@@ -102,8 +102,12 @@ def write(
         files.make_folder(path)
     except OSError as error:
         raise UserError(f"{path} cannot be used as a work directory: {error.strerror}") from error
-    with Checkpoints(workdir, config, best_metric="") as checkpoints:
+    with (
+        sessions.recorded(workdir) as session,
+        Checkpoints(workdir, config, best_metric="") as checkpoints,
+    ):
         checkpoints.save(state, 0, dict(facts))
         checkpoints.wait()
+        session.outcome = provenance.IMPORTED
     provenance.write_environment(workdir, state.variables)
     workdir.write_config(config)  # last: without a configuration a folder is no work directory

@@ -21,6 +21,9 @@ from dermgan_jax.train.snapshots import Snapshots
 class ClassifierSnapshots(Snapshots[Classifier]):
     """Sheets of the validation images least understood, and scores of all of them."""
 
+    sheet_comment = "sheet of a training: real images and what a model says of them"
+    sheet_is_made = False
+
     def __init__(self, model: Classifier, data: Catalogue, workdir: WorkDir):
         super().__init__(model, data, workdir)
         self.inputs: ImageSet | np.ndarray | None = None

@@ -1,21 +1,29 @@
 """When a run is measured, within which share of its time, and what came of it."""
 
+import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import hosts
+from dermgan_jax.data import image_marks
 from dermgan_jax.data.image_files import save_image
 from dermgan_jax.metrics.measurement import Measurements
 from dermgan_jax.models.contract import Model, Stage
 from dermgan_jax.runs.checkpoint import Checkpoints
+from dermgan_jax.runs.restore import run_id
 from dermgan_jax.runs.state import Clock, TrainState
-from dermgan_jax.runs.workdir import sample_sheet_name
+from dermgan_jax.runs.workdir import NEAREST, REALS, sample_sheet_name
 from dermgan_jax.train.log import TrainingLog
 from dermgan_jax.train.snapshots import Snapshots
 from dermgan_jax.train.stopwatch import DRAWING, EVALUATION
+
+REAL_IMAGES = "training images, not synthetic ones"
+BESIDE_REAL = "synthetic images, each with the training image nearest to it"
 
 
 class Budget:
@@ -74,11 +82,43 @@ class Evaluator:
         def write() -> None:
             if hosts.is_first():
                 name = sample_sheet_name(clock.images_seen, str(stage))
-                save_image(sheet, self.snapshots.workdir.samples / name)
+                samples = self.snapshots.workdir.samples
+                save_image(sheet, samples / name, self._sheet_texts(sheet, clock))
+                if reals is not None:
+                    save_image(reals, samples / REALS, {"Comment": REAL_IMAGES})
             self.log.sheet(clock, stage, sheet)
 
         with self.log.stopwatch.during(DRAWING):
             sheet = self.snapshots.draw(state.averaged, stage)
+            is_there = (self.snapshots.workdir.samples / REALS).exists()
+            reals = None if is_there or not hosts.is_first() else self.snapshots.reals()
+            hosts.together(write)
+
+    def _sheet_texts(self, sheet: np.ndarray, clock: Clock) -> Mapping[str, str]:
+        """What the file of a sheet says of itself."""
+        snapshots = self.snapshots
+        texts = {"Comment": snapshots.sheet_comment}
+        if snapshots.sheet_is_made:
+            naming = snapshots.workdir.read_naming_config()
+            facts = {
+                "synthetic": True,
+                "run": run_id(naming, {"split_hash": snapshots.data.split_hash}),
+                "model": naming.model.name,
+                "checkpoint": clock.step,
+            }
+            texts[image_marks.KEY] = json.dumps(image_marks.with_digest(facts, sheet))
+        return texts
+
+    def draw_neighbours(self, state: TrainState, stage: Stage) -> None:
+        """Writes the sheet of samples beside their nearest training images, if there is one."""
+
+        def write() -> None:
+            if hosts.is_first() and sheet is not None:
+                path = self.snapshots.workdir.samples / NEAREST
+                save_image(sheet, path, {"Comment": BESIDE_REAL})
+
+        with self.log.stopwatch.during(DRAWING):
+            sheet = self.snapshots.neighbours(state.averaged, stage)
             hosts.together(write)
 
     def measure(self, state: TrainState, clock: Clock, stage: Stage) -> Measurements:

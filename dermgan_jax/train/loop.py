@@ -22,7 +22,7 @@ from dermgan_jax.data.pipeline import Feed
 from dermgan_jax.data.prepare import found_bit_depth
 from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Model, Stage
-from dermgan_jax.runs import provenance
+from dermgan_jax.runs import provenance, sessions
 from dermgan_jax.runs.checkpoint import Checkpoints
 from dermgan_jax.runs.lock import RequireHeld, locked
 from dermgan_jax.runs.metrics_log import FINISHED, PREEMPTED, MetricsLog
@@ -78,6 +78,7 @@ def train(
     require_within(profile_steps, model)
     with contextlib.ExitStack() as stack:
         require_held = hosts.together(lambda: _taken(workdir, config, stack) if first else None)
+        session = hosts.together(lambda: _session(workdir, stack))
         preemption = stack.enter_context(Preemption())
         checkpoints = stack.enter_context(Checkpoints(workdir, config, best_metric(model, data)))
         recipe = Recipe(model, mesh)
@@ -115,7 +116,8 @@ def train(
             state=state,
             clock=clock,
         )
-        return loop.run(resumed)
+        session.outcome = loop.run(resumed)
+        return session.outcome
 
 
 def _beginnings(
@@ -157,6 +159,13 @@ def _taken(workdir: WorkDir, config: FrozenConfigDict, stack: contextlib.ExitSta
     require_held = stack.enter_context(locked(workdir.path))
     workdir.adopt(config)
     return require_held
+
+
+def _session(workdir: WorkDir, stack: contextlib.ExitStack) -> sessions.Session:
+    """What is written down of this training, until the stack is left, by the first process."""
+    if hosts.is_first():
+        return stack.enter_context(sessions.recorded(workdir))
+    return sessions.Session()
 
 
 def _opened_log(workdir: WorkDir, data: Catalogue, state: TrainState, clock: Clock) -> MetricsLog:
@@ -319,6 +328,7 @@ class Loop:
         self.reports.catch_up()
         if outcome == FINISHED:
             self.evaluator.draw(self.state, self.clock, stage)
+            self.evaluator.draw_neighbours(self.state, stage)
             self._evaluate(stage, due)
         self._save(stage)
         with self.log.stopwatch.during(SAVING):

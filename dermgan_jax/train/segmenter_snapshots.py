@@ -23,6 +23,9 @@ from dermgan_jax.train.snapshots import Snapshots
 class SegmenterSnapshots(Snapshots[Segmenter]):
     """Sheets of the validation images segmented worst, and scores of all of them."""
 
+    sheet_comment = "sheet of a training: real images and what a model says of them"
+    sheet_is_made = False
+
     def __init__(self, model: Segmenter, data: Catalogue, workdir: WorkDir):
         super().__init__(model, data, workdir)
         rows = data.indices(VAL)

@@ -24,7 +24,14 @@ class Snapshots(abc.ABC, Generic[M]):
       model: the family, configured.
       data: the catalogue that it learns from.
       workdir: of the run.
+
+    Attributes:
+      sheet_comment: what the files of sheets say of themselves.
+      sheet_is_made: whether a model made images of a sheet, which then says which one.
     """
+
+    sheet_comment = "sheet of a training: images made by a model beside real ones"
+    sheet_is_made = True
 
     def __init__(self, model: M, data: Catalogue, workdir: WorkDir):
         self.model = model
@@ -48,6 +55,18 @@ class Snapshots(abc.ABC, Generic[M]):
     @abc.abstractmethod
     def draw(self, variables: Variables, stage: Stage) -> np.ndarray:
         """The sample sheet of this moment, uint8 (H, W, C)."""
+
+    def reals(self) -> np.ndarray | None:
+        """Training images, unchosen, as a sheet like those of samples, uint8 (H, W, C).
+
+        None of models whose sheets show real images anyway.
+        """
+        return None
+
+    def neighbours(self, variables: Variables, stage: Stage) -> np.ndarray | None:
+        """Samples, each with the training image nearest to it; None where that means nothing."""
+        del variables, stage
+        return None
 
     @abc.abstractmethod
     def evaluate(self, variables: Variables, stage: Stage) -> Measurements:

@@ -328,3 +328,22 @@ def test_images_are_verified_against_their_run(workdir, conditional, tmp_path, c
         words = ("verify", f"--input={tmp_path / 'out'}", f"--workdir={known}", "--json")
         assert call(*words) == 0
         assert json.loads(capsys.readouterr().out)["counts"][state] == 3
+
+
+def test_sheets_of_a_run_are_verified_too(workdir, capsys):
+    capsys.readouterr()
+    words = (f"--input={workdir / 'samples'}", f"--workdir={workdir}", "--json")
+    assert call("verify", *words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["counts"]["unaltered"] == len(told["images"]) > 1
+    steps = {one["checkpoint"] for one in told["images"]}
+    assert 0 in steps
+    assert steps & set(checkpoint_steps(workdir))
+
+
+def test_a_run_tells_of_its_sessions(workdir):
+    lines = (workdir / "sessions.jsonl").read_text().splitlines()
+    began, ended = map(json.loads, lines[:2])
+    assert began["session"] == ended["session"]
+    assert ended["outcome"] == "finished"
+    assert {"command", "host", "git", "jax"} <= set(began)
