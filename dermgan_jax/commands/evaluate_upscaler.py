@@ -76,7 +76,8 @@ def _run(args: argparse.Namespace) -> None:
         print("--out=FILE.json keeps these values and draws a sheet of images")
         return
     output.keep(found.to_json(), args.out)
-    save_image(found.sheet, args.out.with_suffix(".png"))
+    comment = "real images made small, and enlarged by a model: an enlarged one is synthetic"
+    save_image(found.sheet, args.out.with_suffix(".png"), {"Comment": comment})
     print(f"written: {args.out.with_suffix('.png')}")
 
 

@@ -33,12 +33,12 @@ def _add_flags(parser: flags.Parser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax import registry
-    from dermgan_jax.data.image_files import save_image
     from dermgan_jax.evaluation.judge import judge_images
     from dermgan_jax.evaluation.judge_masks import judge_masks
     from dermgan_jax.runs.restore import LATEST
     from dermgan_jax.runs.workdir import WorkDir
     from dermgan_jax.statistics.identification import THRESHOLD
+    from dermgan_jax.synthesis.marked_images import save_sheet
 
     paths.require_apart(args.out, fake=args.fake)
     value_range = flags.value_range(args, args.fake)
@@ -50,7 +50,7 @@ def _run(args: argparse.Namespace) -> None:
         found = judge_masks(args.workdir, args.fake, checkpoint)
         if args.out is not None:
             sheet = args.out.with_suffix(".png")
-            save_image(found.sheet, sheet)
+            save_sheet(found.sheet, sheet, found.made_by, "synthetic images and their masks")
             print(f"sheet: {sheet}")
     else:
         threshold = THRESHOLD if args.probability is None else args.probability

@@ -21,7 +21,6 @@ from ml_collections import FrozenConfigDict
 from dermgan_jax import files
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.contact_sheet import contact_sheet
-from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, Selection
 from dermgan_jax.data.labelling import Labelling
 from dermgan_jax.data.npz_images import Range
@@ -58,9 +57,11 @@ from dermgan_jax.files import Path
 from dermgan_jax.runs import ancestry, findings
 from dermgan_jax.runs.restore import LATEST
 from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.marked_images import save_sheet
 from dermgan_jax.synthesis.subgroup_columns import Classed
 
 SHOWN = 12  # pairs on the sheet
+SHEET_COMMENT = "synthetic images, each beside the real one that is most like it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,7 +290,8 @@ def write(
             )
         )
     files.write_text(out / "pairs.csv", table.getvalue())
-    save_image(_sheet(found, train, fake, unseen), out / "pairs.png")
+    sheet = _sheet(found, train, fake, unseen)
+    save_sheet(sheet, out / "pairs.png", fake.source.made_by, SHEET_COMMENT)
 
 
 def _sheet(found: Findings, train: Compared, fake: Compared, unseen: Compared) -> np.ndarray:

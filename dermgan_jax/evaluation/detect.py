@@ -8,14 +8,14 @@ import csv
 import dataclasses
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
 from dermgan_jax import files
-from dermgan_jax.data import heat_map
+from dermgan_jax.data import heat_map, image_marks
 from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.decode import SUFFIXES, require_grey
 from dermgan_jax.data.image_files import save_image
@@ -32,7 +32,7 @@ from dermgan_jax.models.detector import Detector
 from dermgan_jax.runs.restore import LATEST, Restored, restore
 from dermgan_jax.runs.training_data import TrainingData
 from dermgan_jax.statistics import detection
-from dermgan_jax.synthesis import made_by, output_folder
+from dermgan_jax.synthesis import output_folder
 from dermgan_jax.synthesis.image_folder import named_images
 
 SCORES_FILE, HEAT_FOLDER = "scores.csv", "heat"
@@ -228,21 +228,20 @@ def _write(scored: Scored, out: Path, restored: Restored) -> None:
     files.write_text(out / SCORES_FILE, _table(scored))
     maps, top = scored.detected.maps, heat_map.top_of((scored.normal or scored.detected).maps)
     pictures = heat_names(scored.names)
-    text = _png_text(restored)
     for first in range(0, len(scored.names), CHUNK):
         rows = np.arange(first, min(first + CHUNK, len(scored.names)))
         covered = heat_map.over(np.asarray(scored.images[rows]), maps[rows], top)
         for row, picture in zip(rows, covered, strict=True):
-            save_image(enlarged(picture), out / HEAT_FOLDER / pictures[row], text)
+            _save(enlarged(picture), out / HEAT_FOLDER / pictures[row], restored)
     order = np.argsort(scored.detected.scores, kind="stable")
     num = SHEET[0] * SHEET[1] // 2
     for name, rows in ((MOST_NORMAL, order[:num]), (LEAST_NORMAL, order[::-1][:num])):
-        save_image(_sheet(scored, rows, top), out / name, text)
+        _save(_sheet(scored, rows, top), out / name, restored)
 
 
-def _png_text(restored: Restored) -> Mapping[str, str]:
-    told = {"run": restored.run, "checkpoint": restored.step}
-    return {"Comment": COMMENT, made_by.PNG_KEY: json.dumps(told)}
+def _save(picture: np.ndarray, path: Path, restored: Restored) -> None:
+    told = image_marks.with_digest({"run": restored.run, "checkpoint": restored.step}, picture)
+    save_image(picture, path, {"Comment": COMMENT, image_marks.KEY: json.dumps(told)})
 
 
 def heat_names(names: Sequence[str]) -> list[str]:

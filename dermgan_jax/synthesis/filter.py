@@ -198,7 +198,7 @@ def filter_images(
         rows = write_kept(candidates, choice.kept, restored, target, source_made_by)
         made_by.end(target, source_made_by, rows)
         filter_result.write(target, candidates, scores, choice.kept, result)
-    filter_result.draw_sheets(out, candidates, scores)
+    filter_result.draw_sheets(out, candidates, scores, source_made_by)
     print(filter_result.text(result, out))
     print("the best and the worst:", *filter_result.sheets(out).values())
     if source_made_by is not None and source_made_by.is_same_run(restored):

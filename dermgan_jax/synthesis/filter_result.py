@@ -9,11 +9,13 @@ import numpy as np
 
 from dermgan_jax import files
 from dermgan_jax.data.contact_sheet import contact_sheet
-from dermgan_jax.data.image_files import save_image
 from dermgan_jax.files import Path
 from dermgan_jax.synthesis.candidates import Candidates
+from dermgan_jax.synthesis.made_by import MadeBy
+from dermgan_jax.synthesis.marked_images import save_sheet
 
 SCORES = ("scores.csv", "scores.json")
+SHEET_COMMENT = "synthetic images with their scores"
 SHOWN, COLUMNS = 32, 8  # of a contact sheet
 
 
@@ -34,13 +36,13 @@ def write(
     files.write_text(json_file, json.dumps(result, indent=2) + "\n")
 
 
-def draw_sheets(out: Path, candidates: Candidates, scores: np.ndarray) -> None:
+def draw_sheets(out: Path, candidates: Candidates, scores: np.ndarray, told: MadeBy | None) -> None:
     """Draws the best and the worst images, with their scores."""
     order = np.argsort(-scores, kind="stable")
     for name, shown in (("best", order[:SHOWN]), ("worst", order[::-1][:SHOWN])):
         captions = [f"{scores[i]:.3g} {candidates.classes[i]}".strip() for i in shown]
         sheet = contact_sheet(list(candidates.images[shown]), captions, COLUMNS)
-        save_image(sheet, sheets(out)[name])
+        save_sheet(sheet, sheets(out)[name], told, SHEET_COMMENT)
 
 
 def _beside(out: Path) -> Path:

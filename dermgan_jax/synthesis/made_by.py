@@ -74,10 +74,6 @@ class MadeBy:
         del told["input"]  # whose name may be a patient's
         return told
 
-    def png_text(self, comment: str = SYNTHETIC) -> dict[str, str]:
-        """`png_facts` as the text of a sheet of several images."""
-        return {"Comment": comment, PNG_KEY: json.dumps(self.png_facts())}
-
     def asked(self, command: str) -> dict[str, Any]:
         """What the samples depend on, as JSON values; see `output_folder.filling`."""
         told = self.to_json()

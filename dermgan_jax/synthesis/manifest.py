@@ -51,16 +51,21 @@ def begin(samples: Path) -> None:
     file = place(samples)
     if not stored_json.is_there(file):
         return
-    try:
-        with files.open_plain(file) as opened:
-            first = opened.readline(1000).decode().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        first = ""
-    if first != ",".join(Row._fields):
+    if not is_ours(file):
         raise UserError(
             f"{file} is none that this program wrote, and would be replaced: move it away"
         )
     file.unlink()
+
+
+def is_ours(file: Path) -> bool:
+    """Whether a file begins as the tables of this program do."""
+    try:
+        with files.open_plain(file) as opened:
+            first = opened.readline(1000).decode().rstrip("\r\n")
+    except (OSError, UserError, UnicodeDecodeError):
+        return False
+    return first == ",".join(Row._fields)
 
 
 def write(samples: Path, rows: Sequence[Row]) -> None:

@@ -106,15 +106,20 @@ class MarkedImages:
         )
 
 
-def save_sheet(image: np.ndarray, path: Path, told: MadeBy, comment: str = SYNTHETIC) -> None:
-    """Writes a PNG file of several images that were made by one model.
+def save_sheet(
+    image: np.ndarray, path: Path, told: MadeBy | None, comment: str = SYNTHETIC
+) -> None:
+    """Writes a PNG file of several images, made by one model or with others beside them.
 
     Args:
       image: uint8 (H, W, C), with a visible mark if that was asked for.
       path: of the file.
-      told: what made the images.
+      told: what made the images; None if it is not known.
       comment: what a viewer of images shows.
     """
+    if told is None:
+        save_image(image, path, {"Comment": comment})
+        return
     if told.corner_mark:
         image = corner_mark.marked(image[None])[0]
     facts = image_marks.with_digest(told.png_facts(), image)

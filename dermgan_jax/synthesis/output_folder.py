@@ -17,7 +17,7 @@ from dermgan_jax.data import filled_folders
 from dermgan_jax.data.decode import OTHER_SUFFIXES, SUFFIXES
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
-from dermgan_jax.synthesis import made_by
+from dermgan_jax.synthesis import made_by, manifest
 
 NAME = filled_folders.WRITTEN_BY
 _SHOWN = 3  # files that a message names
@@ -112,13 +112,18 @@ def _require_own(out: Path) -> None:
         name = inside.as_posix()
         if not (files.is_unfinished(inside) or path.name in (NAME, made_by.NAME)):
             same = not listings.is_link(path) and written.get(name) == _size(path)
-            if not (same or _carries_our_text(path)):
+            if not (same or _carries_our_text(path) or _is_manifest(path)):
                 others.append(name)
     if others:
         raise UserError(
             f"--overwrite removes what this program wrote, but {out} also holds {_some(others)}: "
             "move that away, or name another folder"
         )
+
+
+def _is_manifest(path: Path) -> bool:
+    """Whether a table of images was written just before an interruption."""
+    return path.name == manifest.NAME and not listings.is_link(path) and manifest.is_ours(path)
 
 
 def _carries_our_text(path: Path) -> bool:

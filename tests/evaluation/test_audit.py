@@ -214,6 +214,7 @@ def test_command_writes_everything_before_it_says_no(train, held_out, planted, t
     assert rows[21]["original"] == "000005.png"
     assert float(rows[21]["ratio"]) < 0.01
     with Image.open(out / "pairs.png") as sheet:
+        assert sheet.text["Comment"].startswith("synthetic images, each beside the real one")
         assert sheet.size == (4 * 130 - 2, 7 * (128 + 2 * 14 + 4) - 2)
 
 

@@ -18,6 +18,7 @@ from dermgan_jax import config as config_schema
 from dermgan_jax.config import experiment, validate
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.image_files import save_image, write_npz
+from dermgan_jax.data.image_marks import pixel_digest
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation import detect as detecting
 from dermgan_jax.evaluation.anomaly import protocol, result
@@ -113,6 +114,8 @@ def test_a_folder_is_scored_mapped_and_sorted(darkness, tmp_path, capsys):
         red, _, blue = np.asarray(dark)[0, 0].astype(int)
         assert red > blue + 50
         assert "it is no finding" in dark.text["Comment"]
+        told = json.loads(dark.text["dermgan_jax"])
+        assert told["pixels_sha256"] == pixel_digest(np.asarray(dark))
         assert np.ptp(np.asarray(light)[0, 0].astype(int)) < 50
     for name in ("most_normal.png", "least_normal.png"):
         assert (out / name).is_file()

@@ -20,11 +20,12 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.runs import training_data
 from dermgan_jax.runs.restore import restore
 from dermgan_jax.synthesis import filter as filtering
-from dermgan_jax.synthesis import made_by, quality_rules
+from dermgan_jax.synthesis import made_by, manifest, quality_rules
 from dermgan_jax.synthesis.candidates import Candidates, read_candidates, write_kept
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.filter import Criterion, filter_images, keep_best
 from dermgan_jax.synthesis.generate import generate
+from dermgan_jax.synthesis.verify import verify
 from dermgan_jax.train import loop
 
 CLASSES = ("across", "down")
@@ -302,6 +303,12 @@ def test_images_are_judged_by_the_checkpoint_that_made_them(checkpoint, workdir,
     result = filter_images(workdir, source, tmp_path / "out", Criterion())
     assert (result["checkpoint"], result["notes"]) == (int(checkpoint), [])
     assert result["made_by"]["checkpoint"] == int(checkpoint)
+    for sheet in ("out_best.png", "out_worst.png"):
+        with Image.open(tmp_path / sheet) as image:
+            assert json.loads(image.text["dermgan_jax"])["checkpoint"] == int(checkpoint)
+    found = verify(tmp_path / "out", [workdir])
+    assert {one.state for one in found.images} == {"unaltered"}
+    assert len(manifest.read(tmp_path / "out")) == len(found.images)
     assert made_by.read(tmp_path / "out") == made_by.read(source)
 
 

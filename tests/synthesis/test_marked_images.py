@@ -216,3 +216,18 @@ def test_many_rows_are_quick(tmp_path):
     manifest.write(tmp_path, rows)
     assert files.size(tmp_path / "manifest.csv") < 12e6
     assert manifest.read(tmp_path)["099999.png"] == rows[-1]
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_table_written_just_before_an_interruption_is_replaced_and_no_other(tmp_path, ours):
+    generate(tmp_path / "run", tmp_path / "out", 2, DRAWING)
+    written = json.loads((tmp_path / "out" / "written_by.json").read_text())
+    del written["files"]["manifest.csv"]
+    (tmp_path / "out" / "written_by.json").write_text(json.dumps(written))
+    if ours:
+        generate(tmp_path / "run", tmp_path / "out", 1, DRAWING, overwrite=True)
+        assert list(manifest.read(tmp_path / "out")) == ["000000.png"]
+        return
+    (tmp_path / "out" / "manifest.csv").write_text("mine\n")
+    with pytest.raises(UserError, match=r"also holds manifest\.csv"):
+        generate(tmp_path / "run", tmp_path / "out", 1, DRAWING, overwrite=True)
