@@ -22,6 +22,7 @@ SAME_MIRRORED = 10.0  # ... of a mirror image, which only programs make and whic
 LOWEST = 2.0  # agreement of pairs that are kept, so that other limits can be tried
 LARGE = 6  # pictures; the groups of lesions in HAM10000 are no larger
 LINKED = 0.25  # share of the pairs between two groups that must be found to make a large one
+THROUGHOUT = 0.25  # share of pairs that groups divide; of photographs of skin it is near 0
 CHUNK = 512  # pairs compared at a time
 
 
@@ -98,6 +99,21 @@ def groups(number: int, pairs: Sequence[Pair], fixed: Sequence[str] = ()) -> lis
     for pair in sorted(meant, key=lambda pair: (-pair.agreement, pair)):
         found.join(found.of[pair.first], found.of[pair.second])
     return found.of
+
+
+def alike_throughout(number: int, pairs: Sequence[Pair]) -> bool:
+    """Whether pictures look alike throughout, as X-rays do, so that pairs tell nothing.
+
+    What shows the same thing is alike in all pairs. Where many pairs are between groups instead,
+    each picture is alike to others that are not alike to each other.
+
+    Args:
+      number, pairs: as of `groups`.
+    """
+    meant = [pair for pair in pairs if is_same(pair)]
+    of = groups(number, pairs)
+    divided = sum(of[pair.first] != of[pair.second] for pair in meant)
+    return divided > THROUGHOUT * len(meant)
 
 
 class _Groups:

@@ -19,7 +19,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from dermgan_jax import files
 from dermgan_jax.data.alike_pictures import pairs_sheet
 from dermgan_jax.data.alike_records import SAME_FILE, alike_records
-from dermgan_jax.data.duplicates import Pair, groups, is_same
+from dermgan_jax.data.duplicates import Pair, alike_throughout, groups, is_same
 from dermgan_jax.data.image_files import save_image
 from dermgan_jax.data.prepared_folder import prepared_dir
 from dermgan_jax.data.records import FOUND, UNKNOWN, Dataset, Record
@@ -84,6 +84,12 @@ def _why_not(records: Sequence[Record], unsaid: int) -> str:
 def _found(dataset: Dataset, said: Sequence[bool], data_config: DataConfig) -> Dataset:
     records = dataset.records
     pairs = alike_records(dataset, records, data_config)
+    if alike_throughout(len(records), pairs):
+        files.tell_once(
+            "warning: data.groups=auto finds no groups, as the images look alike throughout, as "
+            "X-rays do: what shows the same patient cannot be told from what does not"
+        )
+        return dataset
     fixed = [record.group if known else "" for record, known in zip(records, said, strict=True)]
     of = groups(len(records), [*pairs, *_partners(records)], fixed)
     names = {row: records[row].group for row in of}

@@ -14,7 +14,7 @@ from dermgan_jax import stored_json
 from dermgan_jax.data.alike_pictures import pairs_sheet
 from dermgan_jax.data.alike_records import alike_records, known_pairs
 from dermgan_jax.data.catalogue import Catalogue, DataConfig
-from dermgan_jax.data.duplicates import Pair, across
+from dermgan_jax.data.duplicates import Pair, across, alike_throughout
 from dermgan_jax.data.records import FOUND
 from dermgan_jax.data.splits import SPLITS
 from dermgan_jax.errors import printable
@@ -53,6 +53,7 @@ class Leaks:
         split.
       pairs: the best ones first; of many `KEPT`.
       number: of all pairs.
+      alike_throughout: nothing can be told, see `duplicates.alike_throughout`.
     """
 
     images: int
@@ -60,6 +61,7 @@ class Leaks:
     held_out: dict[str, list[int]]
     pairs: list[Leak]
     number: int
+    alike_throughout: bool = False
 
 
 def find(catalogue: Catalogue, data_config: DataConfig, *, search: bool) -> Leaks | None:
@@ -75,6 +77,8 @@ def find(catalogue: Catalogue, data_config: DataConfig, *, search: bool) -> Leak
         return None
     rows = _rows(catalogue)
     records = [catalogue.records[row] for row in rows]
+    if alike_throughout(len(records), pairs):
+        return Leaks(len(records), catalogue.split_hash, {}, [], 0, alike_throughout=True)
     order = {split: i for i, split in enumerate(SPLITS)}
     parts = [str(split) for split in catalogue.splits[rows]]
     found, touched = [], set()
@@ -101,6 +105,8 @@ def why_not(catalogue: Catalogue) -> str:
     """Why images are not compared, or ""."""
     if catalogue.dataset.synthetic:
         return "images are drawn by a program"
+    if len(np.unique(catalogue.splits)) < 2:
+        return "all are in one split"
     if catalogue.domains.any():
         return "there are two domains"
     if catalogue.dataset.grouping != FOUND and len(_rows(catalogue)) > MOST:
@@ -131,6 +137,11 @@ def told(found: Leaks) -> list[str]:
     numbers = ", ".join(
         f"{count} of {total} {split} images" for split, (total, count) in found.held_out.items()
     )
+    if found.alike_throughout:
+        return [
+            "note: leaks: the images look alike throughout, as X-rays do, so that what shows the "
+            "same cannot be told"
+        ]
     if not found.number:
         return [
             f"leaks: none found; no image of a split looks like one of another split and group, "

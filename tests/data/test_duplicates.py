@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from dermgan_jax.data import keypoint_index
 from dermgan_jax.data.datasets import phantom
-from dermgan_jax.data.duplicates import SAME, Pair, across, alike_pairs, groups
+from dermgan_jax.data.duplicates import SAME, Pair, across, alike_pairs, alike_throughout, groups
 from dermgan_jax.data.keypoint_index import likely_pairs
 from dermgan_jax.data.keypoints import keypoints, mirrored
 from dermgan_jax.data.same_scene import agreement
@@ -126,6 +126,16 @@ def test_a_chain_does_not_grow_into_one_large_group():
     assert sizes.max() <= 6
     every = pairs(*((i, j) for j in range(20) for i in range(j)))
     assert set(groups(20, every)) == {0}
+
+
+def test_pictures_that_are_alike_throughout_are_told_from_copies():
+    chain = pairs(*((i, i + 1) for i in range(39)), *((i, i + 7) for i in range(33)))
+    assert alike_throughout(40, chain)
+    cliques = pairs(*((5 * g + i, 5 * g + j) for g in range(8) for j in range(5) for i in range(j)))
+    assert not alike_throughout(40, cliques)
+    frames = pairs(*((i, j) for j in range(40) for i in range(j)))
+    assert not alike_throughout(40, frames)
+    assert not alike_throughout(40, [])
 
 
 def test_the_best_pairs_join_first():

@@ -14,6 +14,7 @@ from dermgan_jax.data import alike_records, found_groups, leaks
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.check import cautions, check, summary
 from dermgan_jax.data.datasets import phantom
+from dermgan_jax.data.duplicates import Pair
 from dermgan_jax.data.faults import DataError
 from dermgan_jax.errors import UserError
 from dermgan_jax.runs.provenance import data_card
@@ -181,19 +182,36 @@ def test_leaks_of_a_flat_folder_end_with_auto(make_config, flat):
 def test_leaks_of_a_part_of_the_data_name_its_images(make_config, flat):
     config = make_config("image_folder", flat, groups="auto")
     catalogue(config.data)  # all are compared
-    config.data.groups, config.data.num_images = "given", 14
+    config.data.groups, config.data.num_images = "given", 22
     listed = catalogue(config.data)
     found = leaks.find(listed, config.data, search=False)
-    assert found.images == 14
+    assert found.images == 22
     names = {record.id for record in listed.records}
     assert all(pair.image in names and pair.of in names for pair in found.pairs)
     assert all(pair.image[1:3] == pair.of[1:3] for pair in found.pairs)
+
+
+def test_nothing_is_told_of_images_that_look_alike_throughout(make_config, flat, told, monkeypatch):
+    chain = [Pair(i, i + 1, False, 20.0) for i in range(23)]
+    chain += [Pair(i, i + 6, False, 20.0) for i in range(18)]
+    monkeypatch.setattr(alike_records, "alike_pairs", lambda *_: chain)
+    config = make_config("image_folder", flat, groups="auto")
+    found = catalogue(config.data)
+    assert found.dataset.grouping == "unknown"
+    assert len({record.group for record in found.records}) == 24
+    assert any("alike throughout" in line for line in told)
+    result = leaks.find(found, config.data, search=False)
+    assert result.alike_throughout
+    assert "alike throughout" in leaks.told(result)[0]
+    assert leaks.of_facts(json.loads(json.dumps(leaks.facts(result)))) == result
 
 
 def test_why_images_are_not_compared(make_config, flat, monkeypatch):
     drawn = make_config("phantom", "", num_images=20)
     assert "drawn" in leaks.why_not(catalogue(drawn.data))
     assert leaks.find(catalogue(drawn.data), drawn.data, search=True) is None
+    whole = make_config("image_folder", flat, split_fractions=(1.0, 0.0, 0.0))
+    assert leaks.why_not(catalogue(whole.data)) == "all are in one split"
     monkeypatch.setattr(leaks, "MOST", 23)
     assert "more than 23" in leaks.why_not(catalogue(make_config("image_folder", flat).data))
 

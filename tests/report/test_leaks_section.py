@@ -82,6 +82,12 @@ def test_the_latest_finding_counts(workdir, monkeypatch):
     assert "None found among 1,013 images" in build(workdir.path).text
 
 
+def test_that_nothing_can_be_told_is_said(workdir):
+    alike = dataclasses.replace(FOUND, held_out={}, pairs=[], number=0, alike_throughout=True)
+    findings.keep(workdir.path, findings.LEAKS, leaks.facts(alike))
+    assert "The images look alike throughout" in build(workdir.path).text
+
+
 def test_a_damaged_finding_is_named(workdir):
     findings.keep(workdir.path, findings.LEAKS, {"images": "many"})
     with pytest.raises(UserError, match=r"leaks_.*\.json is damaged"):
