@@ -36,6 +36,8 @@ from dermgan_jax.studies.augmentation_part import PREDICTIONS, open_part, requir
 from dermgan_jax.studies.held_out import HeldOut
 from dermgan_jax.studies.leakage import leakage
 from dermgan_jax.studies.study_folder import TABLE_FILE
+from dermgan_jax.synthesis import manifest
+from dermgan_jax.synthesis.verify import verify
 from dermgan_jax.train import loop
 
 
@@ -289,6 +291,12 @@ def test_a_generator_of_smaller_images(tmp_path, cache_dir):
     folder = tmp_path / "run" / "synthetic"
     for arm, side in (("native/filtered", 8), ("filtered", 16), ("reduced", 16)):
         assert {image.shape for image in FolderImages(folder / arm, 3)[:]} == {(side, side, 3)}
+        found, is_made = verify(folder / arm), arm != "reduced"
+        assert {one.state for one in found.images} == {"unaltered" if is_made else "unmarked"}
+        assert (len(manifest.read(folder / arm)), found.missing) == (
+            len(found.images) * is_made,
+            (),
+        )
     data = catalogue(config.data)
     names, labels = FolderImages(folder / "reduced", 3).classes()
     counts = dict(zip(names, np.bincount(labels), strict=True))

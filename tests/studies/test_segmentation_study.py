@@ -24,6 +24,8 @@ from dermgan_jax.studies.segmentation_config import (
 )
 from dermgan_jax.studies.segmentation_config import segmentation as configured
 from dermgan_jax.studies.segmentation_result import Arm, sentence
+from dermgan_jax.synthesis import manifest
+from dermgan_jax.synthesis.verify import verify
 from dermgan_jax.train import loop
 
 
@@ -77,6 +79,9 @@ def test_every_image_is_painted_from_a_mask_of_its_own(finished):
     masks = FolderImages(path / "painted" / "masks", 1)
     names = [p.relative_to(path / "painted" / "images") for p in images.paths]
     assert names == [p.relative_to(path / "painted" / "masks") for p in masks.paths]
+    found = verify(path / "painted")
+    assert {one.state for one in found.images} == {"unaltered"}
+    assert len(found.images) == 2 * len(manifest.read(path / "painted" / "images")) > 0
     result = segmentation_result.read(path)
     assert len(images) == result.painted_images == result.train_images
     assert set(np.unique(masks[:])) == {0, 255}
