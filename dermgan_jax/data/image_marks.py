@@ -68,7 +68,8 @@ def stored_pixels(path: Path) -> np.ndarray:
     Raises:
       DataError: if the file is no image or damaged.
     """
-    return decode.read_image(path, decode.stored_channels(path))
+    # Ours have 8 bits; which of 16 another one uses is of no interest here.
+    return decode.read_image(path, decode.stored_channels(path), bit_depth=decode.ALL_BITS)
 
 
 def read(path: Path) -> Mark | None:

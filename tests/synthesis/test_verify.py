@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from command_line import call
+from dicom_files import write_dicom
 from PIL import Image, PngImagePlugin
 from style_painter import holds_a_painter
 
@@ -143,6 +144,13 @@ def test_texts_of_strangers_do_no_harm(text, state, tmp_path, capsys):
     assert "\x1b" not in found.text()
     assert call("verify", f"--input={tmp_path / 'in'}") == (3 if state == "altered" else 0)
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_real_images_among_ours_are_not_marked_whatever_their_depth(drawn):
+    Image.fromarray(np.full((8, 8), 4000, np.uint16)).save(drawn / "x_ray.png")
+    write_dicom(drawn / "x_ray.dcm", np.full((8, 8), 4000, np.uint16))
+    found = states(verify(drawn))
+    assert (found["x_ray.png"], found["x_ray.dcm"]) == ("unmarked", "unmarked")
 
 
 def test_names_and_files_of_strangers_do_no_harm(drawn):
