@@ -39,13 +39,13 @@ def grouped(dataset: Dataset, data_config: DataConfig) -> Dataset:
     records = dataset.records
     if data_config.groups == NONE:
         alone = [dataclasses.replace(record, group=_alone(record)) for record in records]
-        return dataclasses.replace(dataset, records=tuple(alone), grouping=UNKNOWN)
+        return _unknown(dataclasses.replace(dataset, records=tuple(alone)))
     said = [_is_said(record, dataset) for record in records]
     if any(said):
         unsaid = len(said) - sum(said)
     elif _is_own(dataset):
         unsaid = len(records)
-        dataset = dataclasses.replace(dataset, grouping=UNKNOWN)
+        dataset = _unknown(dataset)
     else:
         unsaid = 0
     if data_config.groups != AUTO:
@@ -55,6 +55,11 @@ def grouped(dataset: Dataset, data_config: DataConfig) -> Dataset:
         files.tell_once(f"note: data.groups=auto finds no groups, as {why_not}")
         return dataset
     return _found(dataset, said, data_config)
+
+
+def _unknown(dataset: Dataset) -> Dataset:
+    """The data set, whose groups are called what they are: images."""
+    return dataclasses.replace(dataset, grouping=UNKNOWN, group_noun="image")
 
 
 def _is_own(dataset: Dataset) -> bool:
@@ -98,7 +103,9 @@ def _found(dataset: Dataset, said: Sequence[bool], data_config: DataConfig) -> D
         dataclasses.replace(record, group=names[group])
         for record, group in zip(records, of, strict=True)
     ]
-    found = dataclasses.replace(dataset, records=tuple(regrouped), grouping=FOUND)
+    found = dataclasses.replace(
+        dataset, records=tuple(regrouped), grouping=FOUND, group_noun="group"
+    )
     table = _written(
         found, [pair for pair in pairs if of[pair.first] == of[pair.second]], data_config
     )

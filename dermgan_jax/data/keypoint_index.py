@@ -4,7 +4,7 @@ Keypoints that are alike fall into the same cell, and have alike signatures (Jé
 2008: Hamming embedding). Each such keypoint of another picture votes for it, with the turn and zoom
 that it tells; the pictures with most votes of one turn and zoom are compared in detail.
 
-All numbers that decide are whole, so that every machine finds the same.
+Sums are of whole numbers, so that they are the same on every machine.
 """
 
 from collections.abc import Sequence

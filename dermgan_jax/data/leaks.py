@@ -152,7 +152,7 @@ def told(found: Leaks) -> list[str]:
     return [
         f"warning: leaks: {numbers} look like one of an earlier split that is of another group, "
         f"such as {shown} ({worst.split}) and {of} ({worst.of_split}): results on them are too "
-        "good; give both the same group"
+        "good; give both the same group, as data.groups=auto does where the data say nothing"
     ]
 
 

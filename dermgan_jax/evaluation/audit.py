@@ -24,6 +24,7 @@ from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.image_sets import FolderImages, ImageSet, Selection
 from dermgan_jax.data.labelling import Labelling
 from dermgan_jax.data.npz_images import Range
+from dermgan_jax.data.records import UNKNOWN
 from dermgan_jax.errors import GateError
 from dermgan_jax.evaluation import audit_conclusion
 from dermgan_jax.evaluation.copy_detection import (
@@ -171,8 +172,10 @@ def read_real(name: str, opening: Opening) -> Compared:
     labels = None if source.labelling is None else listed.labels[rows]
     labelling = None if labels is None else Labelling(listed.classes, labels)
     compared = dataclasses.replace(source, images=source.compared, labelling=labelling)
-    groups = np.array([record.group for record in records])
-    return Compared(compared, tuple(record.id for record in records), groups)
+    known = listed.dataset.grouping != UNKNOWN
+    groups = np.array([record.group for record in records]) if known else None
+    names = tuple(record.id for record in records)
+    return Compared(compared, names, groups, grouping_unknown=not known)
 
 
 def not_compared(asked: Audit, drawn: ImageSource) -> list[str]:

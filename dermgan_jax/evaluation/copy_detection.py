@@ -48,11 +48,15 @@ EXACT, NEAR_COPY, CLOSE = "exact copy", "near copy", "close"
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """Images of a source, their N names, and their groups if these are known."""
+    """Images of a source, their N names, and their groups if these are known.
+
+    Images of a data set are `grouping_unknown` if it does not say which belong together.
+    """
 
     source: ImageSource
     names: tuple[str, ...]
     groups: np.ndarray | None = None
+    grouping_unknown: bool = False
 
     @property
     def name(self) -> str:
@@ -305,6 +309,11 @@ def _notes(
         notes.append(
             "no held-out images: every training image was compared with the other training images "
             f"{apart}"
+        )
+    elif train.grouping_unknown:
+        notes.append(
+            "warning: grouping unknown: if held-out images show lesions or patients that training "
+            "images show, they are too close to these, and so are the limits: copies may pass"
         )
     left_out = len((held_out or train).images) - num_held_out
     if left_out:

@@ -1,5 +1,6 @@
 """How an augmentation study was done and what it cannot show, in sentences for its report."""
 
+from dermgan_jax.data.records import GIVEN, UNKNOWN
 from dermgan_jax.data.splits import GROUP, IMAGE
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies.augmentation_arms import CLASSICAL, ONLY, REAL, REDUCED, arm_names
@@ -76,6 +77,15 @@ def limits(part: Part) -> list[str]:
         "A classifier that gains from synthetic images does not make them fit to be shown as "
         "pictures of patients.",
     ]
+    if part.data.dataset.grouping != GIVEN:
+        found.insert(
+            0,
+            "Grouping unknown: images of one lesion or patient may be in the training and the test "
+            "split, by which every arm would look better than it is."
+            if part.data.dataset.grouping == UNKNOWN
+            else "Which images show the same lesion was found by likeness (data.groups=auto): some "
+            "that were not found may be in the training and the test split.",
+        )
     if config.data.channels == 3:
         found.append(
             "Skin tone is estimated from light on the image (ITA), which dermoscopy distorts, and "

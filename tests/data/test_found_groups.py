@@ -120,6 +120,7 @@ def test_none_makes_each_image_its_own_whatever_the_data_say(make_config, ham100
     assert len(set(groups.values())) == 24
     assert found.split_hash != given.split_hash
     assert "grouping unknown" in summary(found)
+    assert found.dataset.group_noun == "image"  # for sentences that would promise lesions
     assert any("grouping unknown" in line for line in cautions(found, config.data))
 
 

@@ -1,6 +1,7 @@
 """The memorisation audit: planted copies are found, fresh draws of the phantom are not."""
 
 import csv
+import dataclasses
 import io
 import json
 
@@ -155,6 +156,16 @@ def test_images_of_one_lesion_are_not_compared(train):
     assert any("no groups are known" in note for note in notes)
     assert any("80 held-out images equal training images" in note for note in notes)
     assert len(others.held_out_rows) == 160
+
+
+def test_held_out_images_of_unknown_groups_are_warned_of(train, held_out, fresh):
+    sources = source("fake", fresh), source("unseen", held_out)
+    space, second = open_space("pixels"), second_distances("pixels", train[0], None)
+    for unknown in (False, True):
+        learned = dataclasses.replace(source("train", train[0]), grouping_unknown=unknown)
+        _, notes = examine(learned, *sources, space, second, 0)
+        warned = any(note.startswith("warning: grouping unknown: if held") for note in notes)
+        assert warned == unknown
 
 
 def test_training_images_among_the_held_out_do_not_count(train, held_out, fresh):
