@@ -22,7 +22,7 @@ from dermgan_jax.data.pipeline import Feed
 from dermgan_jax.data.prepare import found_bit_depth
 from dermgan_jax.files import Path
 from dermgan_jax.models.contract import Model, Stage
-from dermgan_jax.runs import provenance, sessions
+from dermgan_jax.runs import known_leaks, provenance, sessions
 from dermgan_jax.runs.checkpoint import Checkpoints
 from dermgan_jax.runs.lock import RequireHeld, locked
 from dermgan_jax.runs.metrics_log import FINISHED, PREEMPTED, MetricsLog
@@ -134,6 +134,7 @@ def _beginnings(
         warm_start.write(workdir, source, ancestors, taken)
     return (
         *cautions(data, config.data),
+        *known_leaks.notes(workdir.path, data, config.data, keep=hosts.is_first()),
         provenance.parameter_counts(state.variables),
         *warm_start.notes(source, taken),
         *warm_start.cautions(ancestors, data.split_hash),

@@ -103,6 +103,25 @@ def test_fault_of_one_hosts_data_ends_both_with_its_message(tmp_path, cache_dir)
 
 
 @pytest.mark.slow
+def test_hosts_that_split_the_data_differently_end(tmp_path, cache_dir):
+    config = tiny("pgan", cache_dir)
+    coordinator = f"127.0.0.1:{free_port()}"
+    processes = [
+        start(
+            [*command(config, tmp_path / "run"), f"--config.data.split_seed={index}"],
+            num_devices=4,
+            DERMGAN_COORDINATOR=coordinator,
+            DERMGAN_NUM_PROCESSES="2",
+            DERMGAN_PROCESS_ID=str(index),
+        )
+        for index in range(2)
+    ]
+    codes, outputs, _ = ended(processes)
+    assert codes == [2, 2], "\n".join(outputs)
+    assert all("the hosts split the data differently" in output for output in outputs)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("crashes", ["0", "1"])
 def test_fault_of_one_host_in_the_midst_ends_both(tmp_path, cache_dir, monkeypatch, crashes):
     monkeypatch.setenv("CRASHES", crashes)
