@@ -7,6 +7,7 @@ from PIL import Image
 
 from dermgan_jax.data.contact_sheet import contact_sheet
 from dermgan_jax.data.duplicates import Pair
+from dermgan_jax.data.image_files import PAPER
 from dermgan_jax.data.records import Dataset
 from dermgan_jax.errors import printable
 
@@ -33,6 +34,8 @@ def pairs_sheet(dataset: Dataset, pairs: Sequence[Pair], notes: Sequence[str] = 
         names = [printable(record.id, but="")[-NAME:] for record in sides]
         how = f"agreement {pair.agreement:.1f}" + ", mirrored" * pair.mirrored
         captions.append("\n".join([*names, how, *notes[row : row + 1]]))
+    used = np.flatnonzero((np.stack(cells) != PAPER).any((0, 2, 3)))
+    cells = [cell[used[0] : used[-1] + 1] for cell in cells] if len(used) else cells
     return contact_sheet(cells, captions, COLUMNS)
 
 
@@ -42,7 +45,7 @@ def _whole(image: np.ndarray) -> np.ndarray:
     factor = SIDE / max(height, width)
     size = max(round(width * factor), 1), max(round(height * factor), 1)
     picture = Image.fromarray(np.ascontiguousarray(np.broadcast_to(image, (height, width, 3))))
-    square = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    square = np.full((SIDE, SIDE, 3), PAPER, np.uint8)
     small = np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
     top, left = (SIDE - size[1]) // 2, (SIDE - size[0]) // 2
     square[top : top + size[1], left : left + size[0]] = small
