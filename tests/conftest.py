@@ -15,6 +15,7 @@ os.environ.setdefault(
 
 import jax
 import pytest
+from chromium import browser, playwright  # noqa: F401 (fixtures)
 from xdist.scheduler import LoadScopeScheduling
 
 from dermgan_jax import registry

@@ -23,6 +23,15 @@ HELP = (
     "a configuration that comes with the program, or the path of your own file; "
     "--config.GROUP.FIELD=VALUE sets its fields"
 )
+TITLED = (  # fields that titles of files speak of
+    *("data.dataset", "data.resolution", "data.classes", "data.normal", "data.domain_a"),
+    *("data.domain_b", "model.name", "model.scale"),
+)
+OWN_IMAGES = (
+    "image_folder",
+    "image_folder_pairs",
+    "csv_table",
+)  # data sets with classes of their own
 _WORD = re.compile(r"--?(config(?=[.=]|$)|noconfig(?=\.))")
 _FIELD = re.compile(r"(--?(?:no)?config\.)([^=]+)(.*)", re.DOTALL)
 
@@ -84,7 +93,34 @@ def parse(words: Sequence[str]) -> ConfigDict | None:
     _require_known(fields, before)
     config = _read([*files_named, *fields])
     _require_same_elements(before, config)
+    _adapt_to_other_data(fields, before, config)
     return config
+
+
+def _adapt_to_other_data(fields: Sequence[str], before: ConfigDict, config: ConfigDict) -> None:
+    """Leaves out what a file says of its own data set, if the user named another one.
+
+    The title, and of images of the user's own the classes; both is said.
+    """
+    known, found = config_schema.flatten(before), config_schema.flatten(config)
+    changed = [key for key in TITLED if key in found and found[key] != known.get(key)]
+    named = {_FIELD.fullmatch(field)[2] for field in fields}
+    is_own = "data.dataset" in changed and found["data.dataset"] in OWN_IMAGES
+    if is_own and found.get("data.classes") and "data.classes" not in named:
+        config.data.classes = ()
+        classes = ", ".join(known["data.classes"])
+        print(
+            f"note: all classes are taken: data.classes, {classes}, is of {known['data.dataset']}; "
+            "--config.data.classes names some of yours",
+            file=sys.stderr,
+        )
+    if changed and found.get("title") and "title" not in named:
+        config.title = ""
+        print(
+            f"note: the title {known['title']!r} is left out, as {', '.join(changed)} differ from "
+            "the file; --config.title sets one",
+            file=sys.stderr,
+        )
 
 
 def _joined(words: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import io
 import pathlib
 import struct
@@ -11,6 +12,7 @@ from typing import Any
 
 import jinja2
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
 from dermgan_jax import files
@@ -22,14 +24,21 @@ LOSSLESS_PIXELS = 512 * 512  # larger pictures become JPEG
 
 
 def environment() -> jinja2.Environment:
-    """Finds this package's templates; a name that a template lacks is an error."""
-    return jinja2.Environment(
+    """Finds this package's templates; a name that a template lacks is an error.
+
+    `script` is the one that pages may run, `script_hash` what their policy knows it by.
+    """
+    found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    script = (pathlib.Path(__file__).parent / "sheets.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    found.globals.update(script=Markup(script), script_hash=f"sha256-{digest}")
+    return found
 
 
 def picture(image: Image.Image, max_width: int) -> dict[str, Any]:

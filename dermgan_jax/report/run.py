@@ -8,7 +8,8 @@ from dermgan_jax import files, registry, stored_json
 from dermgan_jax.data.splits import SPLITS
 from dermgan_jax.files import Path
 from dermgan_jax.planning import measured
-from dermgan_jax.report import leaks, run_record, time_spent
+from dermgan_jax.report import found_later, leaks, run_record, time_spent
+from dermgan_jax.report.conclusions import conclusions
 from dermgan_jax.report.html import environment
 from dermgan_jax.report.run_record import RunRecord, RunReport
 from dermgan_jax.runs import decline, findings
@@ -39,11 +40,54 @@ def build(path: Path) -> Path:
     return workdir.report
 
 
+def heading(record: RunRecord) -> str:
+    """A title made from the configuration as it was run."""
+    data = record.config["data"]
+    side = data["resolution"]
+    return f"{record.family} on {_shown(record)}, {side}×{side}"
+
+
+def _shown(record: RunRecord) -> str:
+    """The classes, and the data set."""
+    data = record.config["data"]
+    classes = ", ".join(data.get("classes", ()))
+    return f"{classes} of {data['dataset']}" if classes else data["dataset"]
+
+
+_MAKES = {
+    "sampler": "draws synthetic images from noise",
+    "painter": "paints synthetic images from masks",
+    "translator": "makes synthetic images out of real ones",
+    "upscaler": "enlarges images; the details it adds are synthetic",
+    "classifier": "names the class of an image",
+    "detector": "tells how unlike normal images an image is",
+    "segmenter": "marks the lesion in an image",
+}
+
+
+def what(record: RunRecord, kind: str) -> str:
+    """What the page is about, by the configuration as it was run and the data as they were."""
+    data, card = record.config["data"], record.card
+    side, split = data["resolution"], data.get("split", "train")
+    num = sum(row.get(split, 0) for row in card.get("classes", {}).values())
+    stand_in = "drawn phantoms" if record.phantom else "images"
+    learned = f"{num:,} {stand_in}" if num else stand_in
+    return (
+        f"A model ({record.family}) that {_MAKES.get(kind, 'was trained')}. It learned from "
+        f"{learned} of {_shown(record)}, at {side} × {side} pixels."
+    )
+
+
 def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
     """Everything that the template of every kind shows, by name."""
     config, card = record.config, record.card
+    later = found_later.read(workdir.path)
+    kind = registry.load("model", record.family).kind
     return {
-        "title": config["title"] or files.absolute(workdir.path).name,
+        "title": config["title"] or heading(record),
+        "what": what(record, kind),
+        "reals": record.reals,
+        "nearest": record.nearest,
         "model": record.family,
         "dataset": config["data"]["dataset"],
         "resolution": config["data"]["resolution"],
@@ -60,6 +104,8 @@ def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
         "time_spent": time_spent.table(record),
         "operations": time_spent.operations(record),
         "planned": measured.told(workdir),
+        "later": later,
+        "conclusions": conclusions(record, kind, later),
         "events": record.events(),
         "config_json": json.dumps(config, indent=2, sort_keys=True),
         "parameters": run_record.read_text(workdir.parameters)

@@ -15,7 +15,7 @@ from dermgan_jax.listings import listing
 from dermgan_jax.report import figures
 from dermgan_jax.report.html import opened, picture_of
 from dermgan_jax.runs.metrics_log import FINISHED, PREEMPTED, STOPPED, Row, read_rows
-from dermgan_jax.runs.workdir import WorkDir, parse_sample_sheet_name
+from dermgan_jax.runs.workdir import NEAREST, REALS, WorkDir, parse_sample_sheet_name
 
 T = TypeVar("T")
 
@@ -29,6 +29,7 @@ DAMAGED_NOTE = "move it elsewhere, and the report is made without it"
 class _Data(TypedDict):
     dataset: str
     resolution: int
+    classes: NotRequired[list[str]]
     split: NotRequired[str]
     paired: NotRequired[bool]
     domain_a: NotRequired[list[str]]
@@ -92,6 +93,8 @@ class RunRecord:
       sheets: pictures of sample sheets, the latest one last.
       epoch: images in an epoch; None if it is not known or the run does not count epochs.
       path: of the work directory; None of a record made otherwise.
+      reals: a picture of training images; None if there is none.
+      nearest: a picture of samples with the training images nearest to them; likewise.
     """
 
     config: Mapping[str, Any]
@@ -100,6 +103,8 @@ class RunRecord:
     sheets: Sequence[dict[str, Any]]
     epoch: int | None
     path: Path | None = None
+    reals: Mapping[str, Any] | None = None
+    nearest: Mapping[str, Any] | None = None
 
     @property
     def family(self) -> str:
@@ -198,7 +203,15 @@ def read(workdir: WorkDir) -> RunRecord:
     return RunRecord(
         *(config, read_rows(workdir.metrics), card, _sheets(workdir.samples)),
         *(_epoch(config, card), workdir.path),
+        reals=_picture(workdir.samples / REALS),
+        nearest=_picture(workdir.samples / NEAREST),
     )
+
+
+def _picture(path: Path) -> dict[str, Any] | None:
+    """A picture for the page; None if there is no such file, or it is damaged, which is said."""
+    there = stored_json.is_there(path) and _is_whole(path)
+    return picture_of(path, SHEET_WIDTH) if there else None
 
 
 def _config(file: Path) -> Mapping[str, Any]:

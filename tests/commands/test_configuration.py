@@ -57,6 +57,22 @@ def test_fields_are_set(own):
     assert config.data.mirror is False
 
 
+def test_what_a_file_says_of_its_own_data_is_left_out_for_others(capsys):
+    words = ["--config=projected:cpu", "--config.data.dir=DIR"]
+    config = configuration.parse([*words, "--config.data.dataset=image_folder"])
+    assert (config.title, config.data.classes) == ("", ())
+    said = capsys.readouterr().err
+    assert "note: all classes are taken: data.classes, mel, is of ham10000" in said
+    assert "note: the title 'Projected GAN on melanomas of HAM10000 at 64×64' is left out" in said
+    named = [*words, "--config.data.dataset=image_folder", "--config.data.classes=('a',)"]
+    config = configuration.parse([*named, "--config.title=Mine"])
+    assert (config.title, config.data.classes) == ("Mine", ("a",))
+    config = configuration.parse(words)
+    assert config.title.startswith("Projected GAN on melanomas")
+    assert config.data.classes == ("mel",)
+    assert configuration.parse([*words, "--config.data.resolution=32"]).title == ""
+
+
 def test_no_words_are_no_configuration():
     assert configuration.parse([]) is None
 

@@ -1,31 +1,10 @@
-"""A browser for the tests of readers' pages."""
-
-import shutil
+"""What the tests of readers' pages do with a browser."""
 
 import pytest
+from chromium import CHROMIUM, FLAGS
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox"]
 LAPTOP = {"width": 1366, "height": 768}
 OF_MINE = ("http://127.0.0.1:", "data:", "blob:", "file:")
-
-
-@pytest.fixture(scope="module")
-def playwright():
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed; .ci/run installs it")
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=15_000)
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright):
-    opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import json
 import math
+import pathlib
 import re
 from html.parser import HTMLParser
 
@@ -111,7 +112,7 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.references, self.elements, self.text = [], [], ""
+        self.references, self.elements, self.scripts, self.text = [], [], [], ""
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
@@ -121,7 +122,9 @@ class Page(HTMLParser):
         ]
 
     def handle_data(self, data):
-        if self.lasttag != "style":
+        if self.lasttag == "script" and data.strip():
+            self.scripts.append(data)
+        elif self.lasttag != "style":
             self.text += data
 
 
@@ -129,7 +132,8 @@ def build(workdir):
     html = run.build(workdir).read_text()
     page = Page(html)
     page.text = re.sub(r"\s+", " ", page.text)
-    assert not {"script", "link", "iframe", "object"} & set(page.elements)
+    assert not {"link", "iframe", "object"} & set(page.elements)
+    assert page.scripts == [pathlib.Path(run.__file__).with_name("sheets.js").read_text()]
     assert all(reference.startswith(("data:image/", "#")) for reference in page.references)
     assert all(url.startswith("#") for url in re.findall(r"url\(['\"]?([^)'\"]*)", html))
     assert "@import" not in html
@@ -231,7 +235,8 @@ def test_run_that_only_has_a_configuration(tmp_path):
     workdir = make_workdir(tmp_path / "my_run", title="")
     WorkDir(workdir).metrics.unlink()
     page = build(workdir)
-    assert "my_run Not started yet." in page.text
+    assert "pgan on ham10000, 16×16 A model (pgan) that draws synthetic images" in page.text
+    assert "Not started yet." in page.text
     assert "No sample sheet has been drawn yet" in page.text
 
 
@@ -352,7 +357,7 @@ def test_classes_least_and_most_apart(tmp_path):
         "Between classes of real images: least apart mel – nv, 12.3 (115 images each); "
         "most apart mel – df, 98.8 (80 images each)." in page.text
     )
-    assert page.elements.count("h2") == 6  # a yardstick is no metric of its own
+    assert page.elements.count("h2") == 8  # a yardstick is no metric of its own
 
 
 def test_details_of_another_kind_are_not_drawn_as_parts(tmp_path):

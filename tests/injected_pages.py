@@ -37,7 +37,7 @@ from dermgan_jax.report import (
     run,
     segmentation,
 )
-from dermgan_jax.runs.workdir import WorkDir, sample_sheet_name
+from dermgan_jax.runs.workdir import NEAREST, REALS, WorkDir, sample_sheet_name
 from dermgan_jax.statistics.intervals import Estimate
 from dermgan_jax.studies import augmentation_result, comparison_result, segmentation_result
 from dermgan_jax.studies.segmentation_config import BOTH, REAL
@@ -142,9 +142,42 @@ def _event(word, step, event):
     return {"kind": "event", "step": step, "images": 100 * step, **told}
 
 
-def _picture(path, size=(24, 16)):
+def _picture(path, size=(24, 16), red=90):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (90, 60, 50)).save(path)
+    Image.new("RGB", size, (red, 60, 50)).save(path)
+
+
+def _findings(workdir, word):
+    """An audit, a filter and an evaluation."""
+    row = {
+        **{"column": word("tone"), "value": word("dark"), "n": 30, "chosen": 0, "by_chance": 9.0},
+        **{"p": 0.001, "share": 0.3, "share_chosen": 0.0, "reference": 0.25},
+    }
+    audit = {
+        **{"train": word("ham10000:train"), "fake": word("samples"), "protocol": word("audit")},
+        **{"num_train": 100, "num_fake": 40, "num_distinct": 40, "num_held_out": 100},
+        **{"exact_copies": 0, "near_copies": 0, "notes": [word("no held-out images")]},
+        "share": {"share": 0.0, "interval": [0.0, 0.1], "nominal": 0.01, "p_value": 1.0, "rank": 1},
+        "median_ratio": {"value": 1.0, "interval": [0.9, 1.1]},
+        "refusal": word("2 exact copies"),
+        "subgroups": {"shares": [row], "coverage": [row], "num_real": 100, "num_fake": 40},
+    }
+    kept = {
+        **{"rule": "realism", "protocol": word("realism:k3"), "input": word("samples")},
+        **{"checkpoint": 4, "n": 40, "kept": 12, "accept_rate": 0.3},
+        **{"chosen_by": word("the best 0.3 of each class"), "subgroups": [row]},
+        **{"warnings": [word("warning: tone dark: kept 0")], "notes": [word("note: unknown")]},
+    }
+    measured = by_key(_measurement(word, word("kid"), 0.1, ""))
+    evaluation = {
+        **{"real": word("ham10000:test"), "fake": word("samples"), "seed": 0},
+        **{"metrics": measurement_json.to_json(measured), "warnings": [word("few images")]},
+    }
+    workdir.findings.mkdir()
+    for kind, result in (("audit", audit), ("filter", kept), ("evaluation", evaluation)):
+        plain = {"kind": kind, "at": 1.7e9, "result": result}
+        (workdir.findings / f"{kind}_0.json").write_text(json.dumps(plain))
+    _picture(workdir.findings / "audit_0.png")
 
 
 def write_run(path, kind, word=str):
@@ -182,7 +215,10 @@ def write_run(path, kind, word=str):
     (path / "planned.json").write_text(json.dumps(planned))
     for images in (200, 400):
         stage = word("8x8").replace("/", "∕")
-        _picture(workdir.samples / sample_sheet_name(images, stage))
+        _picture(workdir.samples / sample_sheet_name(images, stage), red=images // 2)
+    _picture(workdir.samples / REALS)
+    _picture(workdir.samples / NEAREST)
+    _findings(workdir, word)
     if kind == "detector":
         detection.write(_detection(word), path)
     return path

@@ -1,0 +1,133 @@
+"""What may be concluded from a run, and what not: sentences made from what was measured of it."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from dermgan_jax.evaluation import audit_conclusion
+from dermgan_jax.metrics.measurement import Measurement
+from dermgan_jax.report import figures, metric_texts, metric_values
+from dermgan_jax.report.found_later import Later
+from dermgan_jax.report.run_record import RunRecord
+
+MAKES_IMAGES = ("sampler", "painter", "translator", "upscaler")
+
+
+class Conclusions(NamedTuple):
+    """Sentences, the most important first."""
+
+    may: list[str]
+    may_not: list[str]
+
+
+def conclusions(record: RunRecord, kind: str, later: Later) -> Conclusions | None:
+    """Of a run.
+
+    Args:
+      record: of the run.
+      kind: of its model. Of one that makes no images nothing is said.
+      later: what was found out after training.
+    """
+    if kind not in MAKES_IMAGES:
+        return None
+    may, may_not = [], []
+    measured = _latest(record)
+    of_later = [one for found in later.evaluations[:1] for one in found["measured"]]
+    may += [said for one in (*measured, *of_later) if (said := distance(one))]
+    if record.phantom:
+        may_not.append(
+            "Anything about patients: the training images are drawn by a program, not photographed."
+        )
+    may += [f"{s[0].upper()}{s[1:]}." for found in later.audits[:1] for s in _calm(found)]
+    may_not += list(_about_copies(later, kind))
+    may_not += list(_about_people(later))
+    may_not += [
+        "That a person could not tell them from real ones, or that they show what their class "
+        "says: numbers do not see that, readers do (dermgan readers_design).",
+        "That they help to train a classifier: that is asked of held-out patients (dermgan train "
+        "--config=augmentation_study).",
+        "That another training would give the same values: this page is of one run, one seed.",
+    ]
+    return Conclusions(may, may_not)
+
+
+def _latest(record: RunRecord) -> Sequence[Measurement]:
+    rows = figures.evaluations(record.rows)
+    return tuple(rows[-1]["metrics"].values()) if rows else ()
+
+
+def distance(one: Measurement) -> str:
+    """What a value says beside that of real images against real ones; "" without such a bound."""
+    bound, value = one.real_against_real, one.value
+    ends = metric_values.interval(value)
+    if bound is None or not (bound.is_finite and value.is_finite) or ends is None:
+        return ""
+    short = metric_texts.of(one.name).short
+    where = f" ({one.direction}, {one.split})" if one.direction else ""
+    numbers = (
+        f"{short}{where} is {metric_values.with_spread(value)}, between real images "
+        f"{metric_values.number(bound)}"
+    )
+    bounds = metric_values.interval(bound) or (bound.value, bound.value)
+    apart = ends[0] > bounds[1] if value.better == "lower" else ends[1] < bounds[0]
+    if apart:
+        return f"{numbers}: the synthetic images differ measurably from real ones."
+    return (
+        f"{numbers}: with {value.fewest:,} images no difference from real ones is shown, which is "
+        "no proof that there is none."
+    )
+
+
+def _calm(audit: dict) -> list[str]:
+    return audit["sentences"] if audit_conclusion.reassures(audit) else []
+
+
+def _about_copies(later: Later, kind: str) -> Iterator[str]:
+    if not later.audits:
+        if kind == "sampler":
+            yield (
+                "That no training image is handed out again: no audit of this run is here (dermgan "
+                "audit)."
+            )
+        return
+    newest = later.audits[0]
+    if newest["refusal"]:
+        yield f"That the images may be shared: the audit found {newest['sentences'][0]}."
+    elif not audit_conclusion.reassures(newest):
+        said = newest["sentences"][0].removeprefix("warning: ")
+        yield f"That no training image is handed out again: {said}."
+
+
+def _about_people(later: Later) -> Iterator[str]:
+    subgroups = [each["subgroups"] for each in later.audits[:1] if each.get("subgroups")]
+    if not subgroups and not later.filters:
+        yield "That every skin tone and class is there: nobody has looked (dermgan audit tells)."
+        return
+    for table in subgroups:
+        for row in skewed(table["shares"]):
+            real = (row["n"] - row["chosen"]) / max(table["num_real"], 1)
+            fake = row["chosen"] / max(table["num_fake"], 1)
+            yield (
+                f"That {row['column']} “{row['value']}” is represented: {fake:.1%} of the "
+                f"synthetic images, {real:.1%} of the real ones."
+            )
+        for row in skewed(table["coverage"]):
+            yield (
+                f"That {row['column']} “{row['value']}” is covered: {row['chosen']} of "
+                f"{row['n']} real images have a synthetic one near them, {row['by_chance']:.0f} "
+                "would by chance."
+            )
+    for each in later.filters[:1]:
+        for row in skewed(each["subgroups"]):
+            yield (
+                f"That the filter was fair: of {row['column']} “{row['value']}” it kept "
+                f"{row['chosen']} of {row['n']}, by chance {row['by_chance']:.1f}."
+            )
+
+
+def skewed(rows: Sequence[dict]) -> list[dict]:
+    """Rows of a table of subgroups that chance does not explain, to their disadvantage."""
+    return [
+        row
+        for row in rows
+        if row["p"] < 0.05 and row["chosen"] < row["by_chance"] and row["value"] != "unknown"
+    ]

@@ -1,0 +1,147 @@
+"""What commands found out about a run after training, as its report shows it."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NotRequired, TypedDict
+
+from dermgan_jax import stored_json
+from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation.audit_conclusion import AuditResult, sentences
+from dermgan_jax.metrics import measurement_json
+from dermgan_jax.metrics.measurement import Measurement
+from dermgan_jax.metrics.measurement_table import kid_before_fid
+from dermgan_jax.report import metric_texts, metric_values
+from dermgan_jax.report.html import picture_of
+from dermgan_jax.report.run_record import utc
+from dermgan_jax.runs import findings
+from dermgan_jax.runs.findings import AUDIT, EVALUATION, FILTER, Finding
+
+SHEET_WIDTH = 1200  # pixels
+SHOWN = 3  # of a kind, the newest
+
+
+class Row(TypedDict):
+    """Of a table of subgroups; see `statistics.acceptance.Accepted`."""
+
+    column: str
+    value: str
+    n: int
+    chosen: int
+    by_chance: float
+    p: float
+    share: float
+    share_chosen: float
+    reference: float | None
+
+
+class Represented(TypedDict):
+    """The subgroups of an audit; see `evaluation.subgroup_coverage`."""
+
+    shares: list[Row]
+    coverage: list[Row]
+    num_real: int
+    num_fake: int
+
+
+class FilterResult(TypedDict):
+    """What is read of a filter's result."""
+
+    rule: str
+    protocol: str
+    input: str
+    checkpoint: int
+    n: int
+    kept: int
+    accept_rate: float
+    chosen_by: str
+    subgroups: list[Row]
+    warnings: list[str]
+    notes: list[str]
+
+
+class EvaluationResult(TypedDict):
+    """What is read of an evaluation."""
+
+    real: str
+    fake: str
+    seed: int
+    metrics: dict[str, Any]
+    warnings: list[str]
+    made_by: NotRequired[dict[str, Any]]
+
+
+_RESULTS = {AUDIT: AuditResult, EVALUATION: EvaluationResult, FILTER: FilterResult}
+
+
+@dataclasses.dataclass(frozen=True)
+class Later:
+    """Findings by kind, the newest first, each as its command wrote it, with "when".
+
+    Attributes:
+      audits, filters: results.
+      evaluations: results, whose "measured" are `Measurement`s.
+      left_out: older ones of each kind that are not shown, in number.
+    """
+
+    audits: Sequence[dict[str, Any]]
+    filters: Sequence[dict[str, Any]]
+    evaluations: Sequence[dict[str, Any]]
+    left_out: int
+
+    def __bool__(self) -> bool:
+        return bool(self.audits or self.filters or self.evaluations)
+
+
+def read(workdir: Any) -> Later:
+    """What a work directory holds.
+
+    Raises:
+      UserError: if a file is damaged.
+    """
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _RESULTS}
+    for one in reversed(findings.read(workdir)):
+        if one.kind in _RESULTS:
+            found[one.kind].append(_checked(one))
+    return Later(
+        found[AUDIT][:SHOWN],
+        found[FILTER][:SHOWN],
+        found[EVALUATION][:SHOWN],
+        sum(max(len(ones) - SHOWN, 0) for ones in found.values()),
+    )
+
+
+def _checked(one: Finding) -> dict[str, Any]:
+    """A result, of the types that are read.
+
+    Raises:
+      UserError: if it is not.
+    """
+    try:
+        result = dict(stored_json.structure(one.result, _RESULTS[one.kind]))
+        result["when"] = utc(one.at)
+        if one.kind == EVALUATION:
+            result["measured"] = tuple(measurement_json.from_json(result["metrics"]).values())
+            result["lines"] = lines_of(result["measured"])
+        if one.kind == AUDIT:
+            result["sentences"] = sentences(result)
+            found = result.get("subgroups")
+            result["subgroups"] = found and stored_json.structure(found, Represented)
+            result["picture"] = one.picture and picture_of(one.picture, SHEET_WIDTH)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise UserError(f"{one.source} is damaged ({error}): {findings.REMEDY}") from error
+    return result
+
+
+def lines_of(measured: Sequence[Measurement]) -> list[dict[str, Any]]:
+    """A line of a table for each value."""
+    return [
+        {
+            "title": metric_texts.of(one.value.name).title,
+            "number": metric_values.with_spread(one.value),
+            "bound": one.real_against_real and metric_values.with_spread(one.real_against_real),
+            "images": metric_values.images(one.value),
+            "protocol": one.value.protocol,
+            "cautions": metric_values.cautions(one),
+        }
+        for one in kid_before_fid(measured)
+    ]

@@ -1,0 +1,113 @@
+"""What a report says may be concluded, and what not, from what was measured."""
+
+import json
+
+import numpy as np
+import pytest
+from injected_pages import write_run
+
+from dermgan_jax.errors import UserError
+from dermgan_jax.metrics.measurement import Measurement, MetricValue
+from dermgan_jax.report import found_later, run, run_record
+from dermgan_jax.report.conclusions import conclusions, distance
+from dermgan_jax.runs import findings
+from dermgan_jax.runs.workdir import WorkDir
+
+
+def value(number, interval, better="lower", n=500):
+    return MetricValue("kid", number, "kid:test", n, {}, better, interval=interval)
+
+
+@pytest.mark.parametrize(
+    ("measured", "bound", "said"),
+    [
+        (value(0.02, (0.01, 0.03)), value(0.001, (0.0, 0.002)), "differ measurably"),
+        (value(0.02, (0.001, 0.03)), value(0.001, (0.0, 0.002)), "no difference from real ones"),
+        (value(0.6, (0.5, 0.7), "higher"), value(0.8, (0.75, 0.85), "higher"), "differ measurably"),
+        (value(0.6, None), value(0.8, None), ""),
+        (value(float("nan"), None), value(0.8, None), ""),
+    ],
+)
+def test_a_distance_beside_its_bound(measured, bound, said):
+    found = distance(Measurement(measured, real_against_real=bound))
+    assert (said in found) if said else found == ""
+
+
+def test_without_a_bound_nothing_is_concluded():
+    assert distance(Measurement(value(0.02, (0.01, 0.03)))) == ""
+
+
+def told(workdir, kind="sampler"):
+    record = run_record.read(WorkDir(workdir))
+    return conclusions(record, kind, found_later.read(workdir))
+
+
+def audit(workdir):
+    return json.loads((workdir / "findings" / "audit_0.json").read_text())
+
+
+def test_what_nobody_asked_is_not_concluded(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    for file in (workdir / "findings").iterdir():
+        file.unlink()
+    said = told(workdir)
+    assert any("no audit of this run is here" in line for line in said.may_not)
+    assert any("nobody has looked" in line for line in said.may_not)
+    assert not any("copies" in line for line in said.may)
+    assert told(workdir, "classifier") is None
+
+
+def test_copies_and_subgroups_are_told(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    said = told(workdir)
+    assert any(line.startswith("That the images may be shared") for line in said.may_not)
+    assert any("tone “dark” is represented" in line for line in said.may_not)
+    assert any("of tone “dark” it kept 0 of 30, by chance 9.0" in line for line in said.may_not)
+
+
+def test_an_audit_of_few_images_does_not_reassure_and_one_of_many_does(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    (workdir / "findings" / "audit_0.json").unlink()
+    stored = {
+        **{"train": "t", "fake": "f", "protocol": "p", "notes": [], "refusal": None},
+        **{"num_train": 9, "num_fake": 20, "num_distinct": 20, "num_held_out": 100},
+        **{"exact_copies": 0, "near_copies": 0},
+        "share": {"share": 0.0, "interval": [0.0, 0.1], "nominal": 0.01, "p_value": 1.0, "rank": 1},
+        "median_ratio": {"value": 1.0, "interval": [0.9, 1.1]},
+    }
+    findings.keep(workdir, findings.AUDIT, stored)
+    assert any("20 images are too few to reassure" in line for line in told(workdir).may_not)
+    findings.keep(workdir, findings.AUDIT, {**stored, "num_distinct": 1000})
+    said = told(workdir)
+    assert any(line.startswith("No sign of memorised training images") for line in said.may)
+    assert not any("too few to reassure" in line for line in said.may_not)
+    html = run.build(workdir).read_text()
+    assert html.index("You may conclude") < html.index("Samples") < html.index("Audit for copies")
+
+
+def test_damaged_findings_are_named(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    stored = audit(workdir)
+    stored["result"]["num_train"] = "many"
+    (workdir / "findings" / "audit_0.json").write_text(json.dumps(stored))
+    with pytest.raises(UserError, match=r"audit_0\.json is damaged .*'many'.*move it elsewhere"):
+        found_later.read(workdir)
+
+
+def test_findings_are_kept_apart_and_read_in_order(tmp_path, capsys):
+    workdir = write_run(tmp_path / "run", "sampler")
+    before = len(findings.read(workdir))
+    picture = np.zeros((4, 4, 3), np.uint8)
+    findings.keep(workdir, findings.FILTER, {"n": 1}, picture)
+    findings.keep(workdir, findings.FILTER, {"n": 2})
+    findings.keep(workdir, findings.FILTER, {"n": 1}, picture)
+    assert "kept for the report of the run" in capsys.readouterr().out
+    found = findings.read(workdir)[before:]
+    assert [one.result for one in found] == [{"n": 2}, {"n": 1}]
+    assert [one.picture is not None for one in found] == [False, True]
+
+
+def test_a_run_that_cannot_be_written_to_is_said(tmp_path, capsys):
+    (tmp_path / "findings").write_text("in the way")
+    findings.keep(tmp_path, findings.FILTER, {"n": 1})
+    assert "note: not kept in" in capsys.readouterr().err
