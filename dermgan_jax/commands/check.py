@@ -21,6 +21,11 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_weights(parser)
     flags.add_switch(
         parser,
+        "leaks",
+        "look for images of different splits that show the same, however long it takes",
+    )
+    flags.add_switch(
+        parser,
         "fields",
         "print every field of the configuration, the numbers it may have and what it means; no "
         "data are looked at",
@@ -35,13 +40,13 @@ def _run(args: argparse.Namespace) -> None:
         print(config_fields.text(configuration.of_one(args)))
         return
     if args.config is not None and "study" in args.config:
-        _check_study(args.config)
+        _check_study(args.config, args.leaks)
     else:
         _check_model(args)
     print("no faults found")
 
 
-def _check_study(config: ConfigDict) -> None:
+def _check_study(config: ConfigDict, search: bool) -> None:
     from dermgan_jax.data.check import cautions, checked_catalogue, summary
     from dermgan_jax.studies.experiments import require_trainable
 
@@ -49,7 +54,7 @@ def _check_study(config: ConfigDict) -> None:
         found = checked_catalogue(experiment)
         print(f"== for {experiment.model.name}", summary(found), sep="\n")
         print(*cautions(found, experiment.data), sep="\n")
-        _tell_leaks(found, experiment)
+        _tell_leaks(found, experiment, search)
         return found
 
     require_trainable(registry.load("study experiments", config.study)(config), listed)
@@ -65,20 +70,35 @@ def _check_model(args: argparse.Namespace) -> None:
     if args.workdir is None:
         require_weights(model)
     print("\n".join([summary(catalogue), *cautions(catalogue, config.data)]))
-    _tell_leaks(catalogue, config, args.workdir)
+    _tell_leaks(catalogue, config, args.leaks, args.workdir)
 
 
 def _tell_leaks(
-    catalogue: "Catalogue", config: FrozenConfigDict, workdir: "Path | None" = None
+    catalogue: "Catalogue",
+    config: FrozenConfigDict,
+    search: bool,
+    workdir: "Path | None" = None,
 ) -> None:
-    """Looks for images of different splits that show the same; a run keeps what is found."""
+    """Looks for images of different splits that show the same; a run keeps what is found.
+
+    Args:
+      catalogue, config: of a model.
+      search: also where groups are given and it takes long.
+      workdir: of the run, if it is one.
+    """
     from dermgan_jax.data import leaks
     from dermgan_jax.runs import findings
 
     if why := leaks.why_not(catalogue):
         print(f"note: leaks: images of different splits were not compared, as {why}")
         return
-    found = leaks.find(catalogue, config.data, search=True)
+    found = leaks.find(catalogue, config.data, search=search or leaks.is_quick(catalogue))
+    if found is None:
+        print(
+            f"note: leaks: groups are given; whether {len(catalogue.records)} images of other "
+            "groups look alike was not looked for, which takes minutes: check --leaks does it"
+        )
+        return
     print(*leaks.told(found), sep="\n")
     if workdir is not None:
         sheet = leaks.sheet(found, catalogue)

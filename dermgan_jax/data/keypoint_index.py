@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dermgan_jax.data.keypoints import Keypoints, mirrored
+from dermgan_jax.progress_bar import progress_bar
 
 LIKELY = 30  # pictures that each is compared with
 CENTRES = 128  # in each half of the leading components; cells are pairs of them
@@ -49,7 +50,9 @@ def likely_pairs(pictures: Sequence[Keypoints]) -> list[Likely]:
         ]
     index = _Index(pictures)
     found = set()
+    bar = progress_bar(len(pictures), "looking for pictures worth comparing")
     for row, picture in enumerate(pictures):
+        bar.update()
         votes = np.stack([index.votes(picture), index.votes(mirrored(picture))])
         votes[:, row] = 0
         # Equal votes are ordered by row, whatever the sorting.
@@ -57,6 +60,7 @@ def likely_pairs(pictures: Sequence[Keypoints]) -> list[Likely]:
         for turned, other in zip(*np.divmod(best, len(pictures)), strict=True):
             if votes[turned, other]:
                 found.add(Likely(*sorted((row, int(other))), bool(turned)))
+    bar.close()
     return sorted(found)
 
 

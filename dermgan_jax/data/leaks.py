@@ -15,11 +15,12 @@ from dermgan_jax.data.alike_pictures import pairs_sheet
 from dermgan_jax.data.alike_records import alike_records, known_pairs
 from dermgan_jax.data.catalogue import Catalogue, DataConfig
 from dermgan_jax.data.duplicates import Pair, across, alike_throughout
-from dermgan_jax.data.records import FOUND
+from dermgan_jax.data.records import FOUND, GIVEN
 from dermgan_jax.data.splits import SPLITS
 from dermgan_jax.errors import printable
 
 MOST = 20_000  # images that are compared without being asked for groups
+QUICK = 2000  # images; more are compared unasked only where grouping is unknown
 SHOWN = 12  # pairs of a sheet
 KEPT = 1000  # pairs that are written down
 
@@ -93,6 +94,11 @@ def find(catalogue: Catalogue, data_config: DataConfig, *, search: bool) -> Leak
         for split in SPLITS[1:]
     }
     return Leaks(len(records), catalogue.split_hash, held_out, found[:KEPT], len(found))
+
+
+def is_quick(catalogue: Catalogue) -> bool:
+    """Whether to look for leaks without being asked: it is soon done, or no groups are given."""
+    return catalogue.dataset.grouping != GIVEN or len(_rows(catalogue)) <= QUICK
 
 
 def _rows(catalogue: Catalogue) -> np.ndarray:

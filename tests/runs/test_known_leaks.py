@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dermgan_jax import config as config_schema
+from dermgan_jax.data import leaks
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.datasets import phantom
 from dermgan_jax.main import main
@@ -71,3 +72,18 @@ def test_check_keeps_leaks_in_the_run_and_training_tells_them(config, tmp_path, 
     assert line in shown
     assert known_leaks.notes(workdir, data, config.data, keep=True) == [line]
     assert len(findings.read(workdir)) == 1
+
+
+def test_of_many_images_with_groups_leaks_are_looked_for_when_asked(
+    config, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(leaks, "QUICK", 11)
+    config.data.group_pattern = "([ab][0-9])"
+    (tmp_path / "run" / "config.json").write_text(config_schema.to_json(config))
+    words = ["check", f"--workdir={tmp_path / 'run'}"]
+    assert main(words) == 0
+    assert "was not looked for, which takes minutes: check --leaks" in capsys.readouterr().out
+    assert findings.read(tmp_path / "run") == []
+    assert main([*words, "--leaks"]) == 0
+    assert "leaks: " in capsys.readouterr().out
+    assert len(findings.read(tmp_path / "run")) == 1
