@@ -15,6 +15,7 @@ from dermgan_jax.registry import did_you_mean
 REAL, FAKE = "real", "fake"
 NO_CLASS = "none"
 CHOICE, SCALE, TEXT = "choice", "scale", "text"
+MOST_BITS = 63  # of a seed
 # The questions by name.
 TRUTH, CONFIDENCE, CLASS, REALISM, COMMENT = "real", "confidence", "class", "realism", "comment"
 CONFIDENCE_STEPS, LIKERT_STEPS = 6, 7
@@ -166,7 +167,13 @@ class Design:
         Raises:
           ValueError: if the text is something else.
         """
-        return stored_json.structure(stored_json.parse(text), cls)
+        plain = stored_json.parse(text)
+        seed = plain.get("seed") if isinstance(plain, dict) else None
+        # Secret seeds have more bits than the whole numbers of other files.
+        is_secret = type(seed) is int and 0 <= seed < 1 << MOST_BITS
+        told = {**plain, "seed": 0} if is_secret else plain
+        design = stored_json.structure(told, cls)
+        return dataclasses.replace(design, seed=seed) if is_secret else design
 
 
 @dataclasses.dataclass(frozen=True)

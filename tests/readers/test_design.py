@@ -21,6 +21,11 @@ def test_a_design_survives_its_file():
     assert Design.from_json(json.dumps(design.to_json())) == design
     with pytest.raises(ValueError, match="study is missing"):
         Design.from_json('{"readers": []}')
+    secret = dataclasses.replace(design, seed=2**62 - 1)
+    assert Design.from_json(json.dumps(secret.to_json())) == secret
+    for seed in (2**63, -(2**60)):
+        with pytest.raises(ValueError, match="where a whole number is expected"):
+            Design.from_json(json.dumps({**design.to_json(), "seed": seed}))
     with pytest.raises(ValueError, match="'7' where a whole number is expected"):
         Design.from_json(json.dumps({**design.to_json(), "seed": "7"}))
 
