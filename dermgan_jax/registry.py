@@ -29,6 +29,7 @@ REGISTRY = {
         "evaluate": "dermgan_jax.commands.evaluate:COMMAND",
         "evaluate_upscaler": "dermgan_jax.commands.evaluate_upscaler:COMMAND",
         "report": "dermgan_jax.commands.report:COMMAND",
+        "compare": "dermgan_jax.commands.compare:COMMAND",
         "import": "dermgan_jax.commands.import_:COMMAND",
         "export": "dermgan_jax.commands.export:COMMAND",
         "weights": "dermgan_jax.commands.weights:COMMAND",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dermgan_jax.evaluation import audit_conclusion
-from dermgan_jax.metrics.measurement import Measurement
+from dermgan_jax.metrics.measurement import FRECHET_DISTANCES, Measurement
 from dermgan_jax.report import figures, metric_texts, metric_values
 from dermgan_jax.report.found_later import Later
 from dermgan_jax.report.run_record import RunRecord
@@ -56,8 +56,13 @@ def _latest(record: RunRecord) -> Sequence[Measurement]:
 
 
 def distance(one: Measurement) -> str:
-    """What a value says beside that of real images against real ones; "" without such a bound."""
+    """What a value says beside that of real images against real ones; "" without such a bound.
+
+    Of Fréchet distances nothing: they grow as images get fewer, which those of the bound are.
+    """
     bound, value = one.real_against_real, one.value
+    if value.name in FRECHET_DISTANCES:
+        return ""
     ends = metric_values.interval(value)
     if bound is None or not (bound.is_finite and value.is_finite) or ends is None:
         return ""

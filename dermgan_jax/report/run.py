@@ -8,7 +8,7 @@ from dermgan_jax import files, registry, stored_json
 from dermgan_jax.data.splits import SPLITS
 from dermgan_jax.files import Path
 from dermgan_jax.planning import measured
-from dermgan_jax.report import found_later, leaks, run_record, time_spent
+from dermgan_jax.report import cards, figures, found_later, leaks, run_record, time_spent
 from dermgan_jax.report.conclusions import conclusions
 from dermgan_jax.report.html import environment
 from dermgan_jax.report.run_record import RunRecord, RunReport
@@ -17,7 +17,7 @@ from dermgan_jax.runs.workdir import WorkDir
 
 
 def build(path: Path) -> Path:
-    """Writes `report.html` from whatever the work directory holds so far.
+    """Writes `report.html` and the `cards` from whatever the work directory holds so far.
 
     Args:
       path: of a run that is finished, interrupted, still training or just started.
@@ -30,12 +30,13 @@ def build(path: Path) -> Path:
     """
     workdir = WorkDir(path)
     record = run_record.read(workdir)
-    kind: RunReport = registry.load("run report", registry.load("model", record.family).kind)
-    html = (
-        environment()
-        .get_template(kind.template)
-        .render({**_common(record, workdir), **kind.parts(record)})
-    )
+    kind = registry.load("model", record.family).kind
+    of_kind: RunReport = registry.load("run report", kind)
+    common = _common(record, workdir, kind)
+    html = environment().get_template(of_kind.template).render({**common, **of_kind.parts(record)})
+    evaluations = figures.evaluations(record.rows)
+    latest = evaluations[-1]["metrics"] if evaluations else {}
+    cards.write(workdir, record, kind, common["what"], common["conclusions"], latest)
     files.write_text(workdir.report, html)
     return workdir.report
 
@@ -78,11 +79,10 @@ def what(record: RunRecord, kind: str) -> str:
     )
 
 
-def _common(record: RunRecord, workdir: WorkDir) -> dict[str, Any]:
+def _common(record: RunRecord, workdir: WorkDir, kind: str) -> dict[str, Any]:
     """Everything that the template of every kind shows, by name."""
     config, card = record.config, record.card
     later = found_later.read(workdir.path)
-    kind = registry.load("model", record.family).kind
     return {
         "title": config["title"] or heading(record),
         "what": what(record, kind),

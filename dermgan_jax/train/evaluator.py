@@ -109,13 +109,14 @@ class Evaluator:
             texts[image_marks.KEY] = json.dumps(image_marks.with_digest(facts, sheet))
         return texts
 
-    def draw_neighbours(self, state: TrainState, stage: Stage) -> None:
+    def draw_neighbours(self, state: TrainState, clock: Clock, stage: Stage) -> None:
         """Writes the sheet of samples beside their nearest training images, if there is one."""
 
         def write() -> None:
             if hosts.is_first() and sheet is not None:
                 path = self.snapshots.workdir.samples / NEAREST
-                save_image(sheet, path, {"Comment": BESIDE_REAL})
+                texts = {**self._sheet_texts(sheet, clock), "Comment": BESIDE_REAL}
+                save_image(sheet, path, texts)
 
         with self.log.stopwatch.during(DRAWING):
             sheet = self.snapshots.neighbours(state.averaged, stage)

@@ -329,7 +329,7 @@ class Loop:
         self.reports.catch_up()
         if outcome == FINISHED:
             self.evaluator.draw(self.state, self.clock, stage)
-            self.evaluator.draw_neighbours(self.state, stage)
+            self.evaluator.draw_neighbours(self.state, self.clock, stage)
             self._evaluate(stage, due)
         self._save(stage)
         with self.log.stopwatch.during(SAVING):

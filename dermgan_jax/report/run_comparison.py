@@ -1,0 +1,189 @@
+"""The page that sets runs side by side: values, curves, sheets, and how configurations differ."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from dermgan_jax import config as config_schema
+from dermgan_jax import files
+from dermgan_jax.errors import UserError
+from dermgan_jax.files import Path
+from dermgan_jax.metrics.measurement import Measurement, MetricValue
+from dermgan_jax.report import figures, metric_texts, metric_values, run_record
+from dermgan_jax.report.figures import new_figure
+from dermgan_jax.report.html import environment
+from dermgan_jax.report.run import heading
+from dermgan_jax.report.run_record import RunRecord
+from dermgan_jax.report.style import DASHES, SERIES, STYLE, to_svg
+from dermgan_jax.runs.workdir import WorkDir
+
+NAME = "comparison.html"
+MOST = len(SERIES) * len(DASHES)  # runs that curves can tell apart
+
+
+class Run(NamedTuple):
+    """A run under the name that tells it from the others."""
+
+    name: str
+    record: RunRecord
+
+    @property
+    def latest(self) -> dict[str, Measurement]:
+        """The measurements of the last evaluation."""
+        rows = figures.evaluations(self.record.rows)
+        return dict(rows[-1]["metrics"]) if rows else {}
+
+    @property
+    def title(self) -> str:
+        """Its own, or one made of its configuration."""
+        return self.record.config["title"] or heading(self.record)
+
+
+def build(workdirs: Sequence[Path], out: Path) -> Path:
+    """Writes OUT/comparison.html, one file that needs nothing beside it.
+
+    Args:
+      workdirs: of two runs at least; differences are from the first.
+      out: a folder.
+
+    Raises:
+      UserError: if there are too few or too many, one is named twice, or one is no work directory.
+    """
+    runs = read(workdirs)
+    keys = list(dict.fromkeys(key for run in runs for key in run.latest))
+    html = (
+        environment()
+        .get_template("run_comparison.html.jinja")
+        .render(
+            runs=runs,
+            names=[run.name for run in runs],
+            facts=[run.record.facts() for run in runs],
+            phantoms=[run.name for run in runs if run.record.phantom],
+            sheets=[run.record.sheets[-1] if run.record.sheets else None for run in runs],
+            reals=next((run.record.reals for run in runs if run.record.reals), None),
+            same_latents=same_latents(runs),
+            lines=[line(runs, key) for key in keys],
+            curves=[(title(runs, key), to_svg(curves(runs, key), key)) for key in keys],
+            fields=differing_fields(runs),
+            made=run_record.utc(time.time()),
+        )
+    )
+    page = out / NAME
+    files.write_text(page, html)
+    return page
+
+
+def read(workdirs: Sequence[Path]) -> list[Run]:
+    """The runs, named by the parts of their paths that differ. Raises as `build`."""
+    paths = [files.absolute(path) for path in workdirs]
+    if len(paths) < 2:
+        raise UserError("--runs names one run: name two at least, with a comma between them")
+    if len(paths) > MOST:
+        raise UserError(f"--runs names {len(paths)} runs: {MOST} at most can be told apart")
+    twice = sorted({str(path) for path in paths if paths.count(path) > 1})
+    if twice:
+        raise UserError(f"--runs names {twice[0]} twice")
+    records = [run_record.read(WorkDir(path)) for path in paths]
+    return [Run(name, record) for name, record in zip(_names(paths), records, strict=True)]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The last parts of paths, as many as tell them apart."""
+    parts = [str(path).rstrip("/").split("/") for path in paths]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
+
+
+def title(runs: Sequence[Run], key: str) -> str:
+    """Of a measurement, in words, with its direction and split if it has them."""
+    one = next(run.latest[key] for run in runs if key in run.latest)
+    where = f", {one.direction}, {one.split}" if one.direction else ""
+    return f"{metric_texts.of(one.name).title}{where}"
+
+
+def line(runs: Sequence[Run], key: str) -> dict[str, Any]:
+    """A line of the table of values: the number of each run, and its difference from the first."""
+    found = [run.latest.get(key) for run in runs]
+    values = [one and one.value for one in found]
+    bounds = [one.real_against_real for one in found if one and one.real_against_real]
+    cells = [
+        {
+            "number": metric_values.number(value) if value else "not measured",
+            "spread": metric_values.spread(value) if value else "",
+            "difference": difference(values[0], value) if i else "",
+        }
+        for i, value in enumerate(values)
+    ]
+    return {
+        "title": title(runs, key),
+        "better": next(value.better for value in values if value),
+        "bound": metric_values.number(bounds[0]) if bounds else "",
+        "cells": cells,
+        "protocols": sorted({f"{value.protocol}, n {value.n:,}" for value in values if value}),
+    }
+
+
+def difference(first: MetricValue | None, other: MetricValue | None) -> str:
+    """How much better or worse another value is, with the interval of the difference.
+
+    Both intervals are taken as independent, which is too wide where runs share the real images.
+    """
+    if first is None or other is None or not (first.is_finite and other.is_finite):
+        return ""
+    if (first.protocol, first.n) != (other.protocol, other.n):
+        return "not comparable: another protocol or number of images"
+    away = other.value - first.value
+    ends = [metric_values.interval(value) for value in (first, other)]
+    if None in ends:
+        return f"{away:+.3g}, no interval"
+    half = math.hypot(*((high - low) / 2 for low, high in ends))
+    if abs(away) <= half:
+        return f"{away:+.3g} ({away - half:+.3g} … {away + half:+.3g}): no difference shown"
+    is_better = (away < 0) == (first.better == "lower")
+    word = "better" if is_better else "worse"
+    return f"{away:+.3g} ({away - half:+.3g} … {away + half:+.3g}): {word}"
+
+
+def curves(runs: Sequence[Run], key: str) -> Figure:
+    """A measurement of all runs over training, with the intervals as bands."""
+    with matplotlib.rc_context(STYLE):
+        one = next(run.latest[key] for run in runs if key in run.latest)
+        figure, axes = new_figure(metric_texts.of(one.name).label)
+        for i, run in enumerate(runs):
+            rows = figures.having(run.record.rows, key)
+            colour, dash = SERIES[i % len(SERIES)], DASHES[i // len(SERIES)]
+            kimg = [row["images"] / 1000 for row in rows]
+            values = [row["metrics"][key].value for row in rows]
+            numbers = [value.value if value.is_finite else math.nan for value in values]
+            axes.plot(kimg, numbers, dash, color=colour, label=run.name, marker="o", markersize=3)
+            ends = [metric_values.interval(value) or (math.nan, math.nan) for value in values]
+            if ends:
+                axes.fill_between(kimg, *zip(*ends, strict=True), color=colour, alpha=0.15, lw=0)
+        axes.set_xlabel(figures.IMAGES_AXIS)
+        figure.legend(loc="outside upper left", ncols=2, fontsize=9.5)
+    return figure
+
+
+def same_latents(runs: Sequence[Run]) -> bool:
+    """Whether all sheets are of the same latents: one family, seed, grid and size of latents."""
+    fields = ("model.name", "model.latent_size", "model.conditional", "seed", "eval.grid")
+    flat = [config_schema.flatten(run.record.config) for run in runs]
+    return len({tuple(repr(one.get(field)) for field in fields) for one in flat}) == 1
+
+
+def differing_fields(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """Fields of the configurations that are not the same in all: name, value in each run."""
+    flat = [config_schema.flatten(run.record.config) for run in runs]
+    keys = sorted({key for one in flat for key in one} - {"title"})
+    return [
+        (key, [repr(one[key]) if key in one else "none" for one in flat])
+        for key in keys
+        if len({repr(one.get(key)) for one in flat}) > 1
+    ]
