@@ -1,6 +1,7 @@
 """Model cards and data cards."""
 
 import json
+import re
 
 import yaml
 from injected_pages import PAYLOADS, write_run
@@ -11,7 +12,7 @@ from dermgan_jax.runs.workdir import WorkDir
 
 def parts(file):
     """The facts on top of a card, and its text."""
-    _, top, text = file.read_text().split("---\n", 2)
+    _, top, text = re.split(r"^---\n", file.read_text(), maxsplit=2, flags=re.MULTILINE)
     return yaml.safe_load(top), text
 
 
