@@ -285,6 +285,7 @@ class FileFeed(Feed):
         """An iterator over uint8 (repeats · local batch, H, W, C), one element per iteration."""
         import tensorflow as tf
 
+        tf.config.set_visible_devices([], "GPU")  # the accelerator's memory belongs to JAX
         # The functions hold no reference to the feed, so that dropping it stops the threads.
         catalogue, data = self.catalogue, self.config.data
         local = source.local_stream(start, shape).size

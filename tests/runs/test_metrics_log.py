@@ -1,10 +1,11 @@
-import builtins
 import dataclasses
+import io
 import json
 import math
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.metrics.measurement import ClassPair, Measurement, MetricValue, by_key
@@ -15,18 +16,6 @@ from dermgan_jax.runs.workdir import WorkDir
 @pytest.fixture
 def workdir(tmp_path):
     return WorkDir(tmp_path)
-
-
-@pytest.fixture
-def no_tensorflow(monkeypatch):
-    real_import = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.partition(".")[0] == "tensorflow":
-            raise ImportError(name)
-        return real_import(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
 
 
 def train_row(step, loss=0.5):
@@ -66,7 +55,6 @@ def event_row(step, event):
     }
 
 
-@pytest.mark.usefixtures("no_tensorflow")
 class TestRows:
     def test_each_row_is_on_disk_at_once(self, workdir):
         with MetricsLog(workdir) as log:
@@ -164,17 +152,9 @@ class TestRows:
             log.write_image("samples", 1, np.zeros((4, 4, 3), np.uint8))
         assert not list(workdir.path.iterdir())
 
-    def test_one_notice_where_tensorflow_is_missing(self, workdir, capsys):
-        with MetricsLog(workdir) as log:
-            log.write(train_row(1))
-            log.write_image("samples", 1, np.zeros((4, 4, 3), np.uint8))
-        assert capsys.readouterr().out.count("TensorFlow is not installed") == 1
-        assert not (workdir.path / "tensorboard").exists()
-
 
 def test_tensorboard_events(workdir):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.util.tensor_util import make_ndarray
 
     sheet = np.zeros((4, 6, 3), np.uint8)
     with MetricsLog(workdir) as log:
@@ -184,13 +164,16 @@ def test_tensorboard_events(workdir):
     events = EventAccumulator(str(workdir.path / "tensorboard"))
     events.Reload()
     tags = events.Tags()
-    assert set(tags["tensors"]) == {
+    assert tags["tensors"] == []  # which not every reader knows
+    assert set(tags["scalars"]) == {
         "d/loss",
         "schedule/alpha",
         "images_per_second",
         "eval/swd",
         "eval/swd/16x16",
-        "samples",
     }
-    (swd,) = events.Tensors("eval/swd")
-    assert (swd.step, make_ndarray(swd.tensor_proto)) == (7, 21.0)
+    (swd,) = events.Scalars("eval/swd")
+    assert (swd.step, swd.value) == (7, 21.0)
+    (shown,) = events.Images("samples")
+    pixels = np.asarray(Image.open(io.BytesIO(shown.encoded_image_string)))
+    np.testing.assert_array_equal(pixels, sheet)
