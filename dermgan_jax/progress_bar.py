@@ -4,7 +4,7 @@ import sys
 
 from tqdm import tqdm
 
-QUIET_BELOW = 256  # things; the bar of so few would only flicker
+QUIET_FOR = 2.0  # seconds; the bar of what takes less would only flicker
 
 
 def progress_bar(total: int, title: str, unit: str = "image") -> tqdm:
@@ -17,6 +17,6 @@ def progress_bar(total: int, title: str, unit: str = "image") -> tqdm:
         desc=title,
         unit=unit,
         mininterval=0.5 if sys.stderr.isatty() else 30,
-        disable=total < QUIET_BELOW,
+        delay=QUIET_FOR,
         leave=False,
     )

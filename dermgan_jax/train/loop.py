@@ -85,7 +85,11 @@ def train(
         state, resumed, taken, notes = first_state(recipe, checkpoints, data)
         clock = Clock(*map(int, jax.device_get(state.clock)))
         metrics = hosts.together(lambda: _opened_log(workdir, data, state, clock))
-        progress = Progress(schedule.total_images(model), clock.images_seen, active=first)
+        progress = Progress(
+            *(schedule.total_images(model), clock.images_seen),
+            active=first,
+            work=schedule.work(model),
+        )
         log = TrainingLog(
             stack.enter_context(metrics),
             stack.enter_context(progress),
@@ -172,7 +176,10 @@ def _session(workdir: WorkDir, stack: contextlib.ExitStack) -> sessions.Session:
 def _opened_log(workdir: WorkDir, data: Catalogue, state: TrainState, clock: Clock) -> MetricsLog:
     if hosts.is_first():
         provenance.write(workdir, data, state.variables)
-    return MetricsLog(workdir, clock.step, active=hosts.is_first())
+    config = workdir.read_config()
+    told = config_schema.flatten(config)
+    first = hosts.is_first()
+    return MetricsLog(workdir, clock.step, first, config.train.trackers, told)
 
 
 @dataclasses.dataclass

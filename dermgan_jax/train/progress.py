@@ -21,7 +21,7 @@ class Progress:
     Everything goes to `stream`: a live bar if that is a terminal, else whole lines, one at each
     change of stage and otherwise at most one every 10 seconds. Speed is that of the last 30
     seconds, pauses for evaluation included but not for compilation; the remaining time assumes it
-    stays.
+    stays, and that later stages cost what `work` says. Where they cost more it is a guess, "~".
 
     Args:
       total_images: real images to show in the whole run.
@@ -29,6 +29,8 @@ class Progress:
       active: False makes every method a no-op, for processes other than the first.
       stream: where to show it; standard output unless given.
       clock: current time in seconds.
+      work: of a number of images, what it costs to show the run's first so many, in any unit;
+        without it all images cost the same.
     """
 
     def __init__(
@@ -38,11 +40,12 @@ class Progress:
         active: bool = True,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
+        work: Callable[[int], float] = float,
     ):
         self._total = total_images
         self._active = active
         self._stream = stream or sys.stdout
-        self._clock = clock
+        self._clock, self._work = clock, work
         self._recent = deque([(clock(), initial_images)])
         self._metrics: Mapping[str, float] = {}
         self._shown: tuple[float, str] | None = None  # time and stage of the last plain line
@@ -124,11 +127,20 @@ class Progress:
         elif self._active:
             print(text, file=self._stream, flush=True)
 
+    def _remaining(self, images: int) -> str:
+        (then, before), (now, _) = self._recent[0], self._recent[-1]
+        left = max(self._total - images, 0)  # the last batch may reach beyond the end
+        shown, done = images - before, self._work(images) - self._work(before)
+        if shown <= 0 or done <= 0 or now <= then:
+            return "?"
+        cost, as_now = self._work(images + left) - self._work(images), left * done / shown
+        seconds = tqdm.format_interval(cost * (now - then) / done)
+        return f"~{seconds}" if cost > 1.01 * as_now else seconds
+
     def _describe(self, images: int, stage: str, alpha: float | None) -> list[str]:
         (then, before), (now, _) = self._recent[0], self._recent[-1]
         rate = (images - before) / (now - then) if now > then else 0.0
-        left = max(self._total - images, 0)  # the last batch may reach beyond the end
-        remaining = tqdm.format_interval(left / rate) if rate > 0 else "?"
+        remaining = self._remaining(images)
         parts = [f"{images / 1000:.1f}/{self._total / 1000:.1f} kimg", stage]
         if alpha is not None:
             parts.append(f"alpha {alpha:.2f}")

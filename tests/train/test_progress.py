@@ -132,3 +132,19 @@ def test_compiling_is_told_in_the_bar(clock):
     with Progress(100, stream=terminal, clock=clock) as progress:
         progress.wait(Waiting("d", 3.0))
     assert "compiling d, 3 s" in terminal.getvalue()
+
+
+def test_remaining_time_knows_that_later_stages_cost_more(clock):
+    stream = io.StringIO()
+    costs = lambda images: images + 9 * max(images - 500, 0)  # noqa: E731
+    with Progress(1000, stream=stream, clock=clock, work=costs) as progress:
+        for images, stage in ((100, "4x4"), (500, "4x4"), (510, "8x8")):
+            clock.now += 10
+            progress.update(images, stage, None, {})
+        for images in (600, 700):
+            clock.now += 60
+            progress.update(images, "8x8", None, {})
+    lines = stream.getvalue().splitlines()
+    assert "ETA ~09:00" in lines[0]  # 400 images at 10 a second, 500 at one a second
+    assert "10 img/s" in lines[0]
+    assert "ETA 03:00" in lines[-1]  # 300 images at 100 a minute: measured, no guess

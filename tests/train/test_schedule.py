@@ -4,7 +4,7 @@ from dermgan_jax.config import experiment
 from dermgan_jax.data.records import DataSpec
 from dermgan_jax.models.contract import Stage
 from dermgan_jax.runs.state import Clock
-from dermgan_jax.train.schedule import all_stages, crossed, plan_call, total_images
+from dermgan_jax.train.schedule import all_stages, crossed, plan_call, total_images, work
 
 START = Clock(0, 0, 0)
 
@@ -31,6 +31,9 @@ class Curriculum:
     def stage(self, images_seen):
         _, side, batch_size, moments, *phases = [s for s in self.stages if s[0] <= images_seen][-1]
         return Stage((side, side), batch_size, {}, moments=moments, phases=tuple(phases) or None)
+
+    def phases_in(self, stage):
+        return stage.phases or ("d", "g")
 
     def iteration_images(self, stage):
         return stage.batch_size * self.repeats
@@ -127,3 +130,12 @@ def test_all_stages_are_one_of_each_in_order():
     found = all_stages(Curriculum(stages, total_kimg=0.4))
     sizes = [(stage.image_size, stage.batch_size) for stage in found]
     assert sizes == [((4, 4), 16), ((8, 8), 16), ((16, 16), 8)]
+
+
+def test_work_of_later_stages_is_more():
+    growing = work(Curriculum([(0, 4, 8, 0), (1000, 16, 8, 0)], total_kimg=2.0))
+    assert growing(0) == 0
+    assert growing(1000) == pytest.approx(1000)
+    assert growing(2000) == pytest.approx(1000 + 1000 * 2.5**2, rel=0.01)
+    phases = work(Curriculum([(0, 8, 8, 0, "g"), (500, 8, 8, 0, "d", "g")], total_kimg=1.0))
+    assert phases(1000) == pytest.approx(500 + 2 * 500, rel=0.01)
