@@ -2,15 +2,18 @@
 
 Whether a value of a column, such as skin tone = dark, is chosen as often as all the others is asked
 by Fisher's exact test (1922), two-sided; p-values are corrected by Holm (1979) over all values of
-all columns.
+all columns. The two values of a column are one question. Whether a value that only the reference
+has is missing by chance is asked by the same test, one-sided, of both sides put together, so that a
+small reference proves little; these p-values are corrected on their own.
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import fisher_exact
+from scipy.stats import fisher_exact, hypergeom
 
 from dermgan_jax.statistics.intervals import wilson
 from dermgan_jax.statistics.multiple_tests import holm
@@ -32,6 +35,7 @@ class Accepted:
       p: corrected; 1 where there is nothing to compare.
       share, share_chosen: of all images that have a value, and of the chosen ones.
       reference: the share of a reference, such as the real images; None if it is not known.
+      p_missing: of a value that only the reference has, corrected; else 1.
     """
 
     column: str
@@ -46,6 +50,7 @@ class Accepted:
     share: float
     share_chosen: float
     reference: float | None = None
+    p_missing: float = 1.0
 
     @property
     def disfavoured(self) -> bool:
@@ -55,7 +60,7 @@ class Accepted:
     @property
     def missing(self) -> bool:
         """Whether there was none to choose from, and chance does not explain it."""
-        return self.n == 0 and bool(self.reference) and (1 - self.reference) ** self.total < LEVEL
+        return self.p_missing < LEVEL
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
@@ -88,8 +93,24 @@ def acceptance(
         values.sort(key=lambda value: ranks.get(value, len(ranks)))
         if len(values) > 1:
             rows += [_row(column, value, of_images, chosen, others) for value in values]
-    corrected = holm(np.array([row.p for row in rows]))
-    return [dataclasses.replace(row, p=float(p)) for row, p in zip(rows, corrected, strict=True)]
+    missing = holm(np.array([row.p_missing for row in rows]))
+    return [
+        dataclasses.replace(row, p=p, p_missing=float(missing[i]))
+        for i, (row, p) in enumerate(zip(rows, _corrected(rows), strict=True))
+    ]
+
+
+def _corrected(rows: Sequence[Accepted]) -> list[float]:
+    """p-values of rows, for as many questions as they ask."""
+    divides = [row for row in rows if 0 < row.n < row.total]
+    values = Counter(row.column for row in divides)
+
+    def question(row: Accepted) -> tuple[str, str]:
+        return row.column, row.value if values[row.column] > 2 else ""
+
+    asked = {question(row): row.p for row in divides}
+    corrected = dict(zip(asked, holm(np.array([*asked.values()])), strict=True))
+    return [float(corrected.get(question(row), 1.0)) if row.n else 1.0 for row in rows]
 
 
 def _row(
@@ -97,6 +118,7 @@ def _row(
 ) -> Accepted:
     has = of_images == value
     n, kept, total, all_kept = int(has.sum()), int(chosen[has].sum()), len(has), int(chosen.sum())
+    of_others = int((others == value).sum()) if len(others) else 0
     table = [[kept, n - kept], [all_kept - kept, total - n - (all_kept - kept)]]
     low, high = wilson(kept, n) if n else (0.0, 1.0)
     return Accepted(
@@ -111,5 +133,6 @@ def _row(
         p=float(fisher_exact(table).pvalue),
         share=n / total,
         share_chosen=kept / all_kept if all_kept else 0.0,
-        reference=float((others == value).mean()) if len(others) else None,
+        reference=of_others / len(others) if len(others) else None,
+        p_missing=1.0 if n else float(hypergeom.pmf(0, total + len(others), of_others, total)),
     )

@@ -140,6 +140,6 @@ def test_a_column_that_pixels_tell_is_predicted_and_chance_is_refused():
 
 def test_a_value_that_is_missing_is_not_blamed_on_the_filter():
     tones = {"tone": np.array(["light"] * 60)}
-    rows = acceptance(np.arange(60) < 20, tones, {"tone": np.array(["light", "dark"])})
+    rows = acceptance(np.arange(60) < 20, tones, {"tone": np.array(["light", "dark"] * 9)})
     (said,) = filter_subgroups.warnings(rows, ("class",))
     assert said.startswith("warning: tone dark: 50.0% of the real images, none of these")
