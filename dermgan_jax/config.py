@@ -29,6 +29,7 @@ RUNTIME_FIELDS = frozenset(
         "train.total_epochs",
         "train.patience_kimg",
         "train.log_every_steps",
+        "train.trackers",
         "checkpoint.every_kimg",
         "checkpoint.every_epochs",
         "checkpoint.keep_last",
@@ -61,6 +62,7 @@ YOUNGER_FIELDS = {
     "train.init_from": "",
     "train.freeze": (),
     "train.patience_kimg": 0.0,
+    "train.trackers": (),
     "data.resolution": 0,  # of a study's generator: the study's
     "synthesis.checkpoint": "latest",
     "model.diffaugment_cutout": 0.5,
@@ -152,6 +154,7 @@ def experiment(model: str) -> ConfigDict:
                 "freeze": (),  # layers that keep their weights, such as "d/b64"
                 "schedule_interval": 1,  # iterations between two looks at the curriculum
                 "log_every_steps": 50,
+                "trackers": (),  # mlflow, wandb: services that keep the numbers of many runs
             },
             "checkpoint": {
                 "every_kimg": 10.0,

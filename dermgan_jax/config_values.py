@@ -89,6 +89,8 @@ def value_faults(
     require_name("dataset", data["dataset"], "data.dataset")
     for metric in evaluation["metrics"]:
         require_name(family.metric_kind, metric, "eval.metrics")
+    for tracker in train["trackers"]:
+        require_name("tracker", tracker, "train.trackers")
     if not family.averaged:
         for key, value in config["ema"].items():
             require(

@@ -56,6 +56,10 @@ REGISTRY = {
         "fanogan": "dermgan_jax.models.fanogan:FAnoGan",
         "superres": "dermgan_jax.models.superres:SuperResolution",
     },
+    "tracker": {
+        "mlflow": "dermgan_jax.runs.trackers:Mlflow",
+        "wandb": "dermgan_jax.runs.trackers:Wandb",
+    },
     "dataset": {
         "phantom": "dermgan_jax.data.datasets.phantom:load",
         "image_folder": "dermgan_jax.data.datasets.image_folder:load",

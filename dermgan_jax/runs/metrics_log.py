@@ -13,7 +13,7 @@ import datetime
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
@@ -24,6 +24,7 @@ from dermgan_jax.files import Path
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measurement import Measurement
 from dermgan_jax.runs.tensorboard import EventsWriter
+from dermgan_jax.runs.trackers import open_tracker
 from dermgan_jax.runs.workdir import WorkDir
 
 UPLOADED = 60.0  # seconds between two uploads of training rows to a bucket, which cannot append
@@ -151,7 +152,7 @@ def _checked(plain: Any) -> Row:
 
 
 class MetricsLog:
-    """Adds rows to metrics.jsonl and mirrors their numbers to TensorBoard. A context manager.
+    """Adds rows to metrics.jsonl, and their numbers to TensorBoard and trackers. A context manager.
 
     Opened for a run that continues from `resume_step`, it drops the train and eval rows of later
     steps, which will be computed anew; events stay, for they did happen. TensorBoard shows the
@@ -162,16 +163,26 @@ class MetricsLog:
       workdir: an existing one.
       resume_step: iterations the continued state has behind it; 0 for a fresh run.
       active: False makes every method a no-op, for processes other than the first.
+      trackers: names of services that keep the numbers too, see `runs.trackers`.
+      config: what they are told of the configuration: field -> value.
 
     Raises:
       UserError: if metrics.jsonl is damaged before its last line.
     """
 
-    def __init__(self, workdir: WorkDir, resume_step: int = 0, active: bool = True):
+    def __init__(
+        self,
+        workdir: WorkDir,
+        resume_step: int = 0,
+        active: bool = True,
+        trackers: Sequence[str] = (),
+        config: Mapping[str, Any] | None = None,
+    ):
         self._file = self._events = None
         self._active = active
         if not active:
             return
+        self._trackers = [open_tracker(name, workdir, config or {}) for name in trackers]
         self._path = workdir.metrics
         rows = _read_plain(self._path)
         kept = [row for row in rows if row["kind"] == "event" or row["step"] <= resume_step]
@@ -192,6 +203,8 @@ class MetricsLog:
         if self._file:
             self._file.close()
         self._events.close()
+        for tracker in self._trackers:
+            tracker.close()
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Adds one row; see the module's docstring. Array scalars become plain numbers."""
@@ -206,12 +219,14 @@ class MetricsLog:
             overdue = time.monotonic() - self._uploaded > UPLOADED
             if row["kind"] != "train" or overdue:
                 self.flush()
-        self._events.write_scalars(row["step"], _scalars(row))
+        for each in (self._events, *self._trackers):
+            each.write_scalars(row["step"], _scalars(row))
 
     def write_image(self, name: str, step: int, image: np.ndarray) -> None:
-        """Adds an image, uint8 (H, W, 1 or 3), to the TensorBoard events."""
+        """Adds an image, uint8 (H, W, 1 or 3), to the TensorBoard events and trackers."""
         if self._active:
-            self._events.write_image(name, step, image)
+            for each in (self._events, *self._trackers):
+                each.write_image(name, step, image)
 
     def flush(self) -> None:
         """Makes sure that all rows so far are where the next process will look for them."""

@@ -234,6 +234,7 @@ class Loop:
             self._event("resumed")
         else:
             self._begin()
+        progress.begin()
         end, due = schedule.total_images(model), False
         while not (model.done(self.state.extra) or self._stale()):
             stages, after = schedule.plan_call(model, self.clock)
