@@ -16,6 +16,8 @@ from dermgan_jax.runs.state import Clock
 from dermgan_jax.train.progress import Progress
 from dermgan_jax.train.stopwatch import Stopwatch
 
+SHOW_EVERY = 2.0  # seconds between rows after which the display moves
+
 
 class TrainingLog:
     """Collects the reports of iterations and writes their means.
@@ -43,6 +45,7 @@ class TrainingLog:
         self.stopwatch = Stopwatch()
         self.unwritten: list[dict[str, float]] = []
         self.written = (time.monotonic(), clock)  # when rows were last written
+        self.shown = time.monotonic()
 
     def collect(self, reports: Any, k: int, clock: Clock, stage: Stage) -> None:
         """Takes iteration k of a call's reports, which began at `clock`.
@@ -94,6 +97,15 @@ class TrainingLog:
                 "metrics": means,
             }
         )
+        self._show(clock, stage, means)
+
+    def show(self, clock: Clock, stage: Stage) -> None:
+        """Moves the display between two rows, which on a slow machine are minutes apart."""
+        if time.monotonic() >= self.shown + SHOW_EVERY:
+            self._show(clock, stage, {})
+
+    def _show(self, clock: Clock, stage: Stage, means: dict[str, float]) -> None:
+        self.shown = time.monotonic()
         self.progress.update(clock.images_seen, str(stage), stage.traced.get("alpha"), means)
 
     def evaluation(self, clock: Clock, seconds: float, measured: Measurements) -> None:
@@ -177,3 +189,4 @@ class Reports:
             clock = clock.advance(images, fields.schedule_interval)
             if clock.step % fields.log_every_steps == 0:
                 self.log.write(clock, stage)
+        self.log.show(clock, stages[-1])

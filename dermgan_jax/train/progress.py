@@ -71,6 +71,10 @@ class Progress:
         elif self._unshown:
             print(self._unshown, file=self._stream, flush=True)
 
+    def begin(self) -> None:
+        """Training begins: what was done before, such as a first evaluation, does not count."""
+        self._recent = deque([(self._clock(), self._recent[-1][1])])
+
     def update(
         self, images: int, stage: str, alpha: float | None, metrics: Mapping[str, float]
     ) -> None:

@@ -148,3 +148,13 @@ def test_remaining_time_knows_that_later_stages_cost_more(clock):
     assert "ETA ~09:00" in lines[0]  # 400 images at 10 a second, 500 at one a second
     assert "10 img/s" in lines[0]
     assert "ETA 03:00" in lines[-1]  # 300 images at 100 a minute: measured, no guess
+
+
+def test_what_was_done_before_training_does_not_count(clock):
+    stream = io.StringIO()
+    with Progress(2000, initial_images=1000, stream=stream, clock=clock) as progress:
+        clock.now += 150  # the untrained networks are measured
+        progress.begin()
+        clock.now += 5
+        progress.update(1100, "8x8", None, {})
+    assert "20 img/s  ETA 00:45" in stream.getvalue()
