@@ -10,6 +10,7 @@ from dermgan_jax.data.class_folders import folder_of
 from dermgan_jax.data.npz_images import SIGNED
 from dermgan_jax.files import Path
 
+LOOKED_AT = 128  # pixels of an image on a sheet that people look at
 GUTTER = 2  # pixels between the images of a grid
 BEST = {"quality": 95, "subsampling": 0}  # of JPEG; other formats ignore it
 PAPER = 255  # grey value of gutters and empty cells
@@ -82,6 +83,19 @@ def save_image(image: np.ndarray, path: Path, text: Mapping[str, str] | None = N
             options["pnginfo"].add_itxt(key, value)
     with files.replacing(path) as file:
         picture.save(file, format=Image.registered_extensions()[path.suffix.lower()], **options)
+
+
+def large_enough(images: np.ndarray) -> np.ndarray:
+    """Small images for a sheet that people look at: every pixel as a square of pixels.
+
+    Args:
+      images: (N, H, W, C); those of 128 pixels and more stay as they are.
+
+    Returns:
+      Them, enlarged by the least whole number that gives the longer side 128 pixels.
+    """
+    times = -(-LOOKED_AT // max(images.shape[1:3]))
+    return images.repeat(times, axis=1).repeat(times, axis=2)
 
 
 def grid(images: np.ndarray, rows: int, columns: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from dermgan_jax import files
-from dermgan_jax.data.image_files import grid, write_pngs
+from dermgan_jax.data.image_files import grid, large_enough, write_pngs
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -134,8 +134,10 @@ def interpolate(
 def write_walk(frames: np.ndarray, out: Path, steps: int, told: MadeBy) -> list[Path]:
     """Writes frames uint8 (N, H, W, C) as strip.png, walk.gif and, with ffmpeg, walk.mp4.
 
-    The strip has a row from each anchor to the next, with `steps` images. All say what made them.
+    The strip has a row from each anchor to the next, with `steps` images. Small ones are enlarged
+    (`image_files.large_enough`). All say what made them.
     """
+    frames = large_enough(frames)
     paths = [out / name for name in FILES[:2]]
     save_sheet(grid(frames, len(frames) // steps, steps), paths[0], told)
     if told.corner_mark:

@@ -20,7 +20,7 @@ import optax
 
 from dermgan_jax import files
 from dermgan_jax.data import decode
-from dermgan_jax.data.image_files import grid, write_npz
+from dermgan_jax.data.image_files import grid, large_enough, write_npz
 from dermgan_jax.data.image_sets import open_images
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
@@ -188,9 +188,10 @@ def project(
 ) -> None:
     """Writes each image's nearest one: OUT/sheet.png, latents.npz, distances.csv.
 
-    The sheet has the given image on the left and what the model makes of it on the right. A given
-    image that comes out nearly equal may be one that the model has memorised; images it never saw
-    stay at a distance.
+    The sheet has the given image on the left and what the model makes of it on the right, small
+    ones enlarged (`image_files.large_enough`); latents.npz holds them as they are. A given image
+    that comes out nearly equal may be one that the model has memorised; images it never saw stay
+    at a distance.
 
     Args:
       workdir: the run.
@@ -222,7 +223,7 @@ def project(
             bar.update(1)
     latents, made, distances = zip(*found, strict=True)
     sheet = np.stack([images, to_uint8(np.stack(made))], axis=1)
-    pairs = grid(sheet.reshape(-1, *images.shape[1:]), len(images), 2)
+    pairs = grid(large_enough(sheet.reshape(-1, *images.shape[1:])), len(images), 2)
     key = "w" if isinstance(sampler.model, StyleSampler) else "z"
     table = io.StringIO()
     rows = csv.writer(table)

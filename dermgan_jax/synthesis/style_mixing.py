@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from dermgan_jax.data.image_files import grid
+from dermgan_jax.data.image_files import grid, large_enough
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
@@ -76,10 +76,11 @@ def mix_styles(
 
 
 def _sheet(images: np.ndarray, num: int) -> np.ndarray:
-    """Left sources, top sources and mixtures, uint8 (2 N + N², H, W, C), as one sheet."""
+    """Left sources, top sources and mixtures, uint8 (2 N + N², H, W, C), as one sheet
+    on which small ones are enlarged."""
     left, top, between = np.split(images, [num, 2 * num])
     blank = np.full_like(images[:1], 255)
     rows = [blank, top]
     for row in range(num):
         rows += [left[row : row + 1], between[row * num : (row + 1) * num]]
-    return grid(np.concatenate(rows), num + 1, num + 1)
+    return grid(large_enough(np.concatenate(rows)), num + 1, num + 1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dermgan_jax.data.image_files import grid, save_image, write_npz, write_pngs
+from dermgan_jax.data.image_files import grid, large_enough, save_image, write_npz, write_pngs
 from dermgan_jax.data.image_sets import open_images
 
 
@@ -46,6 +46,15 @@ def test_npz_keeps_floats_and_labels(tmp_path, images):
         np.testing.assert_array_equal(stored["images"], floats)
         np.testing.assert_array_equal(stored["labels"], np.arange(5))
     np.testing.assert_array_equal(open_images(tmp_path / "new" / "floats.npz")[:], images)
+
+
+@pytest.mark.parametrize(("side", "times"), [(32, 4), (64, 2), (100, 2), (128, 1), (200, 1)])
+def test_small_images_are_enlarged_to_be_looked_at(side, times):
+    images = np.random.default_rng(0).integers(0, 256, (2, side // 2, side, 1), np.uint8)
+    shown = large_enough(images)
+    assert shown.shape == (2, times * (side // 2), times * side, 1)
+    for row, column in ((0, 0), (times - 1, times - 1)):
+        np.testing.assert_array_equal(shown[:, row::times, column::times], images)
 
 
 def test_grid_places_images_in_reading_order(images):

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 from style_painter import SIDE, holds_a_painter, painter
 
 from dermgan_jax.data.image_files import save_image, write_pngs
@@ -52,7 +53,8 @@ def test_known_colours_are_found(tmp_path):
     np.testing.assert_allclose(images[:, 0, 0], styles, atol=1e-6)
     rows = list(csv.DictReader((tmp_path / "out" / "distances.csv").open()))
     assert [row["image"] for row in rows] == ["000000.png", "000001.png"]
-    assert (tmp_path / "out" / "sheet.png").exists()
+    with Image.open(tmp_path / "out" / "sheet.png") as sheet:
+        assert sheet.size == (2 * 128 + 2, 2 * 128 + 2)  # enlarged to be looked at
 
 
 def test_projections_of_other_images_replace_the_first_only_if_asked(tmp_path):

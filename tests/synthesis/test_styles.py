@@ -20,7 +20,10 @@ def trained(monkeypatch):
     holds_a_painter(monkeypatch)
 
 
-def colour(path, cell_row, cell_column, side=SIDE):
+SHOWN = 128  # pixels of an image on a sheet
+
+
+def colour(path, cell_row, cell_column, side=SHOWN):
     """Colours of the first and of the last row of pixels in one cell of a sheet."""
     sheet = np.asarray(Image.open(path)).astype(int)
     top, left = cell_row * (side + 2), cell_column * (side + 2)
@@ -99,7 +102,8 @@ def test_walk_is_written_as_strip_and_animation(space, tmp_path, monkeypatch):
     monkeypatch.setattr(walking.shutil, "which", lambda program: None)
     paths = interpolate(tmp_path, tmp_path / "walk", 3, Drawing(), space=space, steps=4)
     assert [path.name for path in paths] == ["strip.png", "walk.gif"]
-    assert Image.open(paths[0]).size == (4 * (SIDE + 2) - 2, 3 * (SIDE + 2) - 2)
+    assert Image.open(paths[0]).size == (4 * (SHOWN + 2) - 2, 3 * (SHOWN + 2) - 2)
+    assert Image.open(paths[1]).size == (SHOWN, SHOWN)
     assert Image.open(paths[1]).n_frames == 12
     latents = sampling.draw_latents(painter(), 0, 3)
     for row in range(3):
