@@ -3,16 +3,19 @@
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from dermgan_jax import files
 from dermgan_jax.data import npz_images
+from dermgan_jax.data.decode import header_size
+from dermgan_jax.data.faults import DataError
 from dermgan_jax.data.image_files import write_npz
 from dermgan_jax.data.image_marks import PREFIX
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_signed, to_uint8
+from dermgan_jax.data.records import load_resolution
 from dermgan_jax.data.set_reader import SetReader
 from dermgan_jax.errors import UserError, printable
 from dermgan_jax.files import Path
@@ -26,6 +29,7 @@ from dermgan_jax.synthesis.image_folder import groups_of_one_size, named_images
 from dermgan_jax.synthesis.marked_images import MarkedImages
 
 RECONSTRUCTED = "reconstructed"  # subfolder, or key of an .npz
+ALIKE = 1.25  # times the size learned from, or less, is no other scale
 LARGEST = 1024  # pixels; longer sides are translated in tiles
 TILE, OVERLAP = 512, 128  # pixels
 
@@ -80,6 +84,7 @@ def translate(
         print(f"{len(arrays['images'])} translated images in {out}")
         return
     names = named_images(source, out)
+    _checked_sizes(restored.model, _header_sizes(names))
     written = [name.as_posix() for name in names.values()]
     if reconstruct:
         written += [f"{RECONSTRUCTED}/{name}" for name in written]
@@ -132,6 +137,9 @@ def _translated(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Images of an .npz, and float32 `images` and, if there are two directions, `reconstructed`."""
     given = images = npz_images.open_floats(source, restored.model.data.channels, value_range)
+    _checked_sizes(
+        restored.model, {f"{source}: image {i}": images.shape[1:3] for i in range(len(images))}
+    )
     found = {}
     for key, direction in zip(("images", RECONSTRUCTED), directions, strict=False):
         images = any_size(restored.model, restored.variables, images, direction)
@@ -162,7 +170,6 @@ def _translate_files(
     with progress_bar(len(paths), "translating") as bar:
         for alike in groups_of_one_size(paths, read):
             images = to_signed(np.stack([image for _, image in alike]))
-            _require_size(model, alike[0][0], images)
             for folder, direction in zip(folders, directions, strict=False):
                 images = any_size(model, restored.variables, images, direction)
                 for (path, given), image in zip(alike, to_uint8(images), strict=True):
@@ -175,13 +182,49 @@ def _translate_files(
             bar.update(len(alike))
 
 
-def _require_size(model: Translator, path: Path, images: np.ndarray) -> None:
-    height, width = images.shape[1:3]
-    if min(height, width) < model.smallest:
+def _checked_sizes(model: Translator, sizes: Mapping[str, tuple[int, int]]) -> None:
+    """Refuses images that are too small, all at once, and tells of another scale than learned.
+
+    Args:
+      model: that translates.
+      sizes: name of an image -> (H, W).
+
+    Raises:
+      UserError: naming the first of those that are too small.
+    """
+    small = [name for name, size in sizes.items() if min(size) < model.smallest]
+    if small:
+        height, width = sizes[small[0]]
+        others = f" (nor can it see {len(small) - 1} more)" if len(small) > 1 else ""
         raise UserError(
-            f"{path} is {width}x{height} pixels, which is less than this model can see at once: "
-            f"it needs sides of at least {model.smallest}"
+            f"{small[0]} is {width}x{height} pixels, which is less than this model can see at "
+            f"once{others}: it needs sides of at least {model.smallest}"
         )
+    learned = load_resolution(model.config.data)
+    scales = [min(size) / learned for size in sizes.values()]
+    strange = [scale for scale in scales if not 1 / ALIKE <= scale <= ALIKE]
+    if strange:
+        least, most = (f"{scale:.2g}" for scale in (min(strange), max(strange)))
+        print(
+            f"warning: the model has learned from whole images of {learned}x{learned} pixels, and "
+            f"{len(strange)} of {len(scales)} images are {least} times as large"
+            f"{'' if least == most else f' to {most} times'}: what they show has a scale that it "
+            "never saw, nothing measured says what it makes of that, and it may change textures "
+            f"only; images of {learned} pixels are what it knows"
+        )
+
+
+def _header_sizes(paths: Iterable[Path]) -> dict[str, tuple[int, int]]:
+    """Sizes of files, none of which is decoded; all that are at fault are told together."""
+    sizes, faults = {}, []
+    for path in paths:
+        try:
+            sizes[str(path)] = header_size(path)
+        except DataError as error:
+            faults += error.faults
+    if faults:
+        raise DataError(faults)
+    return sizes
 
 
 def any_size(

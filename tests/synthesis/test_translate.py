@@ -11,6 +11,7 @@ from never_trained import NeverTrained
 from PIL import Image
 
 from dermgan_jax.config import experiment, validate, with_values
+from dermgan_jax.data.faults import DataError
 from dermgan_jax.data.image_files import save_image, write_npz, write_pngs
 from dermgan_jax.data.image_marks import pixel_digest
 from dermgan_jax.data.image_sets import open_images
@@ -220,6 +221,41 @@ def test_nothing_is_written_where_nothing_is_translated(trained, tmp_path):
     with pytest.raises(UserError, match="holds no images"):
         translate(tmp_path, tmp_path / "empty", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_images_of_another_scale_than_learned_are_told_before(model, tmp_path, monkeypatch, capsys):
+    model = dataclasses.replace(model, config=with_values(model.config, {"data.resolution": 16}))
+    restored = Restored(model, {}, Stage((16, 16), 1, {}), step=7, run="run", classes=())
+    monkeypatch.setattr(translating, "restore", lambda *_: restored)
+    for name, side in (("a", 16), ("b", 19), ("c", 64), ("d", 128)):
+        save_image(np.zeros((side, 2 * side, 3), np.uint8), tmp_path / "in" / f"{name}.png")
+    translate(tmp_path, tmp_path / "in", tmp_path / "out")
+    told = capsys.readouterr().out
+    assert "whole images of 16x16 pixels, and 2 of 4 images are 4 times as large to 8" in told
+    (tmp_path / "in" / "c.png").unlink()
+    (tmp_path / "in" / "d.png").unlink()
+    translate(tmp_path, tmp_path / "in", tmp_path / "fitting")
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_all_that_is_too_small_is_found_before_anything_is_written(trained, tmp_path, images):
+    write_pngs(images, tmp_path / "in")
+    for name in ("z1.png", "z2.png"):
+        save_image(images[0, :4, :9], tmp_path / "in" / name)
+    with pytest.raises(UserError, match=r"z1\.png is 9x4 pixels.*once \(nor can it see 1 more\)"):
+        translate(tmp_path, tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "in" / "z1.png").write_text("no image")
+    (tmp_path / "in" / "z2.png").write_text("no image")
+    with pytest.raises(DataError) as error:
+        translate(tmp_path, tmp_path / "in", tmp_path / "out")
+    assert len(error.value.faults) == 2
+
+
+def test_small_arrays_are_refused(trained, tmp_path, images):
+    write_npz(images[:, :4], tmp_path / "in.npz")
+    with pytest.raises(UserError, match=r"in\.npz: image 0 is 18x4 .*4 more"):
+        translate(tmp_path, tmp_path / "in.npz", tmp_path / "out.npz")
 
 
 def test_arrays_that_are_not_translated_are_told(trained, tmp_path, images, capsys):
