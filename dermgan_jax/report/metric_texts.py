@@ -34,8 +34,8 @@ _FID = {
         f"FID{suffix}",
         f"FID{suffix}",
         "How far the Inception features of synthetic images are from those of real ones, in mean "
-        f"and covariance{how}; it grows as images get fewer, so compare it with real against real "
-        "at the same number only.",
+        f"and covariance{how}; it grows as images get fewer, so compare it at equal numbers only: "
+        "real against real, of as many as stated below, is too high by that.",
         "sum",
     )
     for suffix, (name, how) in _PREPARED.items()
