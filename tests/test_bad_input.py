@@ -21,8 +21,9 @@ from PIL import Image
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.models.pgan import ProgressiveGan
-from dermgan_jax.runs import metrics_log
+from dermgan_jax.runs import findings, metrics_log
 from dermgan_jax.runs.restore import restore
+from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.train import loop
 
 EIGHT = {"JAX_NUM_CPU_DEVICES": "8"}
@@ -195,6 +196,20 @@ def test_label_for_an_unconditional_model(run, trained, tmp_path):
     code, error = run("generate", *places, "--label=mel", config=None)
     assert code == 2
     assert "without labels" in error
+
+
+def test_audit_against_other_images_than_those_of_the_run(capsys, trained, tmp_path):
+    copied = tmp_path / "run"
+    shutil.copytree(trained, copied)
+    side = WorkDir(copied).read_config().data.resolution
+    for number in range(12):
+        picture(tmp_path / "others" / f"{'a' * (number + 1)}.png", size=(side, side))
+    for train, known in ((tmp_path / "others", False), (copied, True)):
+        which = (f"--train={train}", f"--fake={copied}", "--num=8", "--features=pixels")
+        call("audit", *which, f"--out={tmp_path / 'audit'}")
+        warned = f"{train} is not known to be what" in capsys.readouterr().out
+        assert warned != known
+        assert findings.read(copied)[-1].result["against_own_images"] == known
 
 
 def test_batch_that_devices_cannot_share(run, tmp_path):

@@ -25,6 +25,7 @@ from dermgan_jax.data.image_sets import FolderImages, ImageSet, Selection
 from dermgan_jax.data.labelling import Labelling
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.records import UNKNOWN
+from dermgan_jax.data.splits import ALL
 from dermgan_jax.errors import GateError
 from dermgan_jax.evaluation import audit_conclusion
 from dermgan_jax.evaluation.copy_detection import (
@@ -56,7 +57,8 @@ from dermgan_jax.evaluation.subgroup_coverage import subgroup_coverage
 from dermgan_jax.features.feature_spaces import FeatureSpace, open_space
 from dermgan_jax.files import Path
 from dermgan_jax.runs import ancestry, findings
-from dermgan_jax.runs.restore import LATEST
+from dermgan_jax.runs.restore import LATEST, checkpoint_facts
+from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.marked_images import save_sheet
 from dermgan_jax.synthesis.subgroup_columns import Classed
@@ -133,10 +135,19 @@ def audit(
         *not_compared(asked, drawn),
         *(represented.warnings() if represented else ()),
     ]
+    workdir = workdir_of(drawn)
+    of_run = workdir is None or learned_from(asked.train, workdir, config)
+    if not of_run:
+        notes.append(
+            f"warning: {asked.train} is not known to be what {workdir} learned from, so that "
+            f"copies of its training images may pass: --train={workdir} compares with those"
+        )
     result = to_json(found, learned, synthetic, unseen, space, second, notes)
     result["subgroups"] = represented.to_json() if represented else None
+    if workdir is not None:
+        result["against_own_images"] = of_run
     print(text(result))
-    if workdir := workdir_of(drawn):
+    if workdir is not None:
         pairs = _sheet(found, learned, synthetic, unseen or learned)
         findings.keep(workdir, findings.AUDIT, result, pairs)
     if out is not None:
@@ -176,6 +187,24 @@ def read_real(name: str, opening: Opening) -> Compared:
     groups = np.array([record.group for record in records]) if known else None
     names = tuple(record.id for record in records)
     return Compared(compared, names, groups, grouping_unknown=not known)
+
+
+def learned_from(train: str, workdir: Path, config: FrozenConfigDict | None) -> bool:
+    """Whether a source is known to hold all real images that a run learned from.
+
+    Args:
+      train: name of the source.
+      workdir: of the run.
+      config: says which DATASET:SPLIT is meant.
+    """
+    if is_workdir(train):
+        config = config_of_a_workdir(train)
+        train = f"{config.data.dataset}:{config.data.split}"
+    split, own = split_name(train), WorkDir(workdir).read_config().data.split
+    if split is None or split.label is not None or split.split not in (own, ALL):
+        return False
+    _, facts = checkpoint_facts(workdir)
+    return catalogue(config.data).split_hash == facts["split_hash"]
 
 
 def not_compared(asked: Audit, drawn: ImageSource) -> list[str]:
@@ -235,6 +264,7 @@ def to_json(
             judge.protocol: float(threshold)
             for judge, threshold in zip(second, found.thresholds, strict=True)
         },
+        "grouping_unknown": train.groups is None,
         "median_ratio": {"value": found.ratio[0], "interval": found.ratio[1]},
         "notes": list(notes),
         "refusal": found.refusal,

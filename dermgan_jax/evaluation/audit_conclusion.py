@@ -45,6 +45,9 @@ class AuditResult(TypedDict):
     median_ratio: Ratio
     notes: list[str]
     refusal: str | None
+    grouping_unknown: NotRequired[bool]
+    against_own_images: NotRequired[bool]
+    made_by: NotRequired[dict[str, Any] | None]
     subgroups: NotRequired[dict[str, Any] | None]
 
 
@@ -61,7 +64,13 @@ def is_unlike(result: Mapping[str, Any]) -> bool:
 
 def reassures(result: Mapping[str, Any]) -> bool:
     """Whether the images may be called free of copies."""
-    return not result["refusal"] and not is_unlike(result) and most_copies(result) <= REASSURING
+    clean = not result["refusal"] and not is_unlike(result) and most_copies(result) <= REASSURING
+    return clean and not result.get("grouping_unknown", True)
+
+
+def is_of_the_run(result: Mapping[str, Any]) -> bool:
+    """Whether images were compared with those that their run learned from, as far as known."""
+    return result.get("against_own_images", False)
 
 
 def sentences(result: Mapping[str, Any]) -> list[str]:
@@ -78,6 +87,12 @@ def sentences(result: Mapping[str, Any]) -> list[str]:
         return [
             f"warning: {num} images are too few to reassure: none is a copy, but up to {most:.1%} "
             "of what the model makes may be (95 % interval); audit 400 or more"
+        ]
+    if not reassures(result):
+        return [
+            f"warning: no copy was found among {num} images, which does not reassure: which real "
+            "images show the same lesion or patient is not known here, and where unseen ones show "
+            "what training images show, the limits are too close and copies pass"
         ]
     return [
         f"no sign of memorised training images among {num}: at most {most:.2%} of what the model "

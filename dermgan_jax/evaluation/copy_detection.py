@@ -217,6 +217,13 @@ def examine(
             f"most images of {unseen.name} are at no distance from the training images as "
             f"{space.protocol} sees them: choose other --features, or look whether they are blank"
         )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = memorisation.median_ratio(of_fakes.nearest, of_held_out.nearest, seed=seed)
+    if not np.isfinite(ratio[1]).all():
+        raise UserError(
+            f"many images of {unseen.name} are at no distance from the training images as "
+            f"{space.protocol} sees them: choose other --features, or look whether they are blank"
+        )
     share = memorisation.closeness(of_fakes.nearest, of_held_out.nearest)
     ranked = np.sort(of_held_out.judged.min(axis=2), axis=1)[:, share.rank - 1]
     findings = Findings(
@@ -227,7 +234,7 @@ def examine(
         exact=np.isin(of_fake[distinct], of_train),
         share=share,
         thresholds=np.maximum(NEAR * ranked, TINY),
-        ratio=memorisation.median_ratio(of_fakes.nearest, of_held_out.nearest, seed=seed),
+        ratio=ratio,
     )
     return findings, notes
 

@@ -37,7 +37,7 @@ def conclusions(record: RunRecord, kind: str, later: Later) -> Conclusions | Non
         may_not.append(
             "Anything about patients: the training images are drawn by a program, not photographed."
         )
-    may += [f"{s[0].upper()}{s[1:]}." for found in later.audits[:1] for s in _calm(found)]
+    may += [f"{s[0].upper()}{s[1:]}." for s in _calm(later.audits)]
     may_not += list(_about_copies(later, kind))
     may_not += list(_about_people(later))
     may_not += [
@@ -82,8 +82,13 @@ def distance(one: Measurement) -> str:
     )
 
 
-def _calm(audit: dict) -> list[str]:
-    return audit["sentences"] if audit_conclusion.reassures(audit) else []
+def _calm(audits: Sequence[dict]) -> list[str]:
+    """What the newest audit says, if it reassures and no other one found copies."""
+    if not audits or any(audit["refusal"] for audit in audits):
+        return []
+    newest = audits[0]
+    calm = audit_conclusion.reassures(newest) and audit_conclusion.is_of_the_run(newest)
+    return newest["sentences"] if calm else []
 
 
 def _about_copies(later: Later, kind: str) -> Iterator[str]:
@@ -95,9 +100,19 @@ def _about_copies(later: Later, kind: str) -> Iterator[str]:
             )
         return
     newest = later.audits[0]
-    if newest["refusal"]:
-        yield f"That the images may be shared: the audit found {newest['sentences'][0]}."
-    elif not audit_conclusion.reassures(newest):
+    refused = next((audit for audit in later.audits if audit["refusal"]), None)
+    if refused is not None:
+        which = "the newest audit" if refused is newest else f"an audit of {refused['when']}"
+        yield (
+            f"That the images may be shared: {which}{refused['checkpoint']} found "
+            f"{refused['sentences'][0]}."
+        )
+    if not newest["refusal"] and not audit_conclusion.is_of_the_run(newest):
+        yield (
+            f"That no training image is handed out again: the newest audit compared with "
+            f"{newest['train']}, which is not known to be what this run learned from."
+        )
+    elif not newest["refusal"] and not audit_conclusion.reassures(newest):
         said = newest["sentences"][0].removeprefix("warning: ")
         yield f"That no training image is handed out again: {said}."
 

@@ -17,7 +17,7 @@ from dermgan_jax.runs import findings
 from dermgan_jax.runs.findings import AUDIT, EVALUATION, FILTER, Finding
 
 SHEET_WIDTH = 1200  # pixels
-SHOWN = 3  # of a kind, the newest
+SHOWN = 3  # of a kind, the newest; audits that found copies beside them
 
 
 class Row(TypedDict):
@@ -78,7 +78,7 @@ class Later:
     """Findings by kind, the newest first, each as its command wrote it, with "when".
 
     Attributes:
-      audits, filters: results.
+      audits, filters: results; all audits that found copies are among them.
       evaluations: results, whose "measured" are `Measurement`s.
       left_out: older ones of each kind that are not shown, in number.
     """
@@ -102,11 +102,13 @@ def read(workdir: Any) -> Later:
     for one in reversed(findings.read(workdir)):
         if one.kind in _RESULTS:
             found[one.kind].append(_checked(one))
+    shown = {
+        kind: [one for i, one in enumerate(ones) if i < SHOWN or one.get("refusal")]
+        for kind, ones in found.items()
+    }
     return Later(
-        found[AUDIT][:SHOWN],
-        found[FILTER][:SHOWN],
-        found[EVALUATION][:SHOWN],
-        sum(max(len(ones) - SHOWN, 0) for ones in found.values()),
+        *(shown[kind] for kind in (AUDIT, FILTER, EVALUATION)),
+        left_out=sum(len(found[kind]) - len(shown[kind]) for kind in found),
     )
 
 
@@ -124,6 +126,8 @@ def _checked(one: Finding) -> dict[str, Any]:
             result["lines"] = lines_of(result["measured"])
         if one.kind == AUDIT:
             result["sentences"] = sentences(result)
+            step = (result.get("made_by") or {}).get("checkpoint")
+            result["checkpoint"] = f" (checkpoint {step})" if isinstance(step, int) else ""
             found = result.get("subgroups")
             result["subgroups"] = found and stored_json.structure(found, Represented)
             result["picture"] = one.picture and picture_of(one.picture, SHEET_WIDTH)

@@ -50,7 +50,7 @@ class Finding(NamedTuple):
 def keep(
     workdir: Path, kind: str, result: Mapping[str, Any], picture: np.ndarray | None = None
 ) -> None:
-    """Keeps a result in a work directory, and says so; also if it cannot be written there.
+    """Keeps a result in a work directory, and says so; also if it cannot be kept there.
 
     Args:
       workdir: of the run that the result is about.
@@ -58,7 +58,11 @@ def keep(
       result: JSON values.
       picture: uint8 (H, W, C), that belongs to it.
     """
-    text = json.dumps(result, sort_keys=True)
+    try:
+        text = json.dumps(result, sort_keys=True, allow_nan=False)
+    except ValueError:  # JSON has no such numbers: the report could not be made any more
+        files.tell_once(f"note: not kept in {workdir}: a number of the {kind} is not finite")
+        return
     digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
     file = WorkDir(workdir).findings / f"{kind}_{digest}.json"
     try:

@@ -207,6 +207,15 @@ def test_blank_images_cannot_be_audited():
         look(blank[:8], blank[8:16], blank[16:])
 
 
+def test_images_many_of_which_are_at_no_distance_cannot_be_audited(train, held_out):
+    """The median is that of the others, but not in every bootstrap sample."""
+    levels = np.arange(16, dtype=np.uint8)[:, None, None, None]
+    blank = np.broadcast_to(levels, (16, SIDE, SIDE, 3))
+    learned = np.concatenate([train[0][:20], blank[:8]])
+    with pytest.raises(UserError, match="many images of unseen are at no distance"):
+        look(learned, train[0][30:40], np.concatenate([held_out[:9], blank[8:]]))
+
+
 def test_command_writes_everything_before_it_says_no(train, held_out, planted, tmp_path, capsys):
     write_pngs(train[0], tmp_path / "train")
     write_npz(planted[0][100:130], tmp_path / "fake.npz")
@@ -240,6 +249,8 @@ def test_clean_images_are_called_clean(train, held_out, fresh, tmp_path, capsys)
     assert result["refusal"] is None
     printed = capsys.readouterr().out
     assert "60 images are too few to reassure: none is a copy, but up to 6.0%" in printed
+    assert result["grouping_unknown"]  # an .npz has no groups
+    assert "against_own_images" not in result
     assert printed.count("warning") == 1
     noise = np.random.default_rng(0).integers(0, 256, (9, SIDE, SIDE, 3), np.uint8)
     write_npz(noise, tmp_path / "fake.npz")

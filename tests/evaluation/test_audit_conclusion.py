@@ -7,13 +7,14 @@ import pytest
 from dermgan_jax.evaluation.audit_conclusion import reassures, sentences
 
 
-def result(num=1000, ratio=(0.9, 1.1), refusal=None, copies=0):
+def result(num=1000, ratio=(0.9, 1.1), refusal=None, copies=0, unknown=False):
     return {
         "num_distinct": num,
         "exact_copies": copies,
         "near_copies": 0,
         "median_ratio": {"value": 1.0, "interval": ratio},
         "refusal": refusal,
+        "grouping_unknown": unknown,
     }
 
 
@@ -25,6 +26,7 @@ def result(num=1000, ratio=(0.9, 1.1), refusal=None, copies=0):
         ({"num": 366}, "warning: 366 images are too few", False),
         ({"num": 400}, "no sign of memorised training images among 400", True),
         ({"ratio": (1.6, 2.0)}, "warning: the synthetic images are unlike any real one", False),
+        ({"unknown": True}, "warning: no copy was found among 1000 .* does not reassure", False),
         ({"refusal": "3 exact copies", "copies": 3}, "memorised training images: 3 exact", False),
     ],
 )

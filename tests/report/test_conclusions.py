@@ -65,24 +65,65 @@ def test_copies_and_subgroups_are_told(tmp_path):
     assert any("of tone “dark” it kept 0 of 30, by chance 9.0" in line for line in said.may_not)
 
 
+CALM = {
+    **{"train": "t", "fake": "f", "protocol": "p", "notes": [], "refusal": None},
+    **{"num_train": 9, "num_fake": 20, "num_distinct": 1000, "num_held_out": 100},
+    **{"exact_copies": 0, "near_copies": 0},
+    "share": {"share": 0.0, "interval": [0.0, 0.1], "nominal": 0.01, "p_value": 1.0, "rank": 1},
+    "median_ratio": {"value": 1.0, "interval": [0.9, 1.1]},
+    **{"grouping_unknown": False, "against_own_images": True},
+}
+
+
 def test_an_audit_of_few_images_does_not_reassure_and_one_of_many_does(tmp_path):
     workdir = write_run(tmp_path / "run", "sampler")
     (workdir / "findings" / "audit_0.json").unlink()
-    stored = {
-        **{"train": "t", "fake": "f", "protocol": "p", "notes": [], "refusal": None},
-        **{"num_train": 9, "num_fake": 20, "num_distinct": 20, "num_held_out": 100},
-        **{"exact_copies": 0, "near_copies": 0},
-        "share": {"share": 0.0, "interval": [0.0, 0.1], "nominal": 0.01, "p_value": 1.0, "rank": 1},
-        "median_ratio": {"value": 1.0, "interval": [0.9, 1.1]},
-    }
+    stored = {**CALM, "num_distinct": 20}
     findings.keep(workdir, findings.AUDIT, stored)
     assert any("20 images are too few to reassure" in line for line in told(workdir).may_not)
-    findings.keep(workdir, findings.AUDIT, {**stored, "num_distinct": 1000})
+    findings.keep(workdir, findings.AUDIT, CALM)
     said = told(workdir)
     assert any(line.startswith("No sign of memorised training images") for line in said.may)
     assert not any("too few to reassure" in line for line in said.may_not)
     html = run.build(workdir).read_text()
     assert html.index("You may conclude") < html.index("Samples") < html.index("Audit for copies")
+
+
+@pytest.mark.parametrize("left_out", ["against_own_images", "grouping_unknown"])
+def test_an_audit_that_does_not_say_what_it_rests_on_does_not_reassure(tmp_path, left_out):
+    workdir = write_run(tmp_path / "run", "sampler")
+    (workdir / "findings" / "audit_0.json").unlink()
+    findings.keep(workdir, findings.AUDIT, {k: v for k, v in CALM.items() if k != left_out})
+    said = told(workdir)
+    assert not any("memorised" in line for line in said.may)
+    assert any(line.startswith("That no training image is handed out") for line in said.may_not)
+
+
+def test_copies_stay_told_however_many_audits_follow(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    older = {**audit(workdir), "at": 1.0}
+    older["result"]["made_by"] = {"checkpoint": 7}
+    (workdir / "findings" / "audit_0.json").write_text(json.dumps(older))
+    for seed in range(4):
+        findings.keep(workdir, findings.AUDIT, {**CALM, "num_fake": 1000 + seed})
+    said = told(workdir)
+    assert not any("memorised" in line for line in said.may)
+    (line,) = (line for line in said.may_not if line.startswith("That the images may be shared"))
+    assert "an audit of 1970-01-01" in line
+    assert "(checkpoint 7) found memorised training images: 2 exact copies" in line
+
+
+def test_what_an_audit_warned_of_is_in_the_report(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    (workdir / "findings" / "audit_0.json").unlink()
+    findings.keep(workdir, findings.AUDIT, {**CALM, "notes": ["warning: copies may pass"]})
+    assert "</strong> copies may pass." in run.build(workdir).read_text()
+
+
+def test_numbers_that_are_not_finite_are_not_kept(tmp_path, capsys):
+    findings.keep(tmp_path, findings.FILTER, {"n": float("nan")})
+    assert "note: not kept in" in capsys.readouterr().err
+    assert findings.read(tmp_path) == []
 
 
 def test_damaged_findings_are_named(tmp_path):
