@@ -12,7 +12,7 @@ import yaml
 from dermgan_jax import __version__, files
 from dermgan_jax.data.splits import SPLITS
 from dermgan_jax.metrics.measurement import Measurement
-from dermgan_jax.report import metric_texts, metric_values
+from dermgan_jax.report import leaks, metric_texts, metric_values
 from dermgan_jax.report.conclusions import Conclusions
 from dermgan_jax.report.run_record import RunRecord
 from dermgan_jax.runs.workdir import WorkDir
@@ -114,8 +114,7 @@ def data_card(record: RunRecord) -> str:
         f"{kind} Licence: {_plain(card['licence'])}.",
         "## Images by class and split",
         "\n".join([head, "| --- |" + " --- |" * len(splits), *rows]),
-        f"{card['num_groups']:,} {_plain(card.get('group_noun', 'group'))}s. Split "
-        f"`{_plain(card['split_hash'][:16])}`.",
+        f"{_plain(leaks.grouping(card))} Split `{_plain(card['split_hash'][:16])}`.",
     ]
     return "\n\n".join(parts) + "\n"
 

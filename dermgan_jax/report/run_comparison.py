@@ -38,6 +38,13 @@ class Run(NamedTuple):
         return dict(rows[-1]["metrics"]) if rows else {}
 
     @property
+    def real_images(self) -> tuple[str, ...]:
+        """What its values are held against: data set, split, and what is selected of it."""
+        data = config_schema.flatten(self.record.config)
+        chosen = (repr(data.get(f"data.{name}")) for name in ("dataset", "split", "classes"))
+        return str(self.record.card.get("split_hash", "")), *chosen
+
+    @property
     def title(self) -> str:
         """Its own, or one made of its configuration."""
         return self.record.config["title"] or heading(self.record)
@@ -64,7 +71,7 @@ def build(workdirs: Sequence[Path], out: Path) -> Path:
             facts=[run.record.facts() for run in runs],
             phantoms=[run.name for run in runs if run.record.phantom],
             sheets=[run.record.sheets[-1] if run.record.sheets else None for run in runs],
-            reals=next((run.record.reals for run in runs if run.record.reals), None),
+            with_reals=next((run for run in runs if run.record.reals), None),
             same_latents=same_latents(runs),
             lines=[line(runs, key) for key in keys],
             curves=[(title(runs, key), to_svg(curves(runs, key), key)) for key in keys],
@@ -113,32 +120,46 @@ def line(runs: Sequence[Run], key: str) -> dict[str, Any]:
     found = [run.latest.get(key) for run in runs]
     values = [one and one.value for one in found]
     bounds = [one.real_against_real for one in found if one and one.real_against_real]
+    if len({run.real_images for run in runs}) == 1:
+        bounds = bounds[:1]
     cells = [
         {
             "number": metric_values.number(value) if value else "not measured",
             "spread": metric_values.spread(value) if value else "",
-            "difference": difference(values[0], value) if i else "",
+            "difference": difference(
+                values[0], value, same_real=runs[0].real_images == runs[i].real_images
+            )
+            if i
+            else "",
         }
         for i, value in enumerate(values)
     ]
     return {
         "title": title(runs, key),
         "better": next(value.better for value in values if value),
-        "bound": metric_values.number(bounds[0]) if bounds else "",
+        "bound": " and ".join(dict.fromkeys(map(metric_values.number, bounds))),
         "cells": cells,
         "protocols": sorted({f"{value.protocol}, n {value.n:,}" for value in values if value}),
     }
 
 
-def difference(first: MetricValue | None, other: MetricValue | None) -> str:
+def difference(
+    first: MetricValue | None, other: MetricValue | None, *, same_real: bool = True
+) -> str:
     """How much better or worse another value is, with the interval of the difference.
 
     Both intervals are taken as independent, which is too wide where runs share the real images.
+
+    Args:
+      first, other: None where not measured.
+      same_real: whether both are against the same real images.
     """
     if first is None or other is None or not (first.is_finite and other.is_finite):
         return ""
     if (first.protocol, first.n) != (other.protocol, other.n):
         return "not comparable: another protocol or number of images"
+    if not same_real:
+        return "not comparable: against other real images"
     away = other.value - first.value
     ends = [metric_values.interval(value) for value in (first, other)]
     if None in ends:
@@ -172,10 +193,15 @@ def curves(runs: Sequence[Run], key: str) -> Figure:
 
 
 def same_latents(runs: Sequence[Run]) -> bool:
-    """Whether all sheets are of the same latents: one family, seed, grid and size of latents."""
+    """Whether all sheets are of the same latents: one family, seed, grid and size of latents.
+
+    Of models that see images, whether they are of the same inputs.
+    """
     fields = ("model.name", "model.latent_size", "model.conditional", "seed", "eval.grid")
     flat = [config_schema.flatten(run.record.config) for run in runs]
-    return len({tuple(repr(one.get(field)) for field in fields) for one in flat}) == 1
+    alike = len({tuple(repr(one.get(field)) for field in fields) for one in flat}) == 1
+    of_noise = all("model.latent_size" in one for one in flat)
+    return alike and (of_noise or len({run.real_images for run in runs}) == 1)
 
 
 def differing_fields(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:

@@ -43,6 +43,20 @@ def test_texts_of_strangers_are_no_markup(tmp_path):
         assert "\n---\n" not in text
 
 
+def test_a_data_card_promises_no_groups_where_none_are_known(tmp_path):
+    workdir = WorkDir(write_run(tmp_path / "run", "sampler"))
+    known = json.loads(workdir.data_card.read_text())
+    for grouping, said in (
+        ("given", "9 patients, each in one split only"),
+        ("unknown", "Grouping unknown: images of one lesion"),
+    ):
+        workdir.data_card.write_text(json.dumps({**known, "grouping": grouping}))
+        run.build(workdir.path)
+        _, text = parts(workdir.path / cards.DATA_CARD)
+        assert said in text
+        assert ("9 patients" in text) == (grouping == "given")
+
+
 def test_without_data_there_is_no_data_card(tmp_path):
     workdir = write_run(tmp_path / "run", "sampler")
     WorkDir(workdir).data_card.unlink()

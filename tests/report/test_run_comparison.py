@@ -37,6 +37,33 @@ def test_differences_have_an_interval_and_a_word(first, other, said):
     assert bool(found) == bool(said)
 
 
+def test_values_against_other_real_images_are_not_compared(tmp_path):
+    """Not even where protocol and number of images are the same."""
+    runs = [write_run(tmp_path / name, "sampler") for name in "ab"]
+    card = json.loads((runs[1] / "data_card.json").read_text())
+    (runs[1] / "data_card.json").write_text(json.dumps({**card, "split_hash": "another"}))
+    html = build(runs, tmp_path / "out").read_text()
+    assert "not comparable: against other real images" in html
+    assert "no difference shown" not in html
+
+
+def test_sheets_of_translators_are_of_the_same_inputs_only_with_the_same_data(tmp_path):
+    runs = [write_run(tmp_path / name, "translator") for name in "ab"]
+    assert run_comparison.same_latents(read(runs))
+    config = json.loads((runs[1] / "config.json").read_text())
+    config["data"]["classes"] = ["nv"]
+    (runs[1] / "config.json").write_text(json.dumps(config))
+    assert not run_comparison.same_latents(read(runs))
+
+
+def test_real_images_beside_phantoms_are_called_what_they_are(tmp_path):
+    runs = [write_run(tmp_path / name, "sampler") for name in "ab"]
+    card = json.loads((runs[1] / "data_card.json").read_text())
+    (runs[1] / "data_card.json").write_text(json.dumps({**card, "synthetic": True}))
+    html = build(runs, tmp_path / "out").read_text()
+    assert "<strong>Real images</strong> that a learned from, unchosen." in html
+
+
 def test_the_page_has_values_curves_sheets_and_differences(tmp_path):
     runs = [write_run(tmp_path / name / "run", "sampler") for name in ("a", "b")]
     config = json.loads((runs[1] / "config.json").read_text())
