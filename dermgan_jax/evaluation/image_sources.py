@@ -180,10 +180,21 @@ def is_folder_of_images(name: str) -> bool:
 
 
 def config_of_a_workdir(*names: str) -> FrozenConfigDict | None:
-    """The configuration of the first source that is a work directory, or None."""
+    """The configuration of the first source that is a work directory, or None.
+
+    Where a split of a data set is named, which cannot be read without one, that of the run that
+    made the samples of a source will do as well, if it is here; that is said.
+    """
     for name in names:
         if is_workdir(name):
             return WorkDir(files.to_path(name)).read_config()
+    splits = [name for name in names if split_name(name) is not None]
+    for name in names if splits else ():
+        path = files.to_path(name)
+        told = None if name in splits else made_by.read(path)
+        if workdir := _workdir_that_made(told):
+            print(f"note: {splits[0]} is prepared as in {workdir}, which made {name}")
+            return WorkDir(workdir).read_config()
     return None
 
 
@@ -191,7 +202,10 @@ def workdir_of(source: ImageSource) -> Path | None:
     """The work directory of the run that made the images of a source, if it is here."""
     if is_workdir(source.name):
         return files.to_path(source.name)
-    told = source.made_by
+    return _workdir_that_made(source.made_by)
+
+
+def _workdir_that_made(told: MadeBy | None) -> Path | None:
     if told is None or not told.workdir or not is_workdir(told.workdir):
         return None
     workdir = files.to_path(told.workdir)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from dermgan_jax.metrics.measurement_table import table
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.made_by import MadeBy
 
+GOLDEN_RUN = Path(__file__).parents[1] / "golden" / "workdirs" / "pgan_0_1.zip"
 REAL = np.random.default_rng(0).integers(0, 256, (24, 16, 16, 3), np.uint8)
 FAKE = np.random.default_rng(1).integers(0, 128, (12, 16, 16, 3), np.uint8)
 
@@ -151,6 +154,20 @@ def test_dataset_needs_a_matching_configuration(tmp_path, config):
         compare("phantom:train", fake)
     with pytest.raises(UserError, match=r"ham10000:test is asked for .* describes phantom"):
         compare("ham10000:test", fake, config)
+
+
+def test_dataset_is_prepared_as_in_the_run_that_made_the_other_side(tmp_path, capsys):
+    with zipfile.ZipFile(GOLDEN_RUN) as archive:
+        archive.extractall(tmp_path / "run")
+    samples = tmp_path / "samples"
+    assert call("generate", f"--workdir={tmp_path / 'run'}", f"--out={samples}", "--num=4") == 0
+    found = compare("phantom:train", samples)
+    assert found.measured["swd"].value.n == 4
+    said = capsys.readouterr().out
+    assert f"note: phantom:train is prepared as in {tmp_path / 'run'}, which made {samples}" in said
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="phantom:train needs --config"):
+        compare("phantom:train", samples)
 
 
 @pytest.mark.parametrize(
