@@ -184,7 +184,9 @@ def filter_images(
             *_provenance_notes(source, source_made_by, restored, checkpoint is not None),
             *columns.notes,
         ],
-        "warnings": filter_subgroups.warnings(accepted, criterion.stratify),
+        "warnings": filter_subgroups.warnings(
+            accepted, criterion.stratify, by_share=criterion.threshold is None
+        ),
     }
     names = [*kept_names(candidates, choice.kept), *filter_result.SCORES]
     place = (
@@ -291,16 +293,20 @@ def keep_best(
       share: above 0, at most 1.
       what: a stratum is.
     """
-    kept, thresholds = np.zeros(len(scores), bool), {}
+    kept, thresholds, small = np.zeros(len(scores), bool), {}, 0
     strata = np.asarray(strata)
     for name in np.unique(strata):
         rows = np.flatnonzero(strata == name)
-        num = max(int(share * len(rows) + 0.5), 1)
+        num = int(share * len(rows) + 0.5)
+        small, num = small + (num == 0), max(num, 1)
         best = rows[np.argsort(-scores[rows], kind="stable")[:num]]
         kept[best] = True
         thresholds[str(name)] = float(scores[best[-1]])
     threshold = thresholds[""] if set(thresholds) == {""} else thresholds
-    return Choice(kept, threshold, f"the best {share:.4g} of each {what}")
+    chosen_by = f"the best {share:.4g} of each {what}"
+    if small:
+        chosen_by += f"; {small} of {len(thresholds)} are too small for that and keep one image each"
+    return Choice(kept, threshold, chosen_by)
 
 
 def _require_room(out: Path, asked: dict[str, Any], overwrite: bool) -> None:

@@ -33,20 +33,19 @@ class Columns:
     notes: tuple[str, ...]
 
     def strata(self, names: Sequence[str], classes: Sequence[str]) -> list[str]:
-        """The stratum of each candidate: its values of the named columns.
+        """The stratum of each candidate: its values of the named columns; a class may be "".
 
         Raises:
           UserError: if a column is not known of these images.
         """
-        if tuple(names) == (CLASS,):
-            return list(classes)
-        lacking = [name for name in names if name not in self.of_images]
+        known = {**self.of_images, CLASS: np.asarray(classes)}
+        lacking = [name for name in names if name not in known]
         if lacking:
             raise UserError(
                 f"--stratify={','.join(names)}: grey images have no {lacking[0]}; leave it out"
             )
-        columns = [self.of_images[name] for name in names]
-        return [", ".join(map(str, values)) for values in zip(*columns, strict=True)]
+        columns = [known[name] for name in names]
+        return [", ".join(filter(None, map(str, values))) for values in zip(*columns, strict=True)]
 
     def to_json(self, accepted: Sequence[Accepted], stratify: Sequence[str]) -> dict[str, Any]:
         """JSON values: the table, and what it rests on."""
@@ -102,8 +101,16 @@ def _real(judging: Judging, needed: bool) -> tuple[RealImages | None, tuple[str,
         return None, (f"note: the shares of subgroups among real images are not known: {error}",)
 
 
-def warnings(accepted: Sequence[Accepted], stratify: Sequence[str]) -> list[str]:
-    """What a filter did to whom, and what the generator left out."""
+def warnings(
+    accepted: Sequence[Accepted], stratify: Sequence[str], *, by_share: bool = True
+) -> list[str]:
+    """What a filter did to whom, and what the generator left out.
+
+    Args:
+      accepted: rows of the table.
+      stratify: columns whose shares it was to keep.
+      by_share: it kept a share; else what reaches a threshold, which keeps nobody's share.
+    """
     found = []
     for row in accepted:
         if row.value == UNKNOWN:
@@ -111,7 +118,10 @@ def warnings(accepted: Sequence[Accepted], stratify: Sequence[str]) -> list[str]
         name = f"{row.column} {row.value}"
         if row.disfavoured:
             remedy = f"--stratify={','.join((*stratify, row.column))} keeps its share"
-            if row.column in stratify:
+            if not by_share:
+                columns = dict.fromkeys((*stratify, row.column))
+                remedy = f"--keep with --stratify={','.join(columns)} keeps its share"
+            elif row.column in stratify:
                 remedy = "thus within strata of other columns"
             found.append(
                 f"warning: {name}: kept {row.chosen} of {row.n}, by chance {row.by_chance:.1f} "

@@ -120,6 +120,16 @@ def test_what_an_audit_warned_of_is_in_the_report(tmp_path):
     assert "</strong> copies may pass." in run.build(workdir).read_text()
 
 
+def test_what_a_filter_noted_is_in_the_report(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    stored = json.loads((workdir / "findings" / "filter_0.json").read_text())
+    stored["result"]["notes"] = ["note: shares are not known", "warning: of another checkpoint"]
+    (workdir / "findings" / "filter_0.json").write_text(json.dumps(stored))
+    html = run.build(workdir).read_text()
+    assert "note: shares are not known" in html
+    assert "</strong> of another checkpoint." in html
+
+
 def test_numbers_that_are_not_finite_are_not_kept(tmp_path, capsys):
     findings.keep(tmp_path, findings.FILTER, {"n": float("nan")})
     assert "note: not kept in" in capsys.readouterr().err

@@ -357,6 +357,10 @@ def test_best_share_of_each_class_and_of_equal_scores():
     choice = keep_best(np.array([1.0, 2, 3, 4, 5, 6]), ["a", "a", "a", "a", "b", ""], 0.5)
     np.testing.assert_array_equal(choice.kept, [False, False, True, True, True, True])
     assert choice.threshold == {"": 6.0, "a": 3.0, "b": 5.0}
+    assert choice.chosen_by == "the best 0.5 of each class"
+    few = keep_best(np.arange(12.0), ["a"] * 10 + ["b", "c"], 0.3)
+    assert few.kept.sum() == 5
+    assert few.chosen_by.endswith("class; 2 of 3 are too small for that and keep one image each")
     repeated = keep_best(np.zeros(12), [""] * 12, 0.3)
     assert repeated.kept.sum() == 4
     assert keep_best(np.zeros(1), [""], 0.01).kept.all()

@@ -79,6 +79,23 @@ def test_strata_keep_their_shares(filtered, capsys):
     assert "tone dark" not in capsys.readouterr().out
 
 
+def test_what_a_warning_recommends_works_without_classes(filtered, capsys):
+    filtered(keep=0.3)
+    assert "--stratify=class,tone keeps its share" in capsys.readouterr().out
+    _, kept = filtered(keep=0.3, stratify=("class", "tone"))
+    assert (subgroup_columns.tones(kept) == "dark").sum() == 10
+
+
+def test_a_threshold_is_not_called_a_share(filtered):
+    result, _ = filtered(threshold="150", stratify=("class",))
+    (said,) = (line for line in result["warnings"] if "tone dark" in line)
+    assert said.endswith("--keep with --stratify=class,tone keeps its share")
+    columns = {"class": np.array(["mel"] * 40 + ["nv"] * 40)}
+    rows = acceptance(np.arange(80) < 40, columns)
+    (said,) = filter_subgroups.warnings(rows, ("class",), by_share=False)
+    assert said.endswith("--keep with --stratify=class keeps its share")
+
+
 def test_arguments_that_do_not_fit():
     with pytest.raises(UserError, match="unknown column 'tome'; did you mean 'tone'"):
         Criterion(stratify=("tome",)).require_valid()
