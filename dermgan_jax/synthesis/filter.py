@@ -305,7 +305,9 @@ def keep_best(
     threshold = thresholds[""] if set(thresholds) == {""} else thresholds
     chosen_by = f"the best {share:.4g} of each {what}"
     if small:
-        chosen_by += f"; {small} of {len(thresholds)} are too small for that and keep one image each"
+        chosen_by += (
+            f"; {small} of {len(thresholds)} are too small for that and keep one image each"
+        )
     return Choice(kept, threshold, chosen_by)
 
 
