@@ -117,8 +117,8 @@ def _adapt_to_other_data(fields: Sequence[str], before: ConfigDict, config: Conf
     if changed and found.get("title") and "title" not in named:
         config.title = ""
         print(
-            f"note: the title {known['title']!r} is left out, as {', '.join(changed)} differ from "
-            "the file; --config.title sets one",
+            f"note: the title {known['title']!r} is left out, as the file has another "
+            f"{', '.join(changed)}; --config.title sets one",
             file=sys.stderr,
         )
 

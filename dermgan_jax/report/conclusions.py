@@ -39,7 +39,8 @@ def conclusions(record: RunRecord, kind: str, later: Later) -> Conclusions | Non
         )
     may += [f"{s[0].upper()}{s[1:]}." for s in _calm(later.audits)]
     may_not += list(_about_copies(later, kind))
-    may_not += list(_about_people(later))
+    grey = record.config["data"].get("channels") == 1
+    may_not += list(_about_people(later, "kind of patient" if grey else "skin tone"))
     may_not += [
         "That a person could not tell them from real ones, or that they show what their class "
         "says: numbers do not see that, readers do (dermgan readers_design).",
@@ -117,10 +118,10 @@ def _about_copies(later: Later, kind: str) -> Iterator[str]:
         yield f"That no training image is handed out again: {said}."
 
 
-def _about_people(later: Later) -> Iterator[str]:
+def _about_people(later: Later, kinds: str) -> Iterator[str]:
     subgroups = [each["subgroups"] for each in later.audits[:1] if each.get("subgroups")]
     if not subgroups and not later.filters:
-        yield "That every skin tone and class is there: nobody has looked (dermgan audit tells)."
+        yield f"That every {kinds} and class is there: nobody has looked (dermgan audit tells)."
         return
     for table in subgroups:
         for row in skewed(table["shares"]):

@@ -71,6 +71,7 @@ def what(record: RunRecord, kind: str) -> str:
     data, card = record.config["data"], record.card
     side, split = data["resolution"], data.get("split", "train")
     num = sum(row.get(split, 0) for row in card.get("classes", {}).values())
+    num = num or card.get("num_examples", {}).get(split, {}).get("unpaired", 0)
     stand_in = "drawn phantoms" if record.phantom else "images"
     learned = f"{num:,} {stand_in}" if num else stand_in
     return (

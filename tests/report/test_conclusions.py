@@ -57,6 +57,32 @@ def test_what_nobody_asked_is_not_concluded(tmp_path):
     assert told(workdir, "classifier") is None
 
 
+def test_grey_images_have_no_skin_tone(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    for file in (workdir / "findings").iterdir():
+        file.unlink()
+    assert any(line.startswith("That every skin tone and") for line in told(workdir).may_not)
+    config = json.loads((workdir / "config.json").read_text())
+    config["data"]["channels"] = 1
+    (workdir / "config.json").write_text(json.dumps(config))
+    assert any(line.startswith("That every kind of patient") for line in told(workdir).may_not)
+    assert not any("skin" in line for line in told(workdir).may_not)
+
+
+def test_images_without_classes_are_counted(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    card = json.loads((workdir / "data_card.json").read_text())
+    card["classes"] = {}
+    card["num_examples"] = {
+        split: {"unpaired": num, "paired": 0}
+        for split, num in (("train", 2090), ("val", 45), ("test", 46), ("all", 2181))
+    }
+    (workdir / "data_card.json").write_text(json.dumps(card))
+    html = run.build(workdir).read_text()
+    assert "It learned from 2,090 " in html
+    assert "2,090 images in train, 45 images in val, 46 images in test; no classes." in html
+
+
 def test_copies_and_subgroups_are_told(tmp_path):
     workdir = write_run(tmp_path / "run", "sampler")
     said = told(workdir)
