@@ -163,14 +163,19 @@ def _of_folder(folder: Path) -> tuple[list[Checked], list[str], list[str]]:
     if not paths:
         raise UserError(f"{folder} holds no images ({', '.join(sorted(decode.SUFFIXES))})")
     rows, told, notes = _manifests(folder)
-    digests = {row.pixels_sha256 for row in rows.values()}
+    digests = {row.pixels_sha256: told.get(name) for name, row in rows.items()}
     names = [files.name_below(path, folder) for path in paths]
 
     def check(name: str, path: Path) -> Checked:
         try:
             return _checked(name, path, rows.get(name), told.get(name), digests)
         except DataError as error:
-            return Checked(name, UNREADABLE, why=printable("; ".join(lines(error.faults)), but=""))
+            why = printable("; ".join(lines(error.faults)), but="")
+            if name not in rows:
+                return Checked(name, UNREADABLE, why=why)
+            maker = told.get(name)
+            of_maker = (maker.run, maker.checkpoint) if maker else ("", -1)
+            return Checked(name, ALTERED, *of_maker, f"{manifest.NAME} names it, and {why}")
 
     found = []
     with ThreadPoolExecutor() as pool, progress_bar(len(paths), "verifying") as bar:
@@ -206,9 +211,14 @@ def _checked(
     path: Path,
     row: manifest.Row | None,
     told: made_by.MadeBy | None,
-    digests: set[str],
+    digests: Mapping[str, made_by.MadeBy | None],
 ) -> Checked:
     """One image, held against its own text and its row of a manifest.
+
+    Args:
+      name, path: of it.
+      row, told: what a manifest says of that name, and what made it.
+      digests: of the pixels of all images that manifests name, and what made those.
 
     Raises:
       DataError: if it cannot be read.
@@ -218,13 +228,15 @@ def _checked(
         return Checked(name, UNMARKED)
     pixels = image_marks.pixel_digest(image_marks.stored_pixels(path))
     if mark is None:
+        told = told if row is not None else digests.get(pixels)
         run, step = (told.run, told.checkpoint) if told else ("", -1)
+        if row is not None and row.pixels_sha256 != pixels:
+            what = "names another image so" if pixels in digests else "tells of other pixels"
+            why = f"its text is gone, and {manifest.NAME} {what}"
+            return Checked(name, ALTERED, run, step, why)
         if pixels in digests:
             why = f"its text is gone; {manifest.NAME} knows its pixels"
             return Checked(name, UNALTERED, run, step, why)
-        if row is not None:
-            why = f"its text is gone, and {manifest.NAME} tells of other pixels"
-            return Checked(name, ALTERED, run, step, why)
         return Checked(name, UNMARKED)
     expected = mark.pixels or (row.pixels_sha256 if row else "")
     of_mark = (name, mark.run, mark.checkpoint)

@@ -95,6 +95,27 @@ def test_a_text_that_is_gone_is_made_up_for_by_the_manifest(drawn):
     assert "its text is gone" in found.images[1].why
 
 
+def test_without_text_a_new_name_keeps_its_run_and_a_wrong_one_is_altered(drawn):
+    for number in range(3):
+        rewritten(drawn / f"00000{number}.png", text=False)
+    (drawn / "000000.png").rename(drawn / "renamed.png")
+    (drawn / "000001.png").rename(drawn / "000000.png")
+    (drawn / "000002.png").rename(drawn / "000001.png")
+    found = {one.file: one for one in verify(drawn).images}
+    assert (found["renamed.png"].state, found["renamed.png"].run) == ("unaltered", "of paint")
+    for name in ("000000.png", "000001.png"):
+        assert found[name].state == "altered"
+        assert found[name].why.endswith("names another image so")
+
+
+def test_an_image_of_ours_that_cannot_be_read_any_more_is_altered(drawn, capsys):
+    whole = (drawn / "000001.png").read_bytes()
+    (drawn / "000001.png").write_bytes(whole[:60])
+    assert states(verify(drawn))["000001.png"] == "altered"
+    assert call("verify", f"--input={drawn}") == 3
+    assert "manifest.csv names it, and" in capsys.readouterr().out
+
+
 def test_without_text_and_manifest_nobody_knows(drawn):
     (drawn / "manifest.csv").unlink()
     rewritten(drawn / "000001.png", text=False)
