@@ -32,6 +32,7 @@ from dermgan_jax.readers.votes import read_votes
 from dermgan_jax.report import (
     augmentation,
     comparison,
+    input_output,
     readers,
     readers_self_test,
     run,
@@ -354,6 +355,17 @@ def _segmentation(folder, word):
     return segmentation.build(folder).read_text()
 
 
+def _input_output(folder, word):
+    """Names of files are the texts here; the longest that a disk takes."""
+    workdir = write_run(folder / "run", "translator")
+    name = word("case").replace("/", "∕").encode()[:200].decode(errors="ignore")
+    _picture(folder / "in" / f"{name}.png")
+    _picture(folder / "out" / f"synthetic_{name}.png", red=10)
+    page = folder / "pairs.html"
+    input_output.build(workdir, folder / "in", folder / "out", page, word("AtoB"))
+    return page.read_text()
+
+
 def _readers(folder, word):
     """Votes of a stranger's table; a cell with quotes and commas is quoted."""
     free = {"reader", "group", "image", "class_truth", "class_answer", "side", "comment"}
@@ -411,6 +423,7 @@ def _reader_page(folder, word):
 PAGES = {
     **{kind: _page_of_a_run(kind) for kind in FAMILIES},
     "comparison": _comparison,
+    "input and output": _input_output,
     "augmentation": _augmentation,
     "whole augmentation": _whole_augmentation,
     "segmentation": _segmentation,

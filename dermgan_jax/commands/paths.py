@@ -9,7 +9,7 @@ from dermgan_jax import files, listings
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
-ARRAYS, JSON, SHEET = ".npz", ".json", ".png"
+ARRAYS, JSON, SHEET, PAGE = ".npz", ".json", ".png", ".html"
 # Names of folders that end so are slips.
 OF_FILES = frozenset({".npz", ".npy", ".json", ".csv", ".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 

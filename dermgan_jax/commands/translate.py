@@ -4,6 +4,7 @@ import argparse
 
 from dermgan_jax.commands import flags, paths
 from dermgan_jax.commands.command import Command
+from dermgan_jax.errors import UserError
 
 
 def _add_flags(parser: flags.Parser) -> None:
@@ -16,6 +17,12 @@ def _add_flags(parser: flags.Parser) -> None:
         "--direction", choices=("AtoB", "BtoA"), default="AtoB", help="default AtoB"
     )
     flags.add_switch(parser, "reconstruct", "translate back again as well")
+    parser.add_argument(
+        "--page",
+        type=paths.file_to_write(paths.PAGE),
+        metavar="FILE.html",
+        help="also write a page of all images given, each beside its translation",
+    )
     flags.add_checkpoint(parser)
     flags.add_range(parser)
     flags.add_mark(parser)
@@ -27,6 +34,8 @@ def _run(args: argparse.Namespace) -> None:
     from dermgan_jax.synthesis.translate import translate
 
     paths.require_apart(args.out, input=args.input)
+    if args.page is not None and args.input.suffix == ".npz":
+        raise UserError("--page is of image files, and --input is an .npz: leave it out")
     translate(
         args.workdir,
         args.input,
@@ -38,6 +47,11 @@ def _run(args: argparse.Namespace) -> None:
         value_range=flags.value_range(args, args.input),
         mark=args.mark,
     )
+    if args.page is not None:
+        from dermgan_jax.report import input_output
+
+        number = input_output.build(args.workdir, args.input, args.out, args.page, args.direction)
+        print(f"written: {args.page}, {number} pairs")
 
 
 COMMAND = Command(
