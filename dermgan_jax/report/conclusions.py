@@ -8,6 +8,8 @@ from dermgan_jax.metrics.measurement import FRECHET_DISTANCES, Measurement
 from dermgan_jax.report import figures, metric_texts, metric_values
 from dermgan_jax.report.found_later import Later
 from dermgan_jax.report.run_record import RunRecord
+from dermgan_jax.statistics.acceptance import LEVEL
+from dermgan_jax.statistics.subgroups import UNKNOWN
 
 MAKES_IMAGES = ("sampler", "painter", "translator", "upscaler")
 
@@ -31,8 +33,8 @@ def conclusions(record: RunRecord, kind: str, later: Later) -> Conclusions | Non
         return None
     may, may_not = [], []
     measured = _latest(record)
-    of_later = [one for found in later.evaluations[:1] for one in found["measured"]]
-    may += [said for one in (*measured, *of_later) if (said := distance(one))]
+    may += [said for one in measured if (said := distance(one))]
+    may += list(_beside_real(later))
     if record.phantom:
         may_not.append(
             "Anything about patients: the training images are drawn by a program, not photographed."
@@ -81,6 +83,16 @@ def distance(one: Measurement) -> str:
         f"{numbers}: with {value.fewest:,} images no difference from real ones is shown, which is "
         "no proof that there is none."
     )
+
+
+def _beside_real(later: Later) -> Iterator[str]:
+    """What the newest evaluation says; nothing of one against synthetic images."""
+    for found in later.evaluations[:1]:
+        if "real" in found.get("made_by", {}):
+            continue
+        for one in found["measured"]:
+            if said := distance(one):
+                yield f"Against {found['real']}: {said}"
 
 
 def _calm(audits: Sequence[dict]) -> list[str]:
@@ -138,6 +150,13 @@ def _about_people(later: Later, kinds: str) -> Iterator[str]:
                 "would by chance."
             )
     for each in later.filters[:1]:
+        for row in each["subgroups"]:
+            is_missing = row.get("p_missing", 1.0) < LEVEL and row["reference"]
+            if is_missing and row["value"] != UNKNOWN:
+                yield (
+                    f"That {row['column']} “{row['value']}” is represented: {row['reference']:.1%} "
+                    f"of the real images, none of {each['n']} that the filter chose among."
+                )
         for row in skewed(each["subgroups"]):
             yield (
                 f"That the filter was fair: of {row['column']} “{row['value']}” it kept "

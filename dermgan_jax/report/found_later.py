@@ -32,6 +32,7 @@ class Row(TypedDict):
     share: float
     share_chosen: float
     reference: float | None
+    p_missing: NotRequired[float]
 
 
 class Represented(TypedDict):

@@ -7,6 +7,7 @@ import pytest
 from injected_pages import write_run
 
 from dermgan_jax.errors import UserError
+from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measurement import Measurement, MetricValue
 from dermgan_jax.report import found_later, run, run_record
 from dermgan_jax.report.conclusions import conclusions, distance
@@ -144,6 +145,36 @@ def test_what_an_audit_warned_of_is_in_the_report(tmp_path):
     (workdir / "findings" / "audit_0.json").unlink()
     findings.keep(workdir, findings.AUDIT, {**CALM, "notes": ["warning: copies may pass"]})
     assert "</strong> copies may pass." in run.build(workdir).read_text()
+
+
+def test_an_evaluation_names_its_real_images_and_synthetic_ones_are_none(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    file = workdir / "findings" / "evaluation_0.json"
+    stored = json.loads(file.read_text())
+    bound = value(0.1, (0.05, 0.15))
+    measured = {"kid": Measurement(value(0.1, (0.0, 0.2)), real_against_real=bound)}
+    stored["result"]["metrics"] = measurement_json.to_json(measured)
+    file.write_text(json.dumps(stored))
+    (line,) = (line for line in told(workdir).may if line.startswith("Against"))
+    assert line.startswith("Against ham10000:test: ")
+    assert "no difference from real ones is shown" in line
+    stored["result"]["made_by"] = {"real": {}, "fake": {}}
+    file.write_text(json.dumps(stored))
+    assert not any(line.startswith("Against") for line in told(workdir).may)
+
+
+def test_who_was_missing_before_a_filter_is_told(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    file = workdir / "findings" / "filter_0.json"
+    stored = json.loads(file.read_text())
+    (row,) = stored["result"]["subgroups"]
+    row.update(value="brown", n=0, by_chance=0.0, p=1.0, p_missing=0.01)
+    file.write_text(json.dumps(stored))
+    said = "That tone “brown” is represented: 25.0% of the real images, none of 40"
+    assert any(line.startswith(said) for line in told(workdir).may_not)
+    row.update(p_missing=0.2)
+    file.write_text(json.dumps(stored))
+    assert not any("brown" in line for line in told(workdir).may_not)
 
 
 def test_what_a_filter_noted_is_in_the_report(tmp_path):
