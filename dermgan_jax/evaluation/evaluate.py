@@ -1,7 +1,7 @@
 """Compares two image sources, for `dermgan evaluate`."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,12 @@ from dermgan_jax.evaluation.pairing import pairs
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measure import Request, measure
-from dermgan_jax.metrics.measurement import Measurements, by_key
+from dermgan_jax.metrics.measurement import Measurement, Measurements, by_key
 from dermgan_jax.metrics.measurement_table import table, warnings
 from dermgan_jax.runs.restore import LATEST
 from dermgan_jax.synthesis.drawing import Drawing
 
+FEW = 30  # images of a side, below which values are warned of
 EXAMPLES = 16  # images of a source that are looked at for their colours
 
 
@@ -136,9 +137,20 @@ def evaluate(
         *_resizing_notes(question.side),
         *_phantom_notes(real),
         *_colour_warnings(real, fake),
+        *_warnings_of_few(measured.values()),
         *warnings(measured.values()),
     )
     return Evaluation(real, fake, question.seed, measured, to_know)
+
+
+def _warnings_of_few(measured: Iterable[Measurement]) -> list[str]:
+    few = [one.value.fewest for one in measured if one.real_against_real is not None]
+    if not few or min(few) >= FEW:
+        return []
+    return [
+        f"warning: {min(few)} images are too few: chance moves such values more than a model does, "
+        "and one below that of real against real means nothing"
+    ]
 
 
 def _resizing_notes(side: int) -> list[str]:

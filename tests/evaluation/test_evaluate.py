@@ -87,6 +87,15 @@ def test_real_against_real_stands_beside_the_value_and_can_be_kept():
     assert again["swd"].real_against_real.value == 1.0
 
 
+@pytest.mark.parametrize(("num", "warned"), [(8, True), (29, True), (30, False)])
+def test_values_of_a_handful_of_images_are_warned_of(tmp_path, num, warned):
+    images = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), np.uint8)
+    write_npz(images, tmp_path / "real.npz")
+    write_npz(images[:num], tmp_path / "fake.npz")
+    found = compare(tmp_path / "real.npz", tmp_path / "fake.npz", num=num)
+    assert (f"warning: {num} images are too few" in found.text()) == warned
+
+
 def test_table_says_when_real_against_real_has_fewer_images():
     values = measure(REAL, np.repeat(FAKE, 2, axis=0), Request(("swd",)))
     assert "24 (12)" in table(values.values())
@@ -196,9 +205,10 @@ def test_grey_against_coloured_is_said(tmp_path):
     write_npz(REAL[..., :1], tmp_path / "grey.npz")
     names = [str(tmp_path / name) for name in ("colour.npz", "grey.npz")]
     for pair in (names, names[::-1]):
-        (warning,) = compare(*pair).warnings
+        warning, too_few = compare(*pair).warnings
+        assert "too few" in too_few
         assert warning.endswith("grey.npz are grey, those of " + names[0] + " coloured")
-    assert compare(names[0], names[0]).warnings == ()
+    assert compare(names[0], names[0]).warnings == (too_few,)
 
 
 def test_unknown_metric_is_refused_before_anything_is_read():
