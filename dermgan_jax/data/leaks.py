@@ -151,7 +151,7 @@ def told(found: Leaks) -> list[str]:
     if not found.number:
         return [
             f"leaks: none found; no image of a split looks like one of another split and group, "
-            f"among {found.images} images"
+            f"among {found.images} images; not every picture of the same thing is found"
         ]
     worst = found.pairs[0]
     shown, of = (printable(repr(name), but="") for name in (worst.image, worst.of))

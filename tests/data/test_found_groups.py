@@ -177,6 +177,7 @@ def test_leaks_of_a_flat_folder_end_with_auto(make_config, flat):
     after = leaks.find(grouped, config.data, search=False)  # known, as groups were looked for
     assert after.number == 0
     assert leaks.told(after)[0].startswith("leaks: none found")
+    assert leaks.told(after)[0].endswith("not every picture of the same thing is found")
     assert leaks.sheet(after, grouped) is None
 
 
