@@ -48,6 +48,8 @@ def likely_pairs(pictures: Sequence[Keypoints]) -> list[Likely]:
         return [
             Likely(i, j, turned) for i in rows for j in rows[i + 1 :] for turned in (False, True)
         ]
+    if not any(len(each.places) for each in pictures):
+        return []
     index = _Index(pictures)
     found = set()
     bar = progress_bar(len(pictures), "looking for pictures worth comparing")

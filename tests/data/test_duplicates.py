@@ -157,3 +157,12 @@ def test_pairs_across_splits_are_of_other_groups():
     found = pairs((0, 1), (0, 2), (1, 3)) + pairs((2, 3), agreement=1.0)
     parts, named = ["train", "test", "test", "val"], ["a", "b", "a", "c"]
     assert across(found, parts, named) == pairs((0, 1), (1, 3))
+
+
+def test_pictures_that_show_nothing_are_like_no_other():
+    plain = [keypoints(np.full((32, 32, 3), level, np.uint8)) for level in range(40)]
+    assert likely_pairs(plain) == []
+    one = keypoints(phantom.draw(0, 0, 192).image)
+    single = one._replace(places=one.places[:1], descriptors=one.descriptors[:1])
+    assert likely_pairs([*plain, single]) == []
+    assert [pair[:2] for pair in likely_pairs([*plain, single, single])] == [(40, 41)]
