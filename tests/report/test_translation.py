@@ -316,7 +316,8 @@ def test_page(tmp_path):
     assert "AtoB" not in page.text.partition("Configuration")[0]
     assert "latents" not in page.text
     metrics = 5
-    assert page.elements.count("h2") == 7 + metrics  # samples, results, by epoch, and four more
+    # Two of conclusions, samples, results, by epoch, and four more.
+    assert page.elements.count("h2") == 9 + metrics
 
 
 def test_images_trained_on_are_called_so(tmp_path):
@@ -325,7 +326,7 @@ def test_images_trained_on_are_called_so(tmp_path):
     page = build(workdir_of(tmp_path / "run", rows, config=config))
     assert "Warning: no images were held out" in page.text
     assert "0.310) on images trained on" in page.text
-    assert "held-out" not in page.text
+    assert "held-out images" not in page.text
 
 
 def test_before_the_first_evaluation(tmp_path):
