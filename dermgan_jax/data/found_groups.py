@@ -111,10 +111,11 @@ def _found(dataset: Dataset, said: Sequence[bool], data_config: DataConfig) -> D
     )
     sizes = Counter(record.group for record in regrouped)
     several = [size for size in sizes.values() if size > 1]
+    sheet = table.with_suffix(".png")
+    shown = f" and shown in {sheet}" if sheet.exists() else ""
     files.tell_once(
         f"note: data.groups=auto: {len(records)} images are of {len(sizes)} groups; {sum(several)} "
-        f"images are in {len(several)} groups of more than one, listed in {table} and shown in "
-        f"{table.with_suffix('.png')}"
+        f"images are in {len(several)} groups of more than one, listed in {table}{shown}"
     )
     return dataclasses.replace(found, group_table=table)
 

@@ -169,5 +169,5 @@ def skewed(rows: Sequence[dict]) -> list[dict]:
     return [
         row
         for row in rows
-        if row["p"] < 0.05 and row["chosen"] < row["by_chance"] and row["value"] != "unknown"
+        if row["p"] < LEVEL and row["chosen"] < row["by_chance"] and row["value"] != UNKNOWN
     ]

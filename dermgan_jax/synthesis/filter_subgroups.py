@@ -8,7 +8,7 @@ import numpy as np
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.runs.training_data import RealImages, TrainingData
-from dermgan_jax.statistics.acceptance import LEVEL, Accepted
+from dermgan_jax.statistics.acceptance import Accepted
 from dermgan_jax.statistics.subgroups import UNKNOWN
 from dermgan_jax.synthesis import subgroup_columns
 from dermgan_jax.synthesis.candidates import Candidates
@@ -133,8 +133,3 @@ def warnings(
                 "filter can bring it back"
             )
     return found
-
-
-def is_skewed(row: Mapping[str, Any]) -> bool:
-    """Whether a row of a stored table tells of fewer images than chance explains."""
-    return row["p"] < LEVEL and row["chosen"] < row["by_chance"]

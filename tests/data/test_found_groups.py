@@ -276,3 +276,14 @@ def test_equal_files_without_any_detail_are_a_group(make_config, tmp_path):
         Image.fromarray(np.full((40, 40, 3), level, np.uint8)).save(folder / f"{i}.png")
     groups, _ = groups_of(make_config("image_folder", folder, groups="auto"))
     assert [groups[f"{i}.png"] for i in range(8)] == [f"{i - i % 2}.png" for i in range(8)]
+
+
+def test_pictures_without_any_detail_are_groups_of_their_own_and_no_sheet_is_promised(
+    make_config, tmp_path, told
+):
+    for level in range(40):
+        Image.new("RGB", (24, 24), (60 + level,) * 3).save(tmp_path / f"{level}.png")
+    groups, found = groups_of(make_config("image_folder", tmp_path, groups="auto"))
+    assert len(set(groups.values())) == 40
+    (line,) = told
+    assert line.endswith(f"0 groups of more than one, listed in {found.dataset.group_table}")
