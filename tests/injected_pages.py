@@ -36,6 +36,7 @@ from dermgan_jax.report import (
     readers,
     readers_self_test,
     run,
+    run_comparison,
     segmentation,
 )
 from dermgan_jax.runs.workdir import NEAREST, REALS, WorkDir, sample_sheet_name
@@ -269,6 +270,11 @@ def _page_of_a_run(kind):
     return page
 
 
+def _runs_compared(folder, word):
+    runs = [write_run(folder / name, "sampler", word) for name in ("first", "second")]
+    return run_comparison.build(runs, folder / "out").read_text()
+
+
 def _comparison(folder, word):
     names = [word(name).replace("/", "∕") for name in ("pgan", "dcgan")]
     measured = measurement_json.to_json(by_key(_measurement(word, word("swd"), 9.0, "")))
@@ -423,6 +429,7 @@ def _reader_page(folder, word):
 PAGES = {
     **{kind: _page_of_a_run(kind) for kind in FAMILIES},
     "comparison": _comparison,
+    "runs compared": _runs_compared,
     "input and output": _input_output,
     "augmentation": _augmentation,
     "whole augmentation": _whole_augmentation,

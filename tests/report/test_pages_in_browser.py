@@ -66,6 +66,13 @@ def test_every_page_is_readable_by_everybody(kind, browser, axe, written):
         page.context.close()
 
 
+def test_a_narrow_screen_shows_values_of_the_first_run_compared(browser, written):
+    page = opened(browser, written("runs compared"), "phone", "light")
+    value = page.locator("table.results tbody tr").first.locator("td").nth(1).bounding_box()
+    assert value["x"] + value["width"] <= SIZES["phone"][0]
+    page.context.close()
+
+
 def test_scripts_enlarge_pictures_and_move_through_sheets(browser, written):
     page = opened(browser, written("sampler"), "desktop", "light")
     latest = page.locator("figure.latest > img")
