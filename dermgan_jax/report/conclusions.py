@@ -11,6 +11,7 @@ from dermgan_jax.report.run_record import RunRecord
 from dermgan_jax.statistics.acceptance import LEVEL
 from dermgan_jax.statistics.subgroups import UNKNOWN
 
+MANY = 0.1  # of images whose subgroup could not be told
 MAKES_IMAGES = ("sampler", "painter", "translator", "upscaler")
 
 
@@ -33,7 +34,7 @@ def conclusions(record: RunRecord, kind: str, later: Later) -> Conclusions | Non
         return None
     may, may_not = [], []
     measured = _latest(record)
-    may += [said for one in measured if (said := distance(one))]
+    may += distances(measured)
     may += list(_beside_real(later))
     if record.phantom:
         may_not.append(
@@ -43,6 +44,11 @@ def conclusions(record: RunRecord, kind: str, later: Later) -> Conclusions | Non
     may_not += list(_about_copies(later, kind))
     grey = record.config["data"].get("channels") == 1
     may_not += list(_about_people(later, "kind of patient" if grey else "skin tone"))
+    if kind == "translator":
+        may_not.append(
+            "That a finding in a translation is the patient's: it may have been added, and another "
+            "lost."
+        )
     may_not += [
         "That a person could not tell them from real ones, or that they show what their class "
         "says: numbers do not see that, readers do (dermgan readers_design).",
@@ -58,40 +64,46 @@ def _latest(record: RunRecord) -> Sequence[Measurement]:
     return tuple(rows[-1]["metrics"].values()) if rows else ()
 
 
-def distance(one: Measurement) -> str:
-    """What a value says beside that of real images against real ones; "" without such a bound.
+def distances(measured: Sequence[Measurement]) -> list[str]:
+    """What values say beside those of real images against real ones, a sentence for each outcome.
 
-    Of Fréchet distances nothing: they grow as images get fewer, which those of the bound are.
+    Of values without such a bound or an interval nothing, and of Fréchet distances nothing: they
+    grow as images get fewer, which those of the bound are.
     """
-    bound, value = one.real_against_real, one.value
-    if value.name in FRECHET_DISTANCES:
-        return ""
-    ends = metric_values.interval(value)
-    if bound is None or not (bound.is_finite and value.is_finite) or ends is None:
-        return ""
-    short = metric_texts.of(one.name).short
-    where = f" ({one.direction}, {one.split})" if one.direction else ""
-    numbers = (
-        f"{short}{where} is {metric_values.with_spread(value)}, between real images "
-        f"{metric_values.number(bound)}"
-    )
-    bounds = metric_values.interval(bound) or (bound.value, bound.value)
-    apart = ends[0] > bounds[1] if value.better == "lower" else ends[1] < bounds[0]
-    if apart:
-        return f"{numbers}: the synthetic images differ measurably from real ones."
-    return (
-        f"{numbers}: with {value.fewest:,} images no difference from real ones is shown, which is "
-        "no proof that there is none."
-    )
+    found: dict[bool, list[str]] = {True: [], False: []}
+    fewest = []
+    for one in measured:
+        bound, value = one.real_against_real, one.value
+        ends = metric_values.interval(value)
+        if value.name in FRECHET_DISTANCES or bound is None or ends is None:
+            continue
+        if not (bound.is_finite and value.is_finite):
+            continue
+        bounds = metric_values.interval(bound) or (bound.value, bound.value)
+        apart = ends[0] > bounds[1] if value.better == "lower" else ends[1] < bounds[0]
+        where = f" ({one.direction}, {one.split})" if one.direction else ""
+        found[apart].append(
+            f"{metric_texts.of(one.name).short}{where} is {metric_values.with_spread(value)}, "
+            f"between real images {metric_values.number(bound)}"
+        )
+        fewest.append(value.fewest)
+    said = []
+    if found[True]:
+        told = "; ".join(found[True])
+        said.append(f"The synthetic images differ measurably from real ones: {told}.")
+    if found[False]:
+        said.append(
+            f"With {min(fewest):,} images no difference from real ones is shown, which is no proof "
+            f"that there is none: {'; '.join(found[False])}."
+        )
+    return said
 
 
 def _beside_real(later: Later) -> Iterator[str]:
     """What the newest evaluation says; nothing of one against synthetic images."""
     for found in later.evaluations[:1]:
-        if "real" in found.get("made_by", {}):
-            continue
-        for one in found["measured"]:
-            if said := distance(one):
+        if "real" not in found.get("made_by", {}):
+            for said in distances(found["measured"]):
                 yield f"Against {found['real']}: {said}"
 
 
@@ -135,6 +147,13 @@ def _about_people(later: Later, kinds: str) -> Iterator[str]:
     if not subgroups and not later.filters:
         yield f"That every {kinds} and class is there: nobody has looked (dermgan audit tells)."
         return
+    for rows in [table["shares"] for table in subgroups] or [later.filters[0]["subgroups"]]:
+        for row in rows:
+            if row["value"] == UNKNOWN and row["share"] > MANY:
+                yield (
+                    f"That every {row['column']} is there: of {row['share']:.0%} of the images it "
+                    "could not be told."
+                )
     for table in subgroups:
         for row in skewed(table["shares"]):
             real = (row["n"] - row["chosen"]) / max(table["num_real"], 1)

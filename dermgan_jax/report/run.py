@@ -52,9 +52,11 @@ def _shown(record: RunRecord) -> str:
     """The classes, and the data set."""
     data = record.config["data"]
     classes = ", ".join(data.get("classes", ()))
-    return f"{classes} of {data['dataset']}" if classes else data["dataset"]
+    named = _OWN.get(data["dataset"], data["dataset"])
+    return f"{classes} of {named}" if classes else named
 
 
+_OWN = {"image_folder": "a folder of images", "image_folders": "folders of images"}
 _MAKES = {
     "sampler": "draws synthetic images from noise",
     "painter": "paints synthetic images from masks",

@@ -10,7 +10,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measurement import Measurement, MetricValue
 from dermgan_jax.report import found_later, run, run_record
-from dermgan_jax.report.conclusions import conclusions, distance
+from dermgan_jax.report.conclusions import conclusions, distances
 from dermgan_jax.runs import findings
 from dermgan_jax.runs.workdir import WorkDir
 
@@ -30,12 +30,29 @@ def value(number, interval, better="lower", n=500):
     ],
 )
 def test_a_distance_beside_its_bound(measured, bound, said):
-    found = distance(Measurement(measured, real_against_real=bound))
+    found = "".join(distances([Measurement(measured, real_against_real=bound)]))
     assert (said in found) if said else found == ""
 
 
 def test_without_a_bound_nothing_is_concluded():
-    assert distance(Measurement(value(0.02, (0.01, 0.03)))) == ""
+    assert distances([Measurement(value(0.02, (0.01, 0.03)))]) == []
+
+
+def test_values_of_one_outcome_share_a_sentence():
+    apart = Measurement(value(0.02, (0.01, 0.03)), real_against_real=value(0.001, (0.0, 0.002)))
+    (said,) = distances([apart, apart])
+    assert said.count("between real images 0.0010") == 2
+
+
+def test_tones_that_could_not_be_told_do_not_reassure(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    stored = audit(workdir)
+    row = stored["result"]["subgroups"]["shares"][0]
+    stored["result"]["subgroups"]["shares"].append({**row, "value": "unknown", "share": 0.6})
+    (workdir / "findings" / "audit_0.json").write_text(json.dumps(stored))
+    wanted = "That every tone is there: of 60% of the images it could not be told."
+    assert wanted in told(workdir).may_not
+    assert wanted not in told(write_run(tmp_path / "other", "sampler")).may_not
 
 
 def told(workdir, kind="sampler"):
