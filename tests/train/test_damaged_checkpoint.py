@@ -25,11 +25,12 @@ def steps(workdir):
 
 
 def damage(workdir, step):
-    """Changes a byte of the largest file, which holds arrays."""
+    """Changes bytes of the largest file, which holds arrays; a single one may lie between them."""
     folder = workdir / "checkpoints" / str(step)
     file = max((f for f in folder.rglob("*") if f.is_file()), key=lambda f: f.stat().st_size)
     content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
+    for position in range(len(content) // 4, 3 * len(content) // 4, 16):
+        content[position] ^= 1
     file.write_bytes(content)
 
 
