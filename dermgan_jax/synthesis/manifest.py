@@ -62,7 +62,7 @@ def is_ours(file: Path) -> bool:
     """Whether a file begins as the tables of this program do."""
     try:
         with files.open_plain(file) as opened:
-            first = opened.readline(1000).decode().rstrip("\r\n")
+            first = opened.read(1000).partition(b"\n")[0].decode().rstrip("\r")
     except (OSError, UserError, UnicodeDecodeError):
         return False
     return first == ",".join(Row._fields)
