@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import pathlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -66,7 +67,7 @@ def known_pairs(
         return None
 
 
-def _file(dataset: Dataset, records: Sequence[Record], data_config: DataConfig):
+def _file(dataset: Dataset, records: Sequence[Record], data_config: DataConfig) -> pathlib.Path:
     """Where it is kept: named by all that it depends on."""
     facts = [
         *(VERSION, DECODER_VERSION, dataset.name, dataset.source_version),

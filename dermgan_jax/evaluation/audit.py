@@ -147,11 +147,12 @@ def audit(
     if workdir is not None:
         result["against_own_images"] = of_run
     print(text(result))
+    kept_in = [place for place in (workdir, out) if place is not None]
+    pairs = _sheet(found, learned, synthetic, unseen or learned) if kept_in else None
     if workdir is not None:
-        pairs = _sheet(found, learned, synthetic, unseen or learned)
-        findings.keep(workdir, findings.AUDIT, result, pairs)
+        findings.keep(workdir, findings.AUDIT, result, pairs, SHEET_COMMENT)
     if out is not None:
-        write(out, result, found, learned, synthetic, unseen or learned)
+        write(out, result, found, learned, synthetic, pairs)
         print(
             f"written: {out}/audit.json, pairs.csv and pairs.png (synthetic, most similar training "
             "image; below it feature distance / second distance, below 1 a near copy)"
@@ -298,7 +299,7 @@ def write(
     found: Findings,
     train: Compared,
     fake: Compared,
-    unseen: Compared,
+    pairs: np.ndarray,
 ) -> None:
     """Writes audit.json, pairs.csv (each synthetic image with its nearest) and pairs.png."""
     files.write_text(out / "audit.json", json.dumps(result, indent=2) + "\n")
@@ -323,8 +324,7 @@ def write(
             )
         )
     files.write_text(out / "pairs.csv", table.getvalue())
-    sheet = _sheet(found, train, fake, unseen)
-    save_sheet(sheet, out / "pairs.png", fake.source.made_by, SHEET_COMMENT)
+    save_sheet(pairs, out / "pairs.png", fake.source.made_by, SHEET_COMMENT)
 
 
 def _sheet(found: Findings, train: Compared, fake: Compared, unseen: Compared) -> np.ndarray:

@@ -7,13 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dermgan_jax import files, registry
+from dermgan_jax import registry
 from dermgan_jax.data.image_files import grid
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import power_spectrum
 from dermgan_jax.report import metric_texts, metric_values
 from dermgan_jax.report.figures import new_figure
-from dermgan_jax.report.html import arrays, environment, picture, picture_of
+from dermgan_jax.report.html import arrays, picture, picture_of, write_page
 from dermgan_jax.report.style import SERIES, STYLE, to_svg
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies import comparison_result
@@ -29,28 +29,22 @@ def build(path: Path) -> Path:
     """Writes STUDY/report.html from STUDY/comparison.json and the models' folders."""
     result = comparison_result.read(path)
     first = result.models[result.ranking[0]]
-    html = (
-        environment()
-        .get_template("comparison.html.jinja")
-        .render(
-            title=result.title,
-            data=result.data,
-            phantom=result.data["dataset"] in registry.DRAWN_DATASETS,
-            total_kimg=result.total_kimg,
-            images=first.images,
-            real_images=first.real_images,
-            sentence=sentence(result),
-            headings=[metric_texts.of(one.name).short for one in first.values.values()],
-            lines=lines(result),
-            spectrum=to_svg(spectrum_figure(result), "power spectra"),
-            models=[{"name": name, **pictures(path / name)} for name in result.ranking],
-            excesses={name: f"{model.excess:+.1f}" for name, model in result.models.items()},
-            warnings=sorted({line for model in result.models.values() for line in model.warnings}),
-        )
-    )
-    report = WorkDir(path).report
-    files.write_text(report, html)
-    return report
+    parts = {
+        "title": result.title,
+        "data": result.data,
+        "phantom": result.data["dataset"] in registry.DRAWN_DATASETS,
+        "total_kimg": result.total_kimg,
+        "images": first.images,
+        "real_images": first.real_images,
+        "sentence": sentence(result),
+        "headings": [metric_texts.of(one.name).short for one in first.values.values()],
+        "lines": lines(result),
+        "spectrum": to_svg(spectrum_figure(result), "power spectra"),
+        "models": [{"name": name, **pictures(path / name)} for name in result.ranking],
+        "excesses": {name: f"{model.excess:+.1f}" for name, model in result.models.items()},
+        "warnings": sorted({line for model in result.models.values() for line in model.warnings}),
+    }
+    return write_page(WorkDir(path).report, "comparison.html.jinja", parts)
 
 
 def sentence(result: ComparisonResult) -> str:

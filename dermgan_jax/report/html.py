@@ -7,7 +7,7 @@ import io
 import pathlib
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jinja2
@@ -39,6 +39,18 @@ def environment() -> jinja2.Environment:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     found.globals.update(script=Markup(script), script_hash=f"sha256-{digest}")
     return found
+
+
+def write_page(path: Path, template: str, parts: Mapping[str, Any]) -> Path:
+    """Writes a page, whole, and returns its path.
+
+    Args:
+      path: of the file.
+      template: of this package.
+      parts: what it shows, by name.
+    """
+    files.write_text(path, environment().get_template(template).render(parts))
+    return path
 
 
 def picture(image: Image.Image, max_width: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dermgan_jax import files
 from dermgan_jax.data.image_sets import evenly_spaced
 from dermgan_jax.data.set_reader import SetReader
 from dermgan_jax.files import Path
-from dermgan_jax.report.html import environment, picture, picture_of
+from dermgan_jax.report.html import picture, picture_of, write_page
 from dermgan_jax.report.run_record import utc
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.synthesis.image_folder import named_images
@@ -41,16 +41,12 @@ def build(workdir: Path, source: Path, out: Path, page: Path, direction: str) ->
         }
         for path, name in shown
     ]
-    html = (
-        environment()
-        .get_template("input_output.html.jinja")
-        .render(
-            pairs=pairs,
-            number=len(names),
-            direction=direction,
-            workdir=files.absolute(workdir).name,
-            made=utc(time.time()),
-        )
-    )
-    files.write_text(page, html)
+    parts = {
+        "pairs": pairs,
+        "number": len(names),
+        "direction": direction,
+        "workdir": files.absolute(workdir).name,
+        "made": utc(time.time()),
+    }
+    write_page(page, "input_output.html.jinja", parts)
     return len(pairs)

@@ -1,9 +1,11 @@
 """The page that sets runs side by side: values, curves, sheets, and how configurations differ."""
 
+import dataclasses
+import functools
 import math
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -15,7 +17,7 @@ from dermgan_jax.files import Path
 from dermgan_jax.metrics.measurement import Measurement, MetricValue
 from dermgan_jax.report import figures, metric_texts, metric_values, run_record
 from dermgan_jax.report.figures import new_figure
-from dermgan_jax.report.html import environment
+from dermgan_jax.report.html import write_page
 from dermgan_jax.report.run import heading
 from dermgan_jax.report.run_record import RunRecord
 from dermgan_jax.report.style import DASHES, SERIES, STYLE, to_svg
@@ -25,13 +27,14 @@ NAME = "comparison.html"
 MOST = len(SERIES) * len(DASHES)  # runs that curves can tell apart
 
 
-class Run(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Run:
     """A run under the name that tells it from the others."""
 
     name: str
     record: RunRecord
 
-    @property
+    @functools.cached_property
     def latest(self) -> dict[str, Measurement]:
         """The measurements of the last evaluation."""
         rows = figures.evaluations(self.record.rows)
@@ -62,26 +65,20 @@ def build(workdirs: Sequence[Path], out: Path) -> Path:
     """
     runs = read(workdirs)
     keys = list(dict.fromkeys(key for run in runs for key in run.latest))
-    html = (
-        environment()
-        .get_template("run_comparison.html.jinja")
-        .render(
-            runs=runs,
-            names=[run.name for run in runs],
-            facts=[run.record.facts() for run in runs],
-            phantoms=[run.name for run in runs if run.record.phantom],
-            sheets=[run.record.sheets[-1] if run.record.sheets else None for run in runs],
-            with_reals=next((run for run in runs if run.record.reals), None),
-            same_latents=same_latents(runs),
-            lines=[line(runs, key) for key in keys],
-            curves=[(title(runs, key), to_svg(curves(runs, key), key)) for key in keys],
-            fields=differing_fields(runs),
-            made=run_record.utc(time.time()),
-        )
-    )
-    page = out / NAME
-    files.write_text(page, html)
-    return page
+    parts = {
+        "runs": runs,
+        "names": [run.name for run in runs],
+        "facts": [run.record.facts() for run in runs],
+        "phantoms": [run.name for run in runs if run.record.phantom],
+        "sheets": [run.record.sheets[-1] if run.record.sheets else None for run in runs],
+        "with_reals": next((run for run in runs if run.record.reals), None),
+        "same_latents": same_latents(runs),
+        "lines": [line(runs, key) for key in keys],
+        "curves": [(title(runs, key), to_svg(curves(runs, key), key)) for key in keys],
+        "fields": differing_fields(runs),
+        "made": run_record.utc(time.time()),
+    }
+    return write_page(out / NAME, "run_comparison.html.jinja", parts)
 
 
 def read(workdirs: Sequence[Path]) -> list[Run]:

@@ -5,12 +5,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dermgan_jax import files
 from dermgan_jax.data.image_files import grid
 from dermgan_jax.data.mask_pictures import mask_picture
 from dermgan_jax.files import Path
 from dermgan_jax.report.figures import new_figure
-from dermgan_jax.report.html import arrays, environment, picture
+from dermgan_jax.report.html import arrays, picture, write_page
 from dermgan_jax.report.style import SERIES, STYLE, to_svg
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.studies import segmentation_result
@@ -30,20 +29,14 @@ def build(path: Path) -> Path:
     images, masks = arrays(path / EXAMPLES_FILE, "images", "masks")
     cells = np.concatenate([mask_picture(masks, images.shape[-1]), images])
     sheet = Image.fromarray(grid(cells, 2, len(images)).squeeze())
-    html = (
-        environment()
-        .get_template("segmentation.html.jinja")
-        .render(
-            result=result,
-            sentence=sentence(result),
-            words=WORDS,
-            figure=to_svg(figure(result), "Dice of each arm"),
-            sheet=picture(sheet, WIDTH),
-        )
-    )
-    report = WorkDir(path).report
-    files.write_text(report, html)
-    return report
+    parts = {
+        "result": result,
+        "sentence": sentence(result),
+        "words": WORDS,
+        "figure": to_svg(figure(result), "Dice of each arm"),
+        "sheet": picture(sheet, WIDTH),
+    }
+    return write_page(WorkDir(path).report, "segmentation.html.jinja", parts)
 
 
 def figure(result: SegmentationResult) -> Figure:

@@ -48,7 +48,11 @@ class Finding(NamedTuple):
 
 
 def keep(
-    workdir: Path, kind: str, result: Mapping[str, Any], picture: np.ndarray | None = None
+    workdir: Path,
+    kind: str,
+    result: Mapping[str, Any],
+    picture: np.ndarray | None = None,
+    comment: str = "",
 ) -> None:
     """Keeps a result in a work directory, and says so; also if it cannot be kept there.
 
@@ -57,6 +61,7 @@ def keep(
       kind: of `KINDS`.
       result: JSON values.
       picture: uint8 (H, W, C), that belongs to it.
+      comment: what the picture's file says of it.
     """
     try:
         text = json.dumps(result, sort_keys=True, allow_nan=False)
@@ -67,7 +72,8 @@ def keep(
     file = WorkDir(workdir).findings / f"{kind}_{digest}.json"
     try:
         if picture is not None:
-            save_image(picture, file.with_suffix(".png"))
+            texts = {"Comment": comment} if comment else None
+            save_image(picture, file.with_suffix(".png"), texts)
         plain = {"kind": kind, "at": time.time(), "result": result}
         files.write_text(file, json.dumps(plain, indent=1) + "\n")
     except OSError as error:

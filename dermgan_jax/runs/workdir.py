@@ -2,7 +2,7 @@
 
 config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  profile/  report.html
 data_card.json  environment.json  parameters.txt  init_from.json  began_as.json  planned.json
-groups.csv  groups.png  findings/  model_card.md  data_card.md
+groups.csv  groups.png  sessions.jsonl  trackers.json  findings/  model_card.md  data_card.md
 """
 
 import dataclasses
