@@ -56,6 +56,7 @@ YOUNGER_FIELDS = {
     "data.group_pattern": "",
     "data.groups": "given",
     "data.normal": (),
+    "data.half": "",
     "data.masks": False,
     "data.mask_values": (),
     "data.synthetic_masks": "",
@@ -112,6 +113,9 @@ def experiment(model: str) -> ConfigDict:
                 # Detection: the normal classes. The training split keeps no others, val and test
                 # keep all.
                 "normal": (),
+                # first | second: learns from the images of one half of the training groups, to ask
+                # what a model tells of images that it saw (dermgan audit --membership)
+                "half": "",
                 # Translation: the kinds of picture, or classes, of each side; both empty otherwise.
                 "domain_a": (),
                 "domain_b": (),

@@ -6,7 +6,7 @@ from typing import Any
 
 from dermgan_jax import config_bounds, registry
 from dermgan_jax.data import frames
-from dermgan_jax.data.splits import ALL, GROUP_RULES, SPLIT_RULES, SPLITS
+from dermgan_jax.data.splits import ALL, GROUP_RULES, HALVES, SPLIT_RULES, SPLITS, TRAIN
 
 CACHE_MODES = ("none", "host", "device")
 FITS = ("crop", "stretch")
@@ -105,8 +105,14 @@ def value_faults(
         ("data.split", data["split"], (*SPLITS, ALL)),
         ("data.split_by", data["split_by"], SPLIT_RULES),
         ("data.groups", data["groups"], GROUP_RULES),
+        ("data.half", data["half"], ("", *HALVES)),
     ):
-        require(value in known, f"{key} is {value!r}; expected one of {', '.join(known)}")
+        names = ", ".join(name or "nothing" for name in known)
+        require(value in known, f"{key} is {value!r}; expected one of {names}")
+    require(
+        not data["half"] or data["split"] == TRAIN,
+        f"data.half is of the training split, data.split is {data['split']!r}: leave one of them",
+    )
     require(
         frames.is_frame(data["frame"]),
         f"data.frame is {data['frame']!r}; expected {', '.join(frames.NAMES)}, a number from 1, or "

@@ -155,7 +155,7 @@ def select(dataset: Dataset, data_config: DataConfig) -> Catalogue:
     hash. `num_images` keeps a random subset of all splits, chosen by hash of the ids; of a pair it
     keeps both or none. Two domains without `data.classes` keep the classes they contain; "mask" is
     a domain, see `masks_as_pictures`. With `normal`, training images of other classes, or of none,
-    are left out last.
+    are left out last; with `half`, those of the other half of the groups.
 
     Raises:
       DataError: if `data.classes`, `normal`, `domain_a` or `domain_b` names something unknown, no
@@ -203,6 +203,7 @@ def select(dataset: Dataset, data_config: DataConfig) -> Catalogue:
         split_hash=splits.split_hash(ids, split_of),
     )
     domains.require_complete(found.records, found.domains, found.splits, data_config)
+    found = of_half(found, data_config) if data_config.half else found
     found = with_synthetic(found, data_config) if data_config.synthetic else found
     return trained_on_normal(found, data_config) if data_config.normal else found
 
@@ -246,6 +247,26 @@ def _unknown_class(name: str, known: tuple[str, ...], field: str = "data.classes
     unlabelled = f"; the data have no classes: set {field}=()"
     hint = registry.did_you_mean(name, known) if known else unlabelled
     return Fault("unknown classes", f"{field} names {name!r}, which is no class{hint}")
+
+
+def of_half(everything: Catalogue, data_config: DataConfig) -> Catalogue:
+    """The catalogue without the training images of the other half of the groups.
+
+    Validation and test splits stay as they are.
+
+    Raises:
+      DataError: if the half is empty.
+    """
+    trained = everything.indices(splits.TRAIN)
+    groups = [everything.records[row].group for row in trained]
+    half_of = splits.halves(everything.labels[trained], groups, data_config.split_seed)
+    kept = everything.splits != splits.TRAIN
+    kept[trained] = half_of == data_config.half
+    if not kept[trained].any():
+        raise DataError(
+            [Fault("images", f"the {data_config.half} half of the training groups has no image")]
+        )
+    return everything.part(np.flatnonzero(kept))
 
 
 def trained_on_normal(everything: Catalogue, data_config: DataConfig) -> Catalogue:

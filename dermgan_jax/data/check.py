@@ -118,6 +118,11 @@ def cautions(catalogue: Catalogue, data_config: DataConfig) -> list[str]:
             f"note: training images are of {', '.join(data_config.normal)} only (data.normal); "
             "validation and test images are of every class"
         )
+    if data_config.half:
+        found.append(
+            f"note: training images are of the {data_config.half} half of the groups only "
+            "(data.half); validation and test images are all there"
+        )
     if len(named) < FEW:
         found.append(
             f"warning: a model of {len(named)} training images repeats them: have {FEW} at least, "

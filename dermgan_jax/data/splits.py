@@ -8,6 +8,7 @@ import numpy as np
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
 ALL = "all"  # of them together, where one is asked for
 GROUP, IMAGE = SPLIT_RULES = ("group", "image")  # what is never divided
+HALVES = ("first", "second")  # of the training groups
 AS_GIVEN, AUTO, NONE = GROUP_RULES = ("given", "auto", "none")  # see `found_groups`
 EACH_ITS_OWN = ".+"  # the `data.group_pattern` by which every image, or pair, is a group
 
@@ -48,6 +49,19 @@ def assign(
         shares = middles / sizes[members].sum()
         split_of_group[members] = np.searchsorted(bounds, shares, side="right")
     return np.asarray(SPLITS)[split_of_group[group_of_image]]
+
+
+def halves(labels: np.ndarray, groups: Sequence[str], seed: int) -> np.ndarray:
+    """Divides images in two so that no group is divided and classes are alike in both.
+
+    Args:
+      labels, groups, seed: as of `assign`; the halves are independent of its splits.
+
+    Returns:
+      str (N,), values in `HALVES`.
+    """
+    found = assign(labels, [f"half/{group}" for group in groups], (0.5, 0.5, 0.0), seed)
+    return np.where(found == TRAIN, *HALVES)
 
 
 def _most_frequent(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -60,6 +60,9 @@ def _published(config: FrozenConfigDict) -> DataSpec:
         if not set(sum(domains, ())) & set(kinds):
             wanted = sum(domains, ())
     classes = data.classes or (wanted if domains[0] else tuple(counts))
+    if data.half:
+        counts = {name: round(count / 2) for name, count in counts.items()}
+        per_domain = tuple(round(count / 2) for count in per_domain)
     num = max(per_domain, default=sum(counts[name] for name in wanted))
     return DataSpec(
         height=data.resolution,
