@@ -149,8 +149,40 @@ def _picture(path, size=(24, 16), red=90):
     Image.new("RGB", size, (red, 60, 50)).save(path)
 
 
+def judgement(word=str, synthetic=40, real=80):
+    """A classifier's; `synthetic` and `real` of 100 images are named rightly."""
+
+    def side(right):
+        share = {"value": right / 100, "low": right / 100 - 0.1, "high": right / 100 + 0.1}
+        judged = {"n": 100, "identified": share, "mean_probability": 0.5, "consistent": share}
+        return {"overall": judged, "classes": {word("mel"): judged, word("nv"): judged}}
+
+    return {
+        **{"judge": word("classifier"), "fake": word("samples"), "threshold": 0.98},
+        **{"classes": [word("mel"), word("nv")], "checkpoint": 4, "phantom": False},
+        **{"made_by": {"checkpoint": 7}, "real": side(real), "synthetic": side(synthetic)},
+    }
+
+
+def reader_study(word=str, **others):
+    """As a run keeps it."""
+    share = {"value": 0.6, "low": 0.55, "high": 0.65}
+    taken = {"side": word("samples"), "of_class": word("mel"), "images": 10}
+    return {
+        **{"study": "0123", "title": word("A study"), "page": word("out/report.html")},
+        **{"sources": [word("samples")], "own": [word("samples")], "checkpoints": [7]},
+        **{"phantom": False, "readers": 3, "unfinished": 1, "groups": {word("doctors"): 3}},
+        **{"real": 50, "fake": 30, "asked": 240, "missing": 2, "outcome": "different"},
+        "sentence": word("3 readers were right in 60 %: they can tell the kinds apart."),
+        "against_chance": word("Balanced accuracy is 60 %."),
+        **{"balanced_accuracy": share, "tpr": share, "tnr": None, "class_asked": True},
+        "taken_for_real": [{**taken, "called_real": share, "class_seen": share}],
+        **others,
+    }
+
+
 def _findings(workdir, word):
-    """An audit, a filter and an evaluation."""
+    """What each command finds out."""
     row = {
         **{"column": word("tone"), "value": word("dark"), "n": 30, "chosen": 0, "by_chance": 9.0},
         **{"p": 0.001, "share": 0.3, "share_chosen": 0.0, "reference": 0.25},
@@ -176,7 +208,9 @@ def _findings(workdir, word):
         **{"metrics": measurement_json.to_json(measured), "warnings": [word("few images")]},
     }
     workdir.findings.mkdir()
-    for kind, result in (("audit", audit), ("filter", kept), ("evaluation", evaluation)):
+    found = {"audit": audit, "filter": kept, "evaluation": evaluation}
+    found |= {"judge": judgement(word), "readers": reader_study(word)}
+    for kind, result in found.items():
         plain = {"kind": kind, "at": 1.7e9, "result": result}
         (workdir.findings / f"{kind}_0.json").write_text(json.dumps(plain))
     _picture(workdir.findings / "audit_0.png")

@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 
 from dermgan_jax.readers import encoding, order
+from dermgan_jax.readers.answers import Answers
 from dermgan_jax.readers.design import FAKE, REAL, Block, Design, Reader, question
+from dermgan_jax.readers.entries import Entry
 from dermgan_jax.readers.folder import KeyRow, StudyFolder
 
 SIDE = 16
@@ -63,3 +65,16 @@ def write_tiny_study(path, design=None):
     )
     folder.write_design(design)
     return folder
+
+
+def answer(folder, wrong=2, stops=()):
+    """Every reader answers; `wrong` answers of each are wrong. Who `stops` answers two images."""
+    store, key = Answers(folder.answers), folder.read_key()
+    for reader, items in folder.read_orders().items():
+        for position, item in enumerate(items[: 2 if reader in stops else None]):
+            truth = key[item.image].truth
+            other = {"real": "fake", "fake": "real"}[truth]
+            answers = {"real": other if position < wrong else truth}
+            entry = Entry(f"{reader}-{position:05d}", item.image, answers, 3.0, "2030-01-01T00Z")
+            store.add(reader, entry)
+    store.close()

@@ -6,6 +6,8 @@ from dermgan_jax.commands import flags, output, paths
 from dermgan_jax.commands.command import Command
 from dermgan_jax.errors import UserError
 
+SHEET_COMMENT = "synthetic images and their masks"
+
 
 def _add_flags(parser: flags.Parser) -> None:
     flags.add_workdir(parser, "of a classifier, or of a segmenter")
@@ -24,7 +26,7 @@ def _add_flags(parser: flags.Parser) -> None:
     flags.add_out(
         parser,
         paths.file_to_write(paths.JSON, paths.SHEET),
-        "JSON file, of a segmenter with a sheet beside it; without it nothing is kept",
+        "JSON file, of a segmenter with a sheet beside it",
         required=False,
     )
     flags.add_checkpoint(parser)
@@ -33,8 +35,10 @@ def _add_flags(parser: flags.Parser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from dermgan_jax import registry
+    from dermgan_jax.evaluation.image_sources import workdir_of_run
     from dermgan_jax.evaluation.judge import judge_images
     from dermgan_jax.evaluation.judge_masks import judge_masks
+    from dermgan_jax.runs import findings
     from dermgan_jax.runs.restore import LATEST
     from dermgan_jax.runs.workdir import WorkDir
     from dermgan_jax.statistics.identification import THRESHOLD
@@ -43,19 +47,25 @@ def _run(args: argparse.Namespace) -> None:
     paths.require_apart(args.out, fake=args.fake)
     value_range = flags.value_range(args, args.fake)
     checkpoint = args.checkpoint or LATEST
+    sheet = None
     family = WorkDir(args.workdir).read_config().model.name
     if registry.load("model", family).kind == "segmenter":
         if args.probability is not None:
             raise UserError("--probability is of classifiers: leave it out")
         found = judge_masks(args.workdir, args.fake, checkpoint)
+        sheet = found.sheet
         if args.out is not None:
-            sheet = args.out.with_suffix(".png")
-            save_sheet(found.sheet, sheet, found.made_by, "synthetic images and their masks")
-            print(f"sheet: {sheet}")
+            place = args.out.with_suffix(".png")
+            save_sheet(sheet, place, found.made_by, SHEET_COMMENT)
+            print(f"sheet: {place}")
     else:
         threshold = THRESHOLD if args.probability is None else args.probability
         found = judge_images(args.workdir, args.fake, threshold, checkpoint, value_range)
     print(found.text())
+    made_by = found.made_by
+    if made_by and (judged := workdir_of_run(made_by.workdir, made_by.run)):
+        result = {"judge": str(args.workdir), "fake": str(args.fake), **found.to_json()}
+        findings.keep(judged, findings.JUDGE, result, sheet, SHEET_COMMENT)
     output.keep(found.to_json(), args.out)
 
 

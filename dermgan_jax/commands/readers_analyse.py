@@ -100,7 +100,7 @@ def _run(args: argparse.Namespace) -> None:
             f"--counts=FILE.csv; given: {which}"
         )
     paths.require_apart(args.out, votes=args.votes, counts=args.counts)
-    from dermgan_jax.readers import analysis, analysis_files, analysis_words
+    from dermgan_jax.readers import analysis, analysis_files, analysis_words, kept_result
     from dermgan_jax.readers.folder import StudyFolder
     from dermgan_jax.readers.study_votes import read_study
     from dermgan_jax.readers.votes import read_votes
@@ -126,8 +126,10 @@ def _run(args: argparse.Namespace) -> None:
         )
     print(analysis_words.text(found))
     written = analysis_files.write(found, votes, args.out)
-    written.append(report.build(found, args.out, votes, study))
-    print("\n".join(f"written: {path}" for path in written))
+    page = report.build(found, args.out, votes, study)
+    print("\n".join(f"written: {path}" for path in (*written, page)))
+    if study is not None:
+        kept_result.keep(study, found, page)
 
 
 def _require_unserved(out: Path, folder: "StudyFolder") -> None:

@@ -206,15 +206,20 @@ def workdir_of(source: ImageSource) -> Path | None:
 
 
 def _workdir_that_made(told: MadeBy | None) -> Path | None:
-    if told is None or not told.workdir or not is_workdir(told.workdir):
+    return workdir_of_run(told.workdir, told.run) if told else None
+
+
+def workdir_of_run(name: str, run: str) -> Path | None:
+    """The work directory of a name, if it is here and still of that run."""
+    if not name or not is_workdir(name):
         return None
-    workdir = files.to_path(told.workdir)
+    workdir = files.to_path(name)
     try:
         _, facts = checkpoint_facts(workdir)
         here = run_id(WorkDir(workdir).read_naming_config(), facts)
     except UserError:  # a run that cannot be read is not the one
         return None
-    return workdir if here == told.run else None
+    return workdir if here == run else None
 
 
 def require_checkpoint_means_something(checkpoint: str | None, *names: str) -> None:

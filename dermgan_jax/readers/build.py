@@ -12,7 +12,16 @@ from dermgan_jax import files
 from dermgan_jax.data.image_sets import ImageSet
 from dermgan_jax.errors import GateError, UserError
 from dermgan_jax.evaluation.image_sources import is_workdir, require_checkpoint_means_something
-from dermgan_jax.readers import encoding, order, pages, planning, selection, self_test, sides
+from dermgan_jax.readers import (
+    encoding,
+    order,
+    pages,
+    planning,
+    selection,
+    self_test,
+    sides,
+    synthetic_sources,
+)
 from dermgan_jax.readers.design import CLASS, FAKE, REAL, Design
 from dermgan_jax.readers.folder import KeyRow, StudyFolder
 from dermgan_jax.readers.planning import Plan
@@ -256,6 +265,7 @@ def _write(
         left[truth] -= 1
     folder.begin()
     encoding.write_images(folder, dict(zip(ids, images, strict=True)))
+    synthetic_sources.write(folder, [one.side for one in fake])
     folder.write_key(sorted(key, key=lambda row: row.image))
     folder.write_orders(order.orders(design, key))
     tokens = {reader.name: secrets.token_urlsafe(24) for reader in design.readers}

@@ -6,6 +6,7 @@ STUDY/returned/                answers files that readers of such pages have sen
 STUDY/private/design.json      what is asked of whom, and the seed
 STUDY/private/key.csv          which image is what: read when the study is analysed, and before
                                its practice block is shown
+STUDY/private/sources.json     which run made the synthetic images of each source
 STUDY/private/orders.json      which images each reader sees, in order
 STUDY/private/links.csv        each reader's token
 STUDY/private/self_test.html   whether real and synthetic files can be told apart without looking
@@ -67,6 +68,7 @@ class StudyFolder:
         self.unfinished = self.private / "unfinished"
         self.self_test_page = self.private / "self_test.html"
         self.key = self.private / "key.csv"
+        self.sources = self.private / "sources.json"
         self.orders = self.private / "orders.json"
         self.links = self.private / "links.csv"
         self.answers = self.private / "answers.sqlite"

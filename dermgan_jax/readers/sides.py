@@ -29,6 +29,7 @@ from dermgan_jax.runs.restore import LATEST
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.synthesis import made_by
 from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.made_by import MadeBy
 
 EVERY_IMAGE = 10**9
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
@@ -45,7 +46,7 @@ class Side:
       sizes: int (N, 2), height and width before they are fitted.
       read: position -> uint8 (H, W, 3).
       formats: of their files, such as "JPEG"; empty where they are arrays or were prepared.
-      workdir: the run that made the images, if they say so.
+      made_by: what made the images, if they say so.
       phantom: they are drawn by a program.
     """
 
@@ -55,11 +56,16 @@ class Side:
     sizes: np.ndarray
     read: Callable[[int], np.ndarray]
     formats: frozenset[str] = frozenset()
-    workdir: str = ""
+    made_by: MadeBy | None = None
     phantom: bool = False
 
     def __len__(self) -> int:
         return len(self.origins)
+
+    @property
+    def workdir(self) -> str:
+        """The run that made the images, as it was named; "" if they do not say."""
+        return self.made_by.workdir if self.made_by else ""
 
     def fitted(self, position: int, side: int) -> np.ndarray:
         """The central square of an image, resized: uint8 (side, side, 3)."""
@@ -118,7 +124,8 @@ def _folder(name: str) -> Side:
         np.array([header_size(each) for each in paths]),
         lambda position: read_image(paths[position], 3),
         frozenset(FORMATS.get(each.suffix.lower(), each.suffix[1:].upper()) for each in paths),
-        *((told.workdir, _learned_phantoms(told.workdir)) if told else ("", False)),
+        told,
+        _learned_phantoms(told.workdir) if told else False,
     )
 
 
@@ -136,7 +143,7 @@ def _of_source(source: ImageSource) -> Side:
         names,
         np.tile(images.shape[1:3], (len(images), 1)),
         lambda position: _three_channels(np.asarray(images[np.array([position])])[0]),
-        workdir=workdir,
+        made_by=source.made_by,
         phantom=source.phantom or _learned_phantoms(workdir),
     )
 

@@ -4,8 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dermgan_jax.evaluation import audit_conclusion
-from dermgan_jax.metrics.measurement import FRECHET_DISTANCES, Measurement
-from dermgan_jax.report import figures, metric_texts, metric_values
+from dermgan_jax.metrics.measurement import Measurement, is_frechet
+from dermgan_jax.report import (
+    figures,
+    judge_finding,
+    metric_texts,
+    metric_values,
+    readers_finding,
+)
 from dermgan_jax.report.found_later import Later
 from dermgan_jax.report.run_record import RunRecord
 from dermgan_jax.statistics.acceptance import LEVEL
@@ -42,6 +48,9 @@ def conclusions(record: RunRecord, kind: str, later: Later) -> Conclusions | Non
         )
     may += [f"{s[0].upper()}{s[1:]}." for s in _calm(later.audits)]
     may_not += list(_about_copies(later, kind))
+    may += [said for study in later.readers for said in readers_finding.may(study)]
+    may += [said for judged in later.judges[:1] for said in judge_finding.may(judged)]
+    may_not += list(_about_looks(later))
     grey = record.config["data"].get("channels") == 1
     may_not += list(_about_people(later, "kind of patient" if grey else "skin tone"))
     if kind == "translator":
@@ -50,8 +59,6 @@ def conclusions(record: RunRecord, kind: str, later: Later) -> Conclusions | Non
             "lost."
         )
     may_not += [
-        "That a person could not tell them from real ones, or that they show what their class "
-        "says: numbers do not see that, readers do (dermgan readers_design).",
         "That they help to train a classifier: that is asked of held-out patients (dermgan train "
         "--config=augmentation_study).",
         "That another training would give the same values: this page is of one run, one seed.",
@@ -75,7 +82,7 @@ def distances(measured: Sequence[Measurement]) -> list[str]:
     for one in measured:
         bound, value = one.real_against_real, one.value
         ends = metric_values.interval(value)
-        if value.name in FRECHET_DISTANCES or bound is None or ends is None:
+        if is_frechet(value.name) or bound is None or ends is None:
             continue
         if not (bound.is_finite and value.is_finite):
             continue
@@ -140,6 +147,23 @@ def _about_copies(later: Later, kind: str) -> Iterator[str]:
     elif not newest["refusal"] and not audit_conclusion.reassures(newest):
         said = newest["sentences"][0].removeprefix("warning: ")
         yield f"That no training image is handed out again: {said}."
+
+
+def _about_looks(later: Later) -> Iterator[str]:
+    """Whether a person could tell, and what the images show: what was asked, and what was not."""
+    for study in later.readers:
+        yield from readers_finding.may_not(study)
+    for judged in later.judges[:1]:
+        yield from judge_finding.may_not(judged)
+    asked = {
+        "a person could not tell them from real ones": later.readers,
+        "they show what their class says": later.judges or later.readers,
+    }
+    if missing := [f"that {what}" for what, done in asked.items() if not done]:
+        yield (
+            f"T{', or '.join(missing)[1:]}: numbers do not see that, readers do (dermgan "
+            "readers_design)."
+        )
 
 
 def _about_people(later: Later, kinds: str) -> Iterator[str]:

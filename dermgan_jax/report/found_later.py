@@ -10,11 +10,11 @@ from dermgan_jax.evaluation.audit_conclusion import AuditResult, sentences
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measurement import Measurement
 from dermgan_jax.metrics.measurement_table import kid_before_fid
-from dermgan_jax.report import metric_texts, metric_values
+from dermgan_jax.report import judge_finding, metric_texts, metric_values, readers_finding
 from dermgan_jax.report.html import picture_of
 from dermgan_jax.report.run_record import utc
 from dermgan_jax.runs import findings
-from dermgan_jax.runs.findings import AUDIT, EVALUATION, FILTER, Finding
+from dermgan_jax.runs.findings import AUDIT, EVALUATION, FILTER, JUDGE, READERS, Finding
 
 SHEET_WIDTH = 1200  # pixels
 SHOWN = 3  # of a kind, the newest; audits that found copies beside them
@@ -72,6 +72,7 @@ class EvaluationResult(TypedDict):
 
 
 _RESULTS = {AUDIT: AuditResult, EVALUATION: EvaluationResult, FILTER: FilterResult}
+_VIEWS = {JUDGE: judge_finding.read, READERS: readers_finding.read}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,16 +82,20 @@ class Later:
     Attributes:
       audits, filters: results; all audits that found copies are among them.
       evaluations: results, whose "measured" are `Measurement`s.
+      judges: as `judge_finding` reads them.
+      readers: as `readers_finding` reads them; of a study the newest result.
       left_out: older ones of each kind that are not shown, in number.
     """
 
     audits: Sequence[dict[str, Any]]
     filters: Sequence[dict[str, Any]]
     evaluations: Sequence[dict[str, Any]]
+    judges: Sequence[dict[str, Any]]
+    readers: Sequence[dict[str, Any]]
     left_out: int
 
     def __bool__(self) -> bool:
-        return bool(self.audits or self.filters or self.evaluations)
+        return any((self.audits, self.filters, self.evaluations, self.judges, self.readers))
 
 
 def read(workdir: Any) -> Later:
@@ -99,16 +104,18 @@ def read(workdir: Any) -> Later:
     Raises:
       UserError: if a file is damaged.
     """
-    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _RESULTS}
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in (*_RESULTS, *_VIEWS)}
     for one in reversed(findings.read(workdir)):
-        if one.kind in _RESULTS:
+        if one.kind in found:
             found[one.kind].append(_checked(one))
+    newest = {each["study"]: each for each in reversed(found[READERS])}
+    current = {**found, READERS: [each for each in found[READERS] if each in newest.values()]}
     shown = {
         kind: [one for i, one in enumerate(ones) if i < SHOWN or one.get("refusal")]
-        for kind, ones in found.items()
+        for kind, ones in current.items()
     }
     return Later(
-        *(shown[kind] for kind in (AUDIT, FILTER, EVALUATION)),
+        *(shown[kind] for kind in (AUDIT, FILTER, EVALUATION, JUDGE, READERS)),
         left_out=sum(len(found[kind]) - len(shown[kind]) for kind in found),
     )
 
@@ -120,8 +127,13 @@ def _checked(one: Finding) -> dict[str, Any]:
       UserError: if it is not.
     """
     try:
-        result = dict(stored_json.structure(one.result, _RESULTS[one.kind]))
+        if view := _VIEWS.get(one.kind):
+            result = view(one.result)
+        else:
+            result = dict(stored_json.structure(one.result, _RESULTS[one.kind]))
         result["when"] = utc(one.at)
+        if one.kind in (AUDIT, JUDGE):
+            result["picture"] = one.picture and picture_of(one.picture, SHEET_WIDTH)
         if one.kind == EVALUATION:
             result["measured"] = tuple(measurement_json.from_json(result["metrics"]).values())
             result["lines"] = lines_of(result["measured"])
@@ -131,7 +143,6 @@ def _checked(one: Finding) -> dict[str, Any]:
             result["checkpoint"] = f" (checkpoint {step})" if isinstance(step, int) else ""
             found = result.get("subgroups")
             result["subgroups"] = found and stored_json.structure(found, Represented)
-            result["picture"] = one.picture and picture_of(one.picture, SHEET_WIDTH)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(f"{one.source} is damaged ({error}): {findings.REMEDY}") from error
     return result

@@ -19,7 +19,9 @@ from dermgan_jax.files import Path
 from dermgan_jax.listings import listing
 from dermgan_jax.runs.workdir import WorkDir
 
-KINDS = AUDIT, EVALUATION, FILTER, LEAKS = ("audit", "evaluation", "filter", "leaks")
+AUDIT, EVALUATION, FILTER, LEAKS = ("audit", "evaluation", "filter", "leaks")
+JUDGE, READERS = ("judge", "readers")
+KINDS = (AUDIT, EVALUATION, FILTER, LEAKS, JUDGE, READERS)
 REMEDY = "move it elsewhere, and the report is made without it"
 
 

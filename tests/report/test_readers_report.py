@@ -3,13 +3,11 @@
 import re
 
 import pytest
-from tiny_reader_study import tiny_design, write_tiny_study
+from tiny_reader_study import answer, tiny_design, write_tiny_study
 from tiny_reader_votes import simulated_votes
 
 from dermgan_jax.readers.analysis import analyse
-from dermgan_jax.readers.answers import Answers
 from dermgan_jax.readers.design import Block, question
-from dermgan_jax.readers.entries import Entry
 from dermgan_jax.readers.study_votes import read_study
 from dermgan_jax.readers.votes import read_votes
 from dermgan_jax.report import readers
@@ -23,16 +21,7 @@ def text_of(html):
 
 
 def answered(folder, wrong=2, stops=()):
-    """Every reader answers; `wrong` answers of each are wrong. Who `stops` answers two images."""
-    store, key = Answers(folder.answers), folder.read_key()
-    for reader, items in folder.read_orders().items():
-        for position, item in enumerate(items[: 2 if reader in stops else None]):
-            truth = key[item.image].truth
-            other = {"real": "fake", "fake": "real"}[truth]
-            answers = {"real": other if position < wrong else truth}
-            entry = Entry(f"{reader}-{position:05d}", item.image, answers, 3.0, "2030-01-01T00Z")
-            store.add(reader, entry)
-    store.close()
+    answer(folder, wrong, stops)
     return read_study(folder)
 
 
