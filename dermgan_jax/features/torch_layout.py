@@ -24,7 +24,11 @@ LEAF_NAMES = {
 
 
 def to_flax(
-    module: nn.Module, image_shape: tuple[int, int, int], tensors: Mapping[str, np.ndarray]
+    module: nn.Module,
+    image_shape: tuple[int, int, int],
+    tensors: Mapping[str, np.ndarray],
+    *,
+    complete: bool = False,
 ) -> dict[str, Any]:
     """Variables of a module from the state dict of its PyTorch original.
 
@@ -33,16 +37,18 @@ def to_flax(
       image_shape: (H, W, C) of some images that it takes.
       tensors: PyTorch name -> array; kernels are (out, in, height, width) or (out, in). Tensors
         that the module has no place for are ignored.
+      complete: that there be none of those, as a larger network or one with more to it has.
 
     Raises:
-      UserError: if a tensor is missing or has another shape than the module's.
+      UserError: if a tensor is missing or has another shape than the module's, or is left over
+        where none may be.
     """
     images = jax.ShapeDtypeStruct((1, *image_shape), np.float32)
     expected = flax.traverse_util.flatten_dict(
         jax.eval_shape(module.init, jax.random.key(0), images)
     )
     by_name = {name.replace(".", "_"): tensor for name, tensor in tensors.items()}
-    variables = {}
+    variables, left = {}, dict.fromkeys(by_name)
     for path, leaf in expected.items():
         name = "_".join([*path[1:-1], LEAF_NAMES.get(path[-1], path[-1])])
         found = from_torch_axes(by_name[name]) if name in by_name else None
@@ -52,6 +58,12 @@ def to_flax(
                 f"these are not weights of {type(module).__name__}: {'.'.join(path[1:])} is {state}"
             )
         variables[path] = found
+        del left[name]
+    if complete and left:
+        raise UserError(
+            f"these are not weights of {type(module).__name__}, or not of this size: it has no "
+            f"place for {len(left)} of the tensors, such as {next(iter(left))}"
+        )
     return flax.traverse_util.unflatten_dict(variables)
 
 

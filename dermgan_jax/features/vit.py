@@ -5,7 +5,7 @@ As timm, torchvision and Hugging Face have them, and with importers of their fil
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -31,6 +31,8 @@ class VisionTransformer(nn.Module):
       image_size: side in pixels of the square images that the positions were learned on.
       patch: side of a patch in pixels.
       epsilon: of the layer norms: 1e-6 for timm and torchvision, 1e-12 for Hugging Face.
+      layer_scale: whether each block scales what it adds; DINOv2's do.
+      offset: see `cubic_weights`.
       begin, end: only stages `begin` to `end` - 1 are there. Stage 0 is the embedding of patches,
         then comes one per block, the last one with the norm after it.
     """
@@ -43,6 +45,8 @@ class VisionTransformer(nn.Module):
     image_size: int = 224
     patch: int = 16
     epsilon: float = 1e-6
+    layer_scale: bool = False
+    offset: float = 0.0
     begin: int = 0
     end: int | None = None
 
@@ -73,7 +77,7 @@ class VisionTransformer(nn.Module):
                 x = self._embed(x)
             else:
                 name = f"blocks_{stage - 1}"
-                x = Block(self.heads, self.hidden, self.epsilon, name=name)(x)
+                x = Block(self.heads, self.hidden, self.epsilon, self.layer_scale, name=name)(x)
         if self.end not in (None, self.num_stages):
             return x
         if self.begin < self.num_stages:
@@ -98,7 +102,7 @@ class VisionTransformer(nn.Module):
             ],
             axis=1,
         )
-        return broadcast.add(x, interpolate_positions(positions, rows, columns))
+        return broadcast.add(x, interpolate_positions(positions, rows, columns, self.offset))
 
 
 def _bias_in_float32(x: Array, kernel: Array, bias: Array, *, dtype: Any) -> tuple[Array, ...]:
@@ -111,12 +115,28 @@ ViTB16 = VisionTransformer
 ViTS16 = functools.partial(VisionTransformer, width=384, heads=6, hidden=1536)
 
 
+def gelu(x: Array) -> Array:
+    """GELU by the error function."""
+    return nn.gelu(x, approximate=False)
+
+
 class Block(nn.Module):
-    """Self-attention, then an MLP, each of the normalised tokens and added to them."""
+    """Self-attention, then an MLP, each of the normalised tokens and added to them.
+
+    Attributes:
+      heads: of the attention.
+      hidden: width inside the MLP.
+      epsilon: of the layer norms.
+      layer_scale: whether what is added is multiplied by a learned number per channel first
+        (Touvron et al. 2021, "Going deeper with image transformers").
+      activation: inside the MLP.
+    """
 
     heads: int
     hidden: int
     epsilon: float
+    layer_scale: bool = False
+    activation: Callable[[Array], Array] = gelu
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -125,33 +145,44 @@ class Block(nn.Module):
         y = Dense(3 * width, name="attn_qkv")(y)
         query, key, value = jnp.moveaxis(y.reshape(num, tokens, 3, self.heads, -1), 2, 0)
         y = jax.nn.dot_product_attention(query, key, value).reshape(x.shape)
-        x += Dense(width, name="attn_proj")(y)
+        x += self._scaled(Dense(width, name="attn_proj")(y), "ls1_gamma")
         y = nn.LayerNorm(self.epsilon, name="norm2")(x)
-        y = nn.gelu(Dense(self.hidden, name="mlp_fc1")(y), approximate=False)
-        return x + Dense(width, name="mlp_fc2")(y)
+        y = self.activation(Dense(self.hidden, name="mlp_fc1")(y))
+        return x + self._scaled(Dense(width, name="mlp_fc2")(y), "ls2_gamma")
+
+    def _scaled(self, y: Array, name: str) -> Array:
+        if not self.layer_scale:
+            return y
+        return broadcast.multiply(y, self.param(name, nn.initializers.ones, (y.shape[-1],)))
 
 
-def interpolate_positions(positions: Array, rows: int, columns: int) -> Array:
+def interpolate_positions(positions: Array, rows: int, columns: int, offset: float = 0.0) -> Array:
     """Positions (1, 1 + S², D) of a class token and S×S patches, for rows×columns patches."""
     side = round((positions.shape[1] - 1) ** 0.5)
     if (rows, columns) == (side, side):
         return positions
     grid = positions[:, 1:].reshape(side, side, -1)
     grid = jnp.einsum(
-        "yh,hwd,xw->yxd", cubic_weights(side, rows), grid, cubic_weights(side, columns)
+        "yh,hwd,xw->yxd",
+        *(cubic_weights(side, rows, offset), grid, cubic_weights(side, columns, offset)),
     )
     return jnp.concatenate([positions[:, :1], grid.reshape(1, rows * columns, -1)], axis=1)
 
 
-def cubic_weights(size: int, new_size: int) -> np.ndarray:
+def cubic_weights(size: int, new_size: int, offset: float = 0.0) -> np.ndarray:
     """The matrix (new_size, size) of PyTorch's bicubic resizing: a = -0.75, edges repeated.
 
     `jax.image.resize` has another kernel (a = -0.5).
+
+    Args:
+      size, new_size: of the axis.
+      offset: the steps between the samples are those to new_size + offset places. DINOv2 asks for
+        the scale (16 + 0.1) / 37 instead of a size, of which PyTorch takes the steps.
     """
     a = -0.75
     weights = np.zeros((new_size, size), np.float32)
     for row in range(new_size):
-        centre = (row + 0.5) * size / new_size - 0.5
+        centre = (row + 0.5) * size / (new_size + offset) - 0.5
         for tap in range(int(np.floor(centre)) - 1, int(np.floor(centre)) + 3):
             t = abs(centre - tap)
             if t <= 1:
@@ -173,13 +204,17 @@ def from_torch(module: VisionTransformer, tensors: Mapping[str, np.ndarray]) -> 
       UserError: if a tensor is missing or of another shape.
     """
     named = {timm_name(name): tensor for name, tensor in tensors.items()}
-    for block in range(module.depth):
-        for kind in ("weight", "bias"):
-            parts = [f"blocks.{block}.attn.{part}.{kind}" for part in ("q", "k", "v")]
-            if all(part in named for part in parts):
-                stacked = np.concatenate([named[part] for part in parts])
-                named[f"blocks.{block}.attn.qkv.{kind}"] = stacked
+    stack_queries_keys_values(named)
     return torch_layout.to_flax(module, (module.image_size, module.image_size, 3), named)
+
+
+def stack_queries_keys_values(named: dict[str, np.ndarray]) -> None:
+    """Puts one tensor "….attn.qkv.…" in the place of each three "….attn.q.…", "k" and "v"."""
+    for query in [name for name in named if ".attn.q." in name]:
+        parts = [query.replace(".attn.q.", f".attn.{part}.") for part in "qkv"]
+        if all(part in named for part in parts):
+            stacked = np.concatenate([named.pop(part) for part in parts])
+            named[query.replace(".attn.q.", ".attn.qkv.")] = stacked
 
 
 # Prefix or part of a name -> timm's, applied in this order; one list for all publishers, none of
