@@ -80,11 +80,8 @@ def value_faults(
             found.append(message)
 
     def require_name(kind: str, name: str, key: str) -> None:
-        known = registry.names(kind)
-        require(
-            name in known,
-            f"{key}: unknown {kind} {name!r}{registry.did_you_mean(name, known)}",
-        )
+        wrong = registry.fault(kind, name)
+        require(wrong is None, f"{key}: {wrong}")
 
     require_name("dataset", data["dataset"], "data.dataset")
     for metric in evaluation["metrics"]:

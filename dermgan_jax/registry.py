@@ -86,6 +86,8 @@ REGISTRY = {
         "diversity": "dermgan_jax.metrics.named_metrics:DIVERSITY",
         "lpips": "dermgan_jax.metrics.named_metrics:LPIPS",
         "lpips_diversity": "dermgan_jax.metrics.named_metrics:LPIPS_DIVERSITY",
+        "mifid": "dermgan_jax.metrics.named_metrics:MIFID",
+        "fid_inf": "dermgan_jax.metrics.named_metrics:FID_INF",
         "ssim": "dermgan_jax.metrics.named_metrics:SSIM",
         "psnr": "dermgan_jax.metrics.named_metrics:PSNR",
     },
@@ -130,6 +132,11 @@ REGISTRY = {
         "lite0": "dermgan_jax.features.feature_spaces:LITE0",
         "inception": "dermgan_jax.features.feature_spaces:INCEPTION",
         "pixels": "dermgan_jax.features.feature_spaces:PIXELS",
+        "dinov2_s14": "dermgan_jax.features.feature_spaces:DINOV2_S14",
+        "dinov2_b14": "dermgan_jax.features.feature_spaces:DINOV2_B14",
+        "dinov2_l14": "dermgan_jax.features.feature_spaces:DINOV2_L14",
+        "clip_l14_336": "dermgan_jax.features.feature_spaces:CLIP_L14_336",
+        "rad_dino": "dermgan_jax.features.feature_spaces:RAD_DINO",
     },
     "quality rule": {
         "discriminator": "dermgan_jax.synthesis.quality_rules:discriminator",
@@ -191,6 +198,24 @@ REGISTRY = {
     },
 }
 
+# Parts named PREFIX:ARGUMENT, and what makes them of the argument, which names a part of another
+# kind, or, if that is None, anything.
+FAMILIES: dict[str, dict[str, tuple[str, str | None]]] = {
+    "metric": {
+        "fd": ("dermgan_jax.metrics.named_metrics:FD", "feature space"),
+        "kd": ("dermgan_jax.metrics.named_metrics:KD", "feature space"),
+        "prdc": ("dermgan_jax.metrics.named_metrics:PRDC", "feature space"),
+        "pr": ("dermgan_jax.metrics.named_metrics:PR", "feature space"),
+        "mmd": ("dermgan_jax.metrics.named_metrics:MMD", "feature space"),
+        "vendi": ("dermgan_jax.metrics.named_metrics:VENDI", "feature space"),
+        "rarity": ("dermgan_jax.metrics.named_metrics:RARITY", "feature space"),
+        "mifd": ("dermgan_jax.metrics.named_metrics:MIFD", "feature space"),
+        "fd_inf": ("dermgan_jax.metrics.named_metrics:FD_INF", "feature space"),
+    },
+    # A classifier of one's own, "workdir:RUN".
+    "feature space": {"workdir": ("dermgan_jax.runs.classifier_features:space", None)},
+}
+
 # Data sets whose images a program draws: phantoms, which must be labelled as such.
 DRAWN_DATASETS = ("phantom", "phantom_pairs")
 
@@ -200,19 +225,62 @@ def names(kind: str) -> tuple[str, ...]:
     return tuple(REGISTRY[kind])
 
 
+def described(kind: str) -> str:
+    """The names of one kind for a user, those with an argument as "PREFIX:ARGUMENT"."""
+    families = FAMILIES.get(kind, {})
+    arguments = {of for _, of in families.values() if of}
+    with_argument = (f"{prefix}:{_placeholder(of)}" for prefix, (_, of) in families.items())
+    texts = [*names(kind), *with_argument]
+    spaces = "".join(f" ({_placeholder(of)}: {described(of)})" for of in sorted(arguments))
+    return ", ".join(texts) + spaces
+
+
+def _placeholder(kind: str | None) -> str:
+    return "RUN" if kind is None else kind.rpartition(" ")[2].upper()
+
+
+def fault(kind: str, name: str) -> str | None:
+    """What is wrong with a name, or None if it is registered."""
+    if name in REGISTRY[kind]:
+        return None
+    prefix, colon, argument = name.partition(":")
+    if not colon or prefix not in FAMILIES.get(kind, {}):
+        hint = did_you_mean(name, names(kind), described(kind))
+        return f"unknown {kind} {name!r}{hint}"
+    _, of = FAMILIES[kind][prefix]
+    if not argument:
+        return f"{kind} {name!r} lacks what comes after the colon: {prefix}:{_placeholder(of)}"
+    wrong = fault(of, argument) if of else None
+    return f"{kind} {name!r}: {wrong}" if wrong else None
+
+
 def load(kind: str, name: str) -> Any:
-    """Imports and returns the object registered under `name`.
+    """Imports and returns the object registered under `name`, or makes it of its argument.
 
     Raises:
       UserError: if no such name is registered; the message gives the nearest one.
     """
-    if name not in REGISTRY[kind]:
-        raise UserError(f"unknown {kind} {name!r}{did_you_mean(name, names(kind))}")
-    module, _, attribute = REGISTRY[kind][name].partition(":")
+    if wrong := fault(kind, name):
+        raise UserError(wrong)
+    if name in REGISTRY[kind]:
+        return _imported(REGISTRY[kind][name])
+    prefix, _, argument = name.partition(":")
+    place, _ = FAMILIES[kind][prefix]
+    return _imported(place)(argument)
+
+
+def _imported(place: str) -> Any:
+    module, _, attribute = place.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
-def did_you_mean(name: str, known: tuple[str, ...]) -> str:
-    """A clause that offers the known name closest to `name`, or lists them all."""
+def did_you_mean(name: str, known: tuple[str, ...], all_known: str = "") -> str:
+    """A clause that offers the known name closest to `name`, or lists them all.
+
+    Args:
+      name: as given.
+      known: names.
+      all_known: the list; without it, the names.
+    """
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {all_known or ', '.join(known)}"

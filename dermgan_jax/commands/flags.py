@@ -167,7 +167,7 @@ def add_checkpoint(parser: Parser, default: str = "latest") -> None:
 
 def add_metrics(parser: Parser, default: tuple[str, ...]) -> None:
     """--metrics."""
-    known = ", ".join(registry.names("metric"))
+    known = registry.described("metric")
     parser.add_argument(
         "--metrics",
         type=names,
@@ -177,13 +177,23 @@ def add_metrics(parser: Parser, default: tuple[str, ...]) -> None:
     )
 
 
+def feature_space(name: str) -> str:
+    """The name of a feature space."""
+    if wrong := registry.fault("feature space", name):
+        raise argparse.ArgumentTypeError(wrong)
+    return name
+
+
 def add_features(parser: Parser, default: str | None = DEFAULT_SPACE) -> None:
     """--features; `default` is what the flag is unless given."""
     parser.add_argument(
         "--features",
-        choices=registry.names("feature space"),
+        type=feature_space,
         default=default,
-        help=f"network in whose features distances are taken; default {DEFAULT_SPACE}",
+        metavar="SPACE",
+        help="network in whose features distances are taken, of "
+        f"{registry.described('feature space')}; workdir:RUN is a classifier of your own; default "
+        f"{DEFAULT_SPACE}",
     )
 
 

@@ -9,7 +9,6 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
 from dermgan_jax.data.npz_images import Range
-from dermgan_jax.evaluation import classifier_features
 from dermgan_jax.evaluation.image_sources import (
     ImageSource,
     Opening,
@@ -25,6 +24,7 @@ from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measure import Request, measure
 from dermgan_jax.metrics.measurement import Measurement, Measurements, by_key
 from dermgan_jax.metrics.measurement_table import table, warnings
+from dermgan_jax.runs import classifier_features
 from dermgan_jax.runs.restore import LATEST
 from dermgan_jax.synthesis.drawing import Drawing
 

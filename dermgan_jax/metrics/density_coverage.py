@@ -13,8 +13,9 @@ import numpy as np
 from jax import Array
 
 from dermgan_jax.metrics.feature_arrays import check
-from dermgan_jax.metrics.measurement import MetricValue
+from dermgan_jax.metrics.measurement import Influence, MetricValue
 from dermgan_jax.metrics.neighbours import centred, row_blocks, squared_distances, squared_radii
+from dermgan_jax.metrics.precision_recall import share
 from dermgan_jax.statistics import intervals
 
 K = 5
@@ -38,27 +39,28 @@ def compute(real: np.ndarray, fake: np.ndarray, *, seed: int) -> tuple[MetricVal
       UserError: see `feature_arrays.check`; at least six images are needed on each side.
     """
     check("density and coverage", real, fake, at_least=K + 1)
-    balls = count(real, fake)
-    density = balls.per_fake / K
-    error = float(density.std(ddof=1) / np.sqrt(len(fake)))
-    common = {"protocol": f"dc:k{K}", "n": len(fake), "details": {}, "better": "higher"}
+    return of_balls(count(real, fake), f"dc:k{K}", K)
+
+
+def of_balls(balls: Balls, protocol: str, k: int) -> tuple[MetricValue, MetricValue]:
+    """Density and coverage of counted balls of `k` neighbours."""
+    density = balls.per_fake / k
+    influence = Influence(np.zeros(len(balls.covered)), density - density.mean())
+    error = influence.standard_error
     return (
         MetricValue(
             name="density",
             value=float(density.mean()),
+            protocol=protocol,
+            n=len(density),
+            details={},
+            better="higher",
+            n_real=len(balls.covered),
             std=error,
             interval=intervals.normal(float(density.mean()), error),
-            n_real=len(real),
-            **common,
+            influence=influence,
         ),
-        MetricValue(
-            name="coverage",
-            value=float(balls.covered.mean()),
-            std=float(balls.covered.std() / np.sqrt(len(real))),
-            interval=intervals.wilson(int(balls.covered.sum()), len(real)),
-            n_real=len(real),
-            **common,
-        ),
+        share("coverage", protocol, balls.covered, num_other=len(density), of_real=True),
     )
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import scipy.linalg
 
 from dermgan_jax.metrics.feature_arrays import check
-from dermgan_jax.metrics.measurement import MetricValue
+from dermgan_jax.metrics.measurement import Influence, MetricValue
 from dermgan_jax.statistics import intervals
 
 PROTOCOL = "frechet"
@@ -70,8 +70,8 @@ def compute(real: np.ndarray, fake: np.ndarray, *, seed: int) -> tuple[MetricVal
     of_real, of_fake = moments(real), moments(fake)
     transport = _transport(of_real.covariance, of_fake.covariance, vectors=True)
     distance = _distance(of_real, of_fake, transport)
-    error = _standard_error(real, fake, of_real, of_fake, transport)
-    low, high = intervals.normal(distance.value, error)
+    influence = _influence(real, fake, of_real, of_fake, transport)
+    low, high = intervals.normal(distance.value, influence.standard_error)
     return (
         MetricValue(
             name="frechet",
@@ -81,8 +81,9 @@ def compute(real: np.ndarray, fake: np.ndarray, *, seed: int) -> tuple[MetricVal
             details={"means": distance.of_means, "covariances": distance.of_covariances},
             better="lower",
             n_real=of_real.n,
-            std=error,
+            std=influence.standard_error,
             interval=(max(low, 0.0), high),
+            influence=influence,
         ),
     )
 
@@ -132,10 +133,10 @@ def _distance(a: Moments, b: Moments, transport: _Transport) -> Distance:
     return Distance(of_means + of_covariances, of_means, of_covariances)
 
 
-def _standard_error(
+def _influence(
     first: np.ndarray, second: np.ndarray, a: Moments, b: Moments, transport: _Transport
-) -> float:
-    """From the influence 2 (μ1 − μ2)ᵀ x + xᵀ (I − T) x of each centred x, where T Σ1 T = Σ2.
+) -> Influence:
+    """The influence 2 (μ1 − μ2)ᵀ x + xᵀ (I − T) x of each centred x, where T Σ1 T = Σ2.
 
     T is the optimal transport map between the Gaussians; its inverse is that of the second set.
     """
@@ -155,7 +156,7 @@ def _standard_error(
     first, second = first - a.mean, second - b.mean
     of_first = first @ gap + _squared_norms(first) - _squared_norms(first @ forward)
     of_second = -second @ gap + _squared_norms(second) - _squared_norms(second @ backward)
-    return float(np.sqrt(of_first.var(ddof=1) / a.n + of_second.var(ddof=1) / b.n))
+    return Influence(of_first - of_first.mean(), of_second - of_second.mean())
 
 
 def _squared_norms(rows: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 from jax import Array, lax
 
 from dermgan_jax.metrics.feature_arrays import check
-from dermgan_jax.metrics.measurement import MetricValue
+from dermgan_jax.metrics.measurement import Influence, MetricValue
 from dermgan_jax.metrics.neighbours import squared_distances
 from dermgan_jax.statistics import intervals
 
@@ -30,10 +30,12 @@ Kernel = Callable[[Array, Array], Array]  # k − 1 of points (a, d) and (b, d),
 
 
 class SubsetValues(NamedTuple):
-    """MMD² of each subset (subsets,), and the standard error of their mean."""
+    """MMD² of each subset (subsets,), the standard error of their mean, and, where all pairs were
+    gone through, the influence of each image on MMD² between the whole sets."""
 
     values: np.ndarray
     standard_error: float
+    influence: Influence | None
 
 
 def compute(
@@ -64,7 +66,9 @@ def compute(
     size = min(subset_size, len(real), len(fake))
     whole = size == len(real) == len(fake)
     subsets = 1 if whole else subsets
-    values, error = subset_values(real, fake, *draw(len(real), len(fake), subsets, size, seed))
+    values, error, influence = subset_values(
+        real, fake, *draw(len(real), len(fake), subsets, size, seed)
+    )
     value = float(values.mean())
     return (
         MetricValue(
@@ -77,6 +81,7 @@ def compute(
             n_real=len(real),
             std=error if whole else float(values.std()),
             interval=intervals.normal(value, error),
+            influence=influence,
         ),
     )
 
@@ -110,8 +115,9 @@ def subset_values(
     """
     subsets, size = of_real.shape
     if (len(real) + len(fake)) ** 2 <= subsets * (2 * size) ** 2:
-        values, variance = _from_all_pairs(real, fake, of_real, of_fake)
-        return SubsetValues(values, float(np.sqrt(variance + values.var() / subsets)))
+        values, influence = _from_all_pairs(real, fake, of_real, of_fake)
+        variance = influence.standard_error**2 + values.var() / subsets
+        return SubsetValues(values, float(np.sqrt(variance)), influence)
     everyone = np.arange(size)[None]
     values = [
         _from_all_pairs(real[rows], fake[fake_rows], everyone, everyone)[0][0]
@@ -119,13 +125,13 @@ def subset_values(
     ]
     share = size / min(len(real), len(fake))
     variance = np.var(values, ddof=1) * (share / (1 - share) + 1 / subsets)
-    return SubsetValues(np.array(values), float(np.sqrt(variance)))
+    return SubsetValues(np.array(values), float(np.sqrt(variance)), None)
 
 
 def _from_all_pairs(
     real: np.ndarray, fake: np.ndarray, of_real: np.ndarray, of_fake: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """MMD² (subsets,) and the jackknife variance of MMD² between the whole sets (Arvesen 1969)."""
+) -> tuple[np.ndarray, Influence]:
+    """MMD² (subsets,) and the jackknife's influences on MMD² of the whole sets (Arvesen 1969)."""
     subsets, size = of_real.shape
     n, m = len(real), len(fake)
     number = np.arange(subsets)[:, None]
@@ -139,7 +145,7 @@ def _from_all_pairs(
     with_real, with_fake = sums[:, -2], sums[:, -1]
     of_reals = with_real[:n] / (n - 1) - with_fake[:n] / m
     of_fakes = with_fake[n:] / (m - 1) - with_real[n:] / n
-    return values, 4 * (of_reals.var(ddof=1) / n + of_fakes.var(ddof=1) / m)
+    return values, Influence(*(2 * (side - side.mean()) for side in (of_reals, of_fakes)))
 
 
 def _cubic(rows: Array, columns: Array) -> Array:

@@ -165,5 +165,5 @@ def _inputs(
     of_real, of_fake = (side[metric.layer] for side in features[extractor])
     source = f"{extractor.name}:{extractor.weights_id}/"
     if labelling is None:
-        return _Inputs(of_real, of_fake, None, source, yardstick.LEAST)
-    return _Inputs(of_real[labelling.rows], of_fake, of_real, source, yardstick.LEAST)
+        return _Inputs(of_real, of_fake, None, source, metric.least)
+    return _Inputs(of_real[labelling.rows], of_fake, of_real, source, metric.least)

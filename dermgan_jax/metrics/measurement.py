@@ -11,11 +11,42 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 # Fréchet distances grow as images get fewer; of FID it is known below how many it cannot be
 # believed: its covariance has 2048 dimensions.
-FRECHET_DISTANCES = ("fid", "fid:tf", "fid:clean", "fd_lite0", "fd_classifier")
+FRECHET_DISTANCES = (
+    *("fid", "fid:tf", "fid:clean", "fd_lite0", "fd_classifier", "mifid"),
+    *("fd", "mifd"),  # in any feature space, as "fd:lite0"
+)
 FID_PROTOCOLS = ("fid", "fid:tf", "fid:clean")
 ENOUGH_FOR_FID = 2048
+
+
+def is_frechet(name: str) -> bool:
+    """Whether a value of this name is a Fréchet distance."""
+    return name in FRECHET_DISTANCES or name.partition(":")[0] in FRECHET_DISTANCES[-2:]
+
+
+class Influence(NamedTuple):
+    """How a value moves, to first order, with the weight of each image; both have mean 0.
+
+    Of other draws of as many images the variance is real.var() / n_real + fake.var() / n. Two fake
+    sides measured against the same real images share the first part, which is what makes intervals
+    of their difference narrow.
+
+    Attributes:
+      real: float64 (n_real,), in the order of the real images.
+      fake: float64 (n,).
+    """
+
+    real: np.ndarray
+    fake: np.ndarray
+
+    @property
+    def standard_error(self) -> float:
+        """Of the value."""
+        return float(np.sqrt(sum(side.var(ddof=1) / len(side) for side in self)))
 
 
 class Published(NamedTuple):
@@ -62,6 +93,7 @@ class MetricValue:
       std: the spread published with this metric (KID: over subsets, Inception Score: over splits);
         the standard error where none is.
       interval: 95 % confidence interval (low, high) for other draws of as many images.
+      influence: of each image, where the metric has one; it is not stored.
     """
 
     name: str
@@ -73,6 +105,7 @@ class MetricValue:
     n_real: int | None = None
     std: float | None = None
     interval: tuple[float, float] | None = None
+    influence: Influence | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def is_finite(self) -> bool:

@@ -95,8 +95,10 @@ def from_json(plain: Mapping[str, Any]) -> Measurements:
 def value_to_json(value: MetricValue) -> dict[str, Any]:
     """The fields of a value."""
     interval = None if value.interval is None else [_finite(end) for end in value.interval]
+    kept = dataclasses.asdict(dataclasses.replace(value, influence=None))
+    del kept["influence"]
     return {
-        **dataclasses.asdict(value),
+        **kept,
         "value": _finite(value.value),
         "details": {part: _finite(number) for part, number in value.details.items()},
         "std": _finite(value.std),

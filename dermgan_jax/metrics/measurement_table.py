@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dermgan_jax.metrics.measurement import (
     ENOUGH_FOR_FID,
     FID_PROTOCOLS,
-    FRECHET_DISTANCES,
     ClassPair,
     Measurement,
+    is_frechet,
 )
 
 HEADINGS = ("metric", "value", "95 % interval", "real vs real", "class vs class", "n", "protocol")
@@ -15,7 +15,7 @@ HEADINGS = ("metric", "value", "95 % interval", "real vs real", "class vs class"
 
 def kid_before_fid(measured: Iterable[Measurement]) -> list[Measurement]:
     """In the order in which readers should see them: biased distances last."""
-    return sorted(measured, key=lambda one: one.name in FRECHET_DISTANCES)
+    return sorted(measured, key=lambda one: is_frechet(one.name))
 
 
 def warnings(measured: Iterable[Measurement]) -> list[str]:

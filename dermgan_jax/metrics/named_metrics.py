@@ -2,29 +2,40 @@
 
 A metric compares two sets of images, or of features that an extractor makes of them. Feature
 metrics never see mirrored images. Several may share an extractor; its work is then done once.
+
+Any distance may be taken in any feature space of the house: "fd:SPACE", "kd:SPACE" and so on, whose
+values are named "fd:SPACE", "precision:SPACE". FID, KID and CMMD are names of one network each.
 """
 
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 
-from dermgan_jax.features import inception_extractor, lite0_extractor, lpips_net
+from dermgan_jax import registry
+from dermgan_jax.features import feature_spaces, inception_extractor, lpips_net
 from dermgan_jax.features.extractor import Extractor
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import (
     density_coverage,
     diversity,
     frechet,
+    frechet_infinity,
     inception_score,
     kid,
     lpips,
+    memorisation_informed,
+    prdc,
     precision_recall,
     psnr,
+    rarity,
     ssim,
     swd,
+    unit_length_mmd,
+    vendi,
 )
 from dermgan_jax.metrics.measurement import MetricValue
 from dermgan_jax.metrics.paired import Summary
+from dermgan_jax.metrics.yardstick import LEAST
 
 Values = tuple[MetricValue, ...]
 
@@ -43,6 +54,7 @@ class Metric:
       yardstick: whether real against real says what can be reached.
       paired: whether image i of one side is compared with image i of the other.
       weights: names of published weights, any one of which it needs; none if it needs none.
+      least: real images that real against real needs, where it is taken in features.
     """
 
     publishes: tuple[str, ...]
@@ -53,6 +65,7 @@ class Metric:
     yardstick: bool = True
     paired: bool = False
     weights: tuple[str, ...] = ()
+    least: int = LEAST
 
 
 def _swd(real, fake, *, seed, mirror, weights) -> Values:
@@ -117,20 +130,73 @@ def of_summary(name: str, protocol: str, summary: Summary, better: str) -> Metri
 
 @functools.cache
 def _inception(protocol: str, logits: bool, folder: Path | None) -> Extractor:
+    if protocol == "fid" and not logits:
+        return feature_spaces.extractor("inception", folder)  # shared with distances in that space
     return inception_extractor.load(protocol, folder, logits=logits)
 
 
-@functools.cache
-def _lite0(folder: Path | None) -> Extractor:
-    return lite0_extractor.load(folder)
-
-
-def _on_inception(publishes: tuple[str, ...], arithmetic: Callable, protocol: str) -> Metric:
+def _on_inception(
+    publishes: tuple[str, ...],
+    arithmetic: Callable,
+    protocol: str,
+    least: int = LEAST,
+) -> Metric:
     load = functools.partial(_inception, protocol, False)
-    names = {"frechet": publishes[0], "kid": publishes[0]}
+    names = dict.fromkeys(("frechet", "kid", "fd_inf"), publishes[0])
     needed = ("inception", "inception_logits")
-    return Metric(publishes, of_features(arithmetic), load, "pool3", names, weights=needed)
+    return Metric(
+        publishes, of_features(arithmetic), load, "pool3", names, weights=needed, least=least
+    )
 
+
+def _in_space(
+    arithmetic: Callable[..., Values],
+    values: tuple[str, ...],
+    space: str,
+    published: Mapping[str, str] | None = None,
+    *,
+    floor: bool = True,
+    least: int = LEAST,
+) -> Metric:
+    """A metric of features, in any feature space.
+
+    Args:
+      arithmetic: (real, fake, *, seed) -> values.
+      values: the arithmetic's names of them.
+      space: a registered feature space, "workdir:RUN" or the like; of a path only the last part
+        stands in the values' names, their protocol tells the run.
+      published: its name of a value -> ours; without it that with ":SPACE" behind, "frechet" and
+        "kid" being called "fd" and "kd".
+      floor: `Metric.yardstick`.
+      least: as of `Metric`.
+    """
+    registered = registry.load("feature space", space)
+    short = ":".join(part.rstrip("/").rpartition("/")[2] for part in space.split(":"))
+    calls = {"frechet": "fd", "kid": "kd", "mifid": "mifd"}
+    names = published or {value: f"{calls.get(value, value)}:{short}" for value in values}
+    return Metric(
+        tuple(names[value] for value in values),
+        of_features(arithmetic),
+        functools.partial(feature_spaces.extractor, space),
+        registered.layer,
+        names,
+        floor,
+        weights=registered.weights,
+        least=least,
+    )
+
+
+FD = functools.partial(_in_space, frechet.compute, ("frechet",))
+KD = functools.partial(_in_space, kid.compute, ("kid",))
+PR = functools.partial(_in_space, precision_recall.compute, ("precision", "recall"))
+PRDC = functools.partial(_in_space, prdc.compute, ("precision", "recall", "density", "coverage"))
+MMD = functools.partial(_in_space, unit_length_mmd.compute, ("mmd",))
+VENDI = functools.partial(_in_space, vendi.compute, ("vendi",), floor=False)
+RARITY = functools.partial(_in_space, rarity.compute, ("rarity",))
+MIFD = functools.partial(_in_space, memorisation_informed.compute, ("mifid",))
+FD_INF = functools.partial(
+    _in_space, frechet_infinity.compute, ("fd_inf",), least=2 * frechet_infinity.LEAST
+)
 
 SWD = Metric(("swd",), _swd)
 DIVERSITY = Metric(("diversity",), _diversity, yardstick=False)
@@ -152,14 +218,10 @@ INCEPTION_SCORE = Metric(
 )
 
 
-def _on_lite0(name: str, arithmetic: Callable, arithmetic_name: str) -> Metric:
-    names = {arithmetic_name: name}
-    compute = of_features(arithmetic)
-    return Metric((name,), compute, _lite0, "pooled", names, weights=(lite0_extractor.NAME,))
-
-
-FD_LITE0 = _on_lite0("fd_lite0", frechet.compute, "frechet")
-KD_LITE0 = _on_lite0("kd_lite0", kid.compute, "kid")
+MIFID = _on_inception(("mifid",), memorisation_informed.compute, "fid")
+FID_INF = _on_inception(("fid_inf",), frechet_infinity.compute, "fid", 2 * frechet_infinity.LEAST)
+FD_LITE0 = _in_space(frechet.compute, ("frechet",), "lite0", {"frechet": "fd_lite0"})
+KD_LITE0 = _in_space(kid.compute, ("kid",), "lite0", {"kid": "kd_lite0"})
 LPIPS = Metric(("lpips",), _lpips, yardstick=False, paired=True, weights=("lpips_alex",))
 LPIPS_DIVERSITY = Metric(
     ("lpips_diversity",), _lpips_diversity, yardstick=False, weights=("lpips_alex",)

@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 
 from dermgan_jax.metrics.feature_arrays import check
-from dermgan_jax.metrics.measurement import MetricValue
+from dermgan_jax.metrics.measurement import Influence, MetricValue
 from dermgan_jax.metrics.neighbours import (
     centred,
     nearest,
@@ -44,19 +44,37 @@ def compute(real: np.ndarray, fake: np.ndarray, *, seed: int) -> tuple[MetricVal
     """
     check("precision and recall", real, fake, at_least=K + 1)
     inside = manifolds(real, fake)
-    return tuple(
-        MetricValue(
-            name=name,
-            value=float(share.mean()),
-            protocol=f"pr:k{K}",
-            n=len(fake),
-            details={},
-            better="higher",
-            n_real=len(real),
-            std=float(share.std() / np.sqrt(len(share))),
-            interval=intervals.wilson(int(share.sum()), len(share)),
-        )
-        for name, share in (("precision", inside.fake_in_real), ("recall", inside.real_in_fake))
+    protocol = f"pr:k{K}"
+    return (
+        share("precision", protocol, inside.fake_in_real, num_other=len(real), of_real=False),
+        share("recall", protocol, inside.real_in_fake, num_other=len(fake), of_real=True),
+    )
+
+
+def share(
+    name: str, protocol: str, inside: np.ndarray, *, num_other: int, of_real: bool
+) -> MetricValue:
+    """The share of images of one side that lie among those of the other, with Wilson's interval.
+
+    Args:
+      name, protocol: of the value.
+      inside: bool (n,), of the side that is counted.
+      num_other: images of the other side, whose balls are taken as given.
+      of_real: whether it is the real images that are counted.
+    """
+    value, own = float(inside.mean()), inside - inside.mean()
+    other = np.zeros(num_other)
+    return MetricValue(
+        name=name,
+        value=value,
+        protocol=protocol,
+        n=num_other if of_real else len(inside),
+        details={},
+        better="higher",
+        n_real=len(inside) if of_real else num_other,
+        std=float(inside.std() / np.sqrt(len(inside))),
+        interval=intervals.wilson(int(inside.sum()), len(inside)),
+        influence=Influence(own, other) if of_real else Influence(other, own),
     )
 
 

@@ -52,9 +52,9 @@ def experiments(config: Mapping[str, Any]) -> dict[str, FrozenConfigDict]:
         found[name] = experiment
         faults += [f"models.{name}: {fault}" for fault in config_schema.faults(experiment)]
     faults += [
-        f"metrics: unknown metric {name!r}{registry.did_you_mean(name, registry.names('metric'))}"
+        f"metrics: {wrong}"
         for name in config["metrics"]
-        if name not in registry.names("metric")
+        if (wrong := registry.fault("metric", name))
     ]
     if faults:
         raise invalid(faults)

@@ -7,30 +7,64 @@ but images of the same disease knows nothing of ImageNet.
 
 import jax
 
+from dermgan_jax import files
 from dermgan_jax.data.pixel_range import to_signed
 from dermgan_jax.errors import UserError
-from dermgan_jax.evaluation.predict import restore_classifier
 from dermgan_jax.features.extractor import Extractor, Features, Variables, batched
+from dermgan_jax.features.feature_spaces import RegisteredSpace
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import frechet, kid
 from dermgan_jax.metrics.named_metrics import Metric, of_features
 from dermgan_jax.models.classifier_networks import at_precision
 from dermgan_jax.runs.restore import BEST, Restored
+from dermgan_jax.runs.restored_classifier import restore_classifier
 
 LAYER = "before the logits"
 
 
-def metrics(workdir: Path, checkpoint: str = BEST) -> dict[str, Metric]:
-    """ "fd_classifier", as FID, and "kd_classifier", as KID, by name.
+def space(run: str) -> RegisteredSpace:
+    """The features of the best checkpoint of a classifier, as a feature space "workdir:RUN".
 
     Args:
-      workdir: of a classifier with at least one checkpoint.
-      checkpoint: see `restore_classifier`.
+      run: its work directory, with a colon and a checkpoint ("latest", "best" or a step) behind it
+        if that is not to be the best.
 
-    Raises:
+    Loading raises:
       UserError: if there is no such checkpoint, it is of no classifier, or it has learned nothing
         of its own.
     """
+    workdir, _, checkpoint = run.rpartition(":")
+    if not workdir or "/" in checkpoint:
+        workdir, checkpoint = run, BEST
+
+    def load(folder: Path | None) -> Extractor:
+        del folder
+        return _extractor(_own(files.to_path(workdir), checkpoint))
+
+    return RegisteredSpace(load, LAYER)
+
+
+def metrics(workdir: Path) -> dict[str, Metric]:
+    """ "fd_classifier", as FID, and "kd_classifier", as KID, by name.
+
+    Args:
+      workdir: of a classifier with at least one checkpoint; its best is taken.
+
+    Raises:
+      UserError: see `space`.
+    """
+    registered = space(str(workdir))
+    extractor = registered.load(None)
+    return {
+        name: Metric((name,), of_features(compute), lambda folder: extractor, LAYER, {theirs: name})
+        for name, compute, theirs in (
+            ("fd_classifier", frechet.compute, "frechet"),
+            ("kd_classifier", kid.compute, "kid"),
+        )
+    }
+
+
+def _own(workdir: Path, checkpoint: str) -> Restored:
     classifier = restore_classifier(workdir, checkpoint)
     fields = classifier.model.config.model
     if fields.pretrained and fields.trained_stages == 0 and not fields.hidden:
@@ -38,19 +72,7 @@ def metrics(workdir: Path, checkpoint: str = BEST) -> dict[str, Metric]:
             f"{workdir} holds a classifier whose features are {fields.network}'s own: train some "
             "of its stages (model.trained_stages)"
         )
-    extractor = _extractor(classifier)
-
-    def load(folder: Path | None) -> Extractor:
-        del folder
-        return extractor
-
-    return {
-        name: Metric((name,), of_features(compute), load, LAYER, {theirs: name})
-        for name, compute, theirs in (
-            ("fd_classifier", frechet.compute, "frechet"),
-            ("kd_classifier", kid.compute, "kid"),
-        )
-    }
+    return classifier
 
 
 def _extractor(classifier: Restored) -> Extractor:
