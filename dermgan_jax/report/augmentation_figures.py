@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dermgan_jax.data.splits import GROUP, IMAGE, TEST, TRAIN, VAL
+from dermgan_jax.report import hover
 from dermgan_jax.report.augmentation_tables import (
     SCORES,
     UNMEASURED,
@@ -210,7 +211,7 @@ def training_curves(result: AugmentationResult) -> Figure | None:
             values = factor * np.array(
                 getattr(curve, key) or np.full(len(thousands), np.nan), float
             )
-            axes.plot(
+            (drawn,) = axes.plot(
                 thousands,
                 values,
                 marker=_marker(result, arm),
@@ -218,6 +219,7 @@ def training_curves(result: AugmentationResult) -> Figure | None:
                 markevery=max(len(values) // 6, 1),
                 **line,
             )
+            hover.tell(drawn)
         axes.grid(axis="y")
         axes.set_xlim(left=0)
     panels[0].set_ylabel("validation loss")
@@ -248,7 +250,7 @@ def sweep(result: AugmentationResult) -> Figure | None:
         for (x, arm), (value, low, high) in drawn:
             colour = _colour(result, arm)
             axes.vlines(x, low, high, color=colour, linewidth=1.3)
-            axes.plot(
+            (point,) = axes.plot(
                 x,
                 value,
                 marker=_marker(result, arm),
@@ -256,6 +258,8 @@ def sweep(result: AugmentationResult) -> Figure | None:
                 label=arm_title(arm),
                 linestyle="",
             )
+            number = hover.number
+            hover.tell(point, [f"{number(value)} ({number(low)} … {number(high)})"])
         axes.set_title(f"{score_title(name)}, points gained", loc="left", fontsize=10)
         axes.yaxis.set_major_formatter(_signed)
         axes.grid(axis="y")
@@ -279,7 +283,11 @@ def reliability(result: AugmentationResult, arms: Sequence[str]) -> Figure:
         confidence, right, count = map(np.array, (bins.confidence, bins.accuracy, bins.count))
         axes.plot((0, 1), (0, 1), color=HAIRLINE, linewidth=1)
         shown = count > 0
-        axes.plot(confidence[shown], right[shown], color=_colour(result, arm), linewidth=1.1)
+        (line,) = axes.plot(
+            confidence[shown], right[shown], color=_colour(result, arm), linewidth=1.1
+        )
+        counts = [f"{share:.3g} of {num:,} images" for share, num in zip(right, count, strict=True)]
+        hover.tell(line, [counts[i] for i in np.flatnonzero(shown)], "share that is right")
         area = 5 + 60 * count[shown] / count.max()
         axes.scatter(confidence[shown], right[shown], area, color=_colour(result, arm), alpha=0.7)
         axes.set_title(_wrapped(arm_title(arm)), loc="left", fontsize=10)

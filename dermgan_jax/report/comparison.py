@@ -11,7 +11,7 @@ from dermgan_jax import registry
 from dermgan_jax.data.image_files import grid
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import power_spectrum
-from dermgan_jax.report import metric_texts, metric_values
+from dermgan_jax.report import hover, metric_texts, metric_values
 from dermgan_jax.report.figures import new_figure
 from dermgan_jax.report.html import arrays, picture, picture_of, write_page
 from dermgan_jax.report.style import SERIES, STYLE, to_svg
@@ -96,7 +96,8 @@ def spectrum_figure(result: ComparisonResult) -> Figure:
             model = result.models[name]
             power, real = np.array(model.spectrum), np.array(model.real_spectrum)
             frequencies = np.arange(1, len(power) + 1) * 0.5 / len(power)
-            axes.plot(frequencies, power_spectrum.decibels(power, real), color=colour, label=name)
+            level = power_spectrum.decibels(power, real)
+            hover.tell(axes.plot(frequencies, level, color=colour, label=name)[0])
         figure.legend(loc="outside upper left", ncols=4, fontsize=9.5)
     return figure
 

@@ -6,6 +6,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from dermgan_jax.evaluation.anomaly.result import DetectorResult
+from dermgan_jax.report import hover
 from dermgan_jax.report.figures import WIDTH
 from dermgan_jax.report.style import DASHES, FADE, SERIES, STYLE
 
@@ -17,7 +18,7 @@ def roc(detectors: Sequence[DetectorResult]) -> Figure:
         axes = figure.subplots()
         axes.plot((0, 1), (0, 1), color=FADE, linewidth=0.7, linestyle=":")
         for i, one in enumerate(detectors):
-            axes.plot(
+            (line,) = axes.plot(
                 *(one.curve.false, one.curve.true),
                 color=SERIES[i % len(SERIES)],
                 linestyle=DASHES[i // len(SERIES) % len(DASHES)],
@@ -25,6 +26,7 @@ def roc(detectors: Sequence[DetectorResult]) -> Figure:
                 label=f"{one.title}, {one.scores['auroc'].value:.3f}",
                 zorder=3 if i == 0 else 2,
             )
+            hover.tell(line)
         axes.set(xlim=(0, 1), ylim=(0, 1.005))
         axes.set(
             xlabel="share of normal images called abnormal",

@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from dermgan_jax.metrics.measurement import MetricValue
-from dermgan_jax.report import metric_values
+from dermgan_jax.report import hover, metric_values
 from dermgan_jax.report.style import DASHES, FADE, HAIRLINE, INK, SERIES, STYLE
 
 Rows = Sequence[Mapping[str, Any]]
@@ -73,12 +73,14 @@ def training_and_validation(rows: Rows, name: str, trained: str, label: str) -> 
     with matplotlib.rc_context(STYLE):
         figure, axes = new_figure(label)
         _draw(axes, kimg, values, SERIES[0], "training, with dropout and augmentation")
-        axes.plot(
+        found = [row["metrics"][name].value for row in measured]
+        (line,) = axes.plot(
             [row["images"] / 1000 for row in measured],
-            [row["metrics"][name].value.value for row in measured],
+            [value.value for value in found],
             color=SERIES[1],
             label="validation",
         )
+        hover.tell(line, [metric_values.with_spread(value) for value in found])
         _finish(axes, rows)
     return figure
 
@@ -150,11 +152,11 @@ def throughput(rows: Rows) -> Figure | None:
 
 
 def schedule(rows: Rows) -> Figure | None:
-    """Resolution, and below it the fade-in alpha where the GAN has one."""
+    """Resolution, and below it the fade-in alpha where the GAN has one; None of a single stage."""
     train = _of_kind(rows, "train")
-    if not train:
-        return None
     faded = any("alpha" in row["traced"] for row in train)
+    if not faded and len({row["stage"] for row in train}) < 2:
+        return None
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         panels = figure.subplots(
@@ -165,14 +167,16 @@ def schedule(rows: Rows) -> Figure | None:
         names.sort(key=lambda name: [int(side) for side in re.findall(r"\d+", name)])
         for span in spans:
             level = names.index(span.name)
-            panels[0].plot((span.begin, span.end), (level, level), color=SERIES[0], linewidth=3)
+            ends = (span.begin, span.end), (level, level)
+            (line,) = panels[0].plot(*ends, color=SERIES[0], linewidth=3)
+            hover.tell(line, 2 * [span.name.replace("x", " × ")])
         panels[0].set_yticks(range(len(names)), [name.replace("x", "×") for name in names])
         panels[0].set_ylim(-0.6, len(names) - 0.4)
         panels[0].set_ylabel("pixels")
         if faded:
             kimg = [row["images"] / 1000 for row in train]
             alpha = [row["traced"].get("alpha", np.nan) for row in train]
-            panels[1].plot(kimg, alpha, color=SERIES[1])
+            hover.tell(panels[1].plot(kimg, alpha, color=SERIES[1])[0])
             panels[1].set_ylim(-0.08, 1.08)
             panels[1].set_ylabel("alpha (share\nof new layers)")
         for axes in panels:
@@ -201,7 +205,7 @@ def evaluation(rows: Rows, name: str, label: str, whole: str = "") -> Figure | N
         figure, axes = new_figure(label)
         parts = list(dict.fromkeys(part for value in values for part in value.details))
         for i, part in enumerate(parts if whole else ()):
-            axes.plot(
+            (line,) = axes.plot(
                 kimg,
                 [value.details.get(part, np.nan) for value in values],
                 color=SERIES[1 + i % (len(SERIES) - 1)],
@@ -211,6 +215,7 @@ def evaluation(rows: Rows, name: str, label: str, whole: str = "") -> Figure | N
                 clip_on=False,
                 label=part.replace("x", "×"),
             )
+            hover.tell(line)
         curve = {"linewidth": 2, "marker": "o", "markersize": 4, "clip_on": False}
         with_interval(axes, kimg, values, SERIES[0], label=whole or "value", **curve)
         if any(bound is not None and bound.is_finite for bound in bounds):
@@ -232,7 +237,9 @@ def with_interval(
 ) -> None:
     """A curve in the band of its 95 % intervals; of a single point the interval is a bar."""
     nothing = (np.nan, np.nan)
-    axes.plot(kimg, [value.value if value else np.nan for value in values], color=colour, **line)
+    numbers = [value.value if value else np.nan for value in values]
+    (drawn,) = axes.plot(kimg, numbers, color=colour, **line)
+    hover.tell(drawn, [metric_values.with_spread(value) if value else "" for value in values])
     ends = [(value and metric_values.interval(value)) or nothing for value in values]
     low, high = np.array(ends).T
     if not np.isfinite(low).any():
@@ -328,11 +335,15 @@ def _draw(axes: Axes, kimg: np.ndarray, values: np.ndarray, colour: str, label: 
     bins = np.array_split(np.arange(len(kimg)), min(len(kimg), MAX_POINTS))
     mean_kimg = [kimg[i].mean() for i in bins]
     mean = [values[i].mean() for i in bins]
+    told = [hover.number(value) for value in mean]
     if len(kimg) > MAX_POINTS:
         least, largest = [values[i].min() for i in bins], [values[i].max() for i in bins]
+        ends = zip(map(hover.number, least), map(hover.number, largest), strict=True)
+        told = [f"{value} ({low} … {high})" for value, (low, high) in zip(told, ends, strict=True)]
         axes.fill_between(mean_kimg, least, largest, color=colour, alpha=0.2, linewidth=0)
     marker = "o" if len(bins) == 1 else ""
-    axes.plot(mean_kimg, mean, color=colour, label=label or None, marker=marker)
+    (line,) = axes.plot(mean_kimg, mean, color=colour, label=label or None, marker=marker)
+    hover.tell(line, told)
 
 
 def log_axis(axes: Axes) -> None:

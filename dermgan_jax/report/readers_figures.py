@@ -13,6 +13,7 @@ from dermgan_jax.readers.analysis_judges import Judge
 from dermgan_jax.readers.analysis_scores import ReaderRow
 from dermgan_jax.readers.design import FAKE, REAL
 from dermgan_jax.readers.votes import StudyVotes
+from dermgan_jax.report import hover
 from dermgan_jax.report.style import FADE, HAIRLINE, INK, SERIES, STYLE
 from dermgan_jax.statistics import classification
 
@@ -102,7 +103,8 @@ def rates(analysis: Analysis, scores: RocScores | None) -> Figure | None:
     groups = list(analysis.groups)
     if scores is not None:
         for j, row in enumerate(analysis.finished):
-            _roc_curve(axes, scores[0], scores[1][:, j], _colour(groups.index(row.group)))
+            colour = _colour(groups.index(row.group))
+            _roc_curve(axes, scores[0], scores[1][:, j], colour, row.reader)
     for position, name in enumerate(groups):
         own = [row for row in known if row.group == name]
         axes.plot(
@@ -139,13 +141,13 @@ def _name_points(axes: Axes, rows: Sequence[ReaderRow]) -> None:
         axes.annotate(", ".join(names), (x, y), **place, ha=side, fontsize=8)
 
 
-def _roc_curve(axes: Axes, real: np.ndarray, scores: np.ndarray, colour: str) -> None:
+def _roc_curve(axes: Axes, real: np.ndarray, scores: np.ndarray, colour: str, reader: str) -> None:
     known = ~np.isnan(scores)
     if len(np.unique(real[known])) < 2:
         return
     curve = classification.roc_curve(real[known], scores[known], np.ones(known.sum()))
     x, y = 100 * curve.false / curve.false[-1], 100 * curve.true / curve.true[-1]
-    axes.plot(x, y, color=colour, linewidth=0.9, alpha=0.55)
+    hover.tell(axes.plot(x, y, color=colour, linewidth=0.9, alpha=0.55)[0], name=reader)
 
 
 def images(analysis: Analysis) -> Figure | None:

@@ -15,7 +15,7 @@ from dermgan_jax import files
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.metrics.measurement import Measurement, MetricValue
-from dermgan_jax.report import figures, metric_texts, metric_values, run_record
+from dermgan_jax.report import figures, hover, metric_texts, metric_values, run_record
 from dermgan_jax.report.figures import new_figure
 from dermgan_jax.report.html import write_page
 from dermgan_jax.report.run import heading
@@ -180,7 +180,9 @@ def curves(runs: Sequence[Run], key: str) -> Figure:
             kimg = [row["images"] / 1000 for row in rows]
             values = [row["metrics"][key].value for row in rows]
             numbers = [value.value if value.is_finite else math.nan for value in values]
-            axes.plot(kimg, numbers, dash, color=colour, label=run.name, marker="o", markersize=3)
+            dots = {"label": run.name, "marker": "o", "markersize": 3}
+            (line,) = axes.plot(kimg, numbers, dash, color=colour, **dots)
+            hover.tell(line, [metric_values.with_spread(value) for value in values])
             ends = [metric_values.interval(value) or (math.nan, math.nan) for value in values]
             if ends:
                 axes.fill_between(kimg, *zip(*ends, strict=True), color=colour, alpha=0.15, lw=0)

@@ -7,6 +7,8 @@ import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
+from dermgan_jax.report import hover
+
 # Okabe and Ito's colours, which colour-blind readers can tell apart. `to_svg` turns them into CSS
 # variables, so that the page can adapt them to light and dark mode.
 DASHES = ("-", "--", ":")  # of more curves than there are colours
@@ -41,7 +43,8 @@ STYLE = {
 def to_svg(figure: Figure, title: str) -> Markup:
     """The figure as an SVG element to put into HTML: no size of its own, colours from CSS.
 
-    Matplotlib escapes what is written in a figure; the title is escaped here.
+    Matplotlib escapes what is written in a figure; the title is escaped here. Curves tell their
+    values, see `hover`.
 
     Args:
       figure: drawn in this module's colours.
@@ -61,4 +64,5 @@ def to_svg(figure: Figure, title: str) -> Markup:
     svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", svg)
     for colour, variable in _CSS.items():
         svg = svg.replace(colour, variable)
-    return Markup(svg.strip())
+    svg = svg.strip().removesuffix("</svg>")
+    return Markup(f"{svg}{hover.strips(figure)}</svg>")

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dermgan_jax.report import figures
+from dermgan_jax.report import figures, hover, metric_values
 from dermgan_jax.report.metric_values import Row
 from dermgan_jax.report.style import INK, SERIES, STYLE
 from dermgan_jax.report.translation_series import YARDSTICKS
@@ -50,7 +50,8 @@ def curves(
             else:
                 pale = {"linewidth": 1.2, "linestyle": "--", "marker": ".", "clip_on": False}
                 numbers = [value.value for value in values]
-                axes.plot(x, numbers, color=colour, label=text, **pale)
+                (line,) = axes.plot(x, numbers, color=colour, label=text, **pale)
+                hover.tell(line, [metric_values.with_spread(value) for value in values])
             drawn += values
         wide = _is_wide(axes)
         lines = _horizontal_lines(series, name, directions, main)

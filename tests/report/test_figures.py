@@ -56,8 +56,12 @@ def test_outliers_do_not_flatten_the_curve():
 
 
 def test_alpha_has_a_panel_only_where_there_is_one():
-    assert len(figures.schedule([row(1, "8x8")]).axes) == 1
+    assert len(figures.schedule([row(1, "8x8"), row(2, "16x16")]).axes) == 1
     assert len(figures.schedule([row(1, "8x8", alpha=0.5)]).axes) == 2
+
+
+def test_a_single_stage_is_no_curriculum():
+    assert figures.schedule([row(1, "8x8"), row(2, "8x8")]) is None
 
 
 def test_nothing_to_draw():
