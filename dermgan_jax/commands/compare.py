@@ -23,6 +23,8 @@ def _add_flags(parser: flags.Parser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    # The imports alone take seconds.
+    print(f"reads {len(args.runs)} runs and draws their curves …", flush=True)
     from dermgan_jax.report import run_comparison
 
     print(f"written: {run_comparison.build(args.runs, args.out)}")

@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from dermgan_jax import config as config_schema
-from dermgan_jax import files
+from dermgan_jax import files, registry
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.metrics.measurement import Measurement, MetricValue
@@ -73,6 +73,7 @@ def build(workdirs: Sequence[Path], out: Path) -> Path:
         "sheets": [run.record.sheets[-1] if run.record.sheets else None for run in runs],
         "with_reals": next((run for run in runs if run.record.reals), None),
         "same_latents": same_latents(runs),
+        "shared": shared_real_images(runs),
         "lines": [line(runs, key) for key in keys],
         "curves": [(title(runs, key), to_svg(curves(runs, key), key)) for key in keys],
         "fields": differing_fields(runs),
@@ -145,7 +146,7 @@ def difference(
 ) -> str:
     """How much better or worse another value is, with the interval of the difference.
 
-    Both intervals are taken as independent, which is too wide where runs share the real images.
+    Both intervals are taken as independent, see `shared_real_images`.
 
     Args:
       first, other: None where not measured.
@@ -167,6 +168,58 @@ def difference(
     is_better = (away < 0) == (first.better == "lower")
     word = "better" if is_better else "worse"
     return f"{away:+.3g} ({away - half:+.3g} … {away + half:+.3g}): {word}"
+
+
+def shared_real_images(runs: Sequence[Run]) -> str:
+    """What is to be known of differences from the first run where real images are the same ones.
+
+    What chance has put into these is in both values then, and leaves the difference: an interval
+    that takes them as independent is too wide.
+    """
+    first = runs[0]
+    others = [
+        run
+        for run in runs[1:]
+        if _measured_against(run) == _measured_against(first)
+        and any(_is_comparable(first, run, key) for key in first.latest)
+    ]
+    if not others:
+        return ""
+    seeds = sorted({run.record.config["seed"] for run in (first, *others)})
+    listed = " and ".join(map(str, seeds))
+    split = str(first.record.card.get("split_hash", ""))[:16]
+    names = _and([first.name, *(run.name for run in others)])
+    said = (
+        f"{names} were measured with the same protocols against the same real images (split "
+        f"{split}, seed{'s' * (len(seeds) > 1)} {listed}). Their chance is in each value, so that "
+        "these intervals are wider than need be: better and worse stand, but “no difference shown” "
+        "may hide one."
+    )
+    kinds = {registry.load("model", run.record.family).kind for run in (first, *others)}
+    if kinds != {"sampler"}:
+        return said
+    data = first.record.config["data"]
+    paths = ",".join(str(run.record.path) for run in (first, *others))
+    return (
+        f"{said} The interval of the paired difference is what dermgan evaluate "
+        f"--real={data['dataset']}:{data['split']} --fake={paths} gives."
+    )
+
+
+def _measured_against(run: Run) -> tuple[str, ...]:
+    """The real images, and what else of the data decides how they look."""
+    data = config_schema.flatten(run.record.config)
+    names = ("resolution", "channels", "frame", "mirror")
+    return *run.real_images, *(repr(data.get(f"data.{name}")) for name in names)
+
+
+def _is_comparable(first: Run, other: Run, key: str) -> bool:
+    values = [run.latest[key].value for run in (first, other) if key in run.latest]
+    return len({(value.protocol, value.n) for value in values}) == 1 and len(values) == 2
+
+
+def _and(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def curves(runs: Sequence[Run], key: str) -> Figure:

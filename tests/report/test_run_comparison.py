@@ -47,6 +47,49 @@ def test_values_against_other_real_images_are_not_compared(tmp_path):
     assert "no difference shown" not in html
 
 
+def changed(run, part, **fields):
+    """A file of a run, with other fields."""
+    file = run / ("config.json" if part != "card" else "data_card.json")
+    plain = json.loads(file.read_text())
+    (plain if part in ("card", "config") else plain[part]).update(fields)
+    file.write_text(json.dumps(plain))
+
+
+def test_runs_that_share_their_real_images_are_told_of_the_paired_interval(tmp_path):
+    runs = [write_run(tmp_path / name, "sampler") for name in "abc"]
+    changed(runs[1], "config", seed=3)
+    changed(runs[2], "card", split_hash="another")
+    text = " ".join(Page(build(runs, tmp_path / "out").read_text()).text.split())
+    assert "a and b were measured with the same protocols against the same real images " in text
+    assert "(split 0123, seeds 0 and 3)" in text
+    assert "“no difference shown” may hide one" in text
+    assert f"dermgan evaluate --real=phantom:train --fake={runs[0]},{runs[1]} gives" in text
+
+
+@pytest.mark.parametrize(
+    ("part", "fields"),
+    [
+        ("card", {"split_hash": "another"}),
+        ("data", {"classes": ["nv"]}),
+        ("data", {"resolution": 16}),
+        ("data", {"mirror": False}),
+    ],
+)
+def test_runs_with_other_real_images_are_not(tmp_path, part, fields):
+    runs = [write_run(tmp_path / name, "sampler") for name in "ab"]
+    assert run_comparison.shared_real_images(read(runs))
+    changed(runs[1], part, **fields)
+    assert run_comparison.shared_real_images(read(runs)) == ""
+
+
+def test_translators_are_not_sent_to_a_command_that_draws_samples(tmp_path):
+    said = run_comparison.shared_real_images(
+        read([write_run(tmp_path / name, "translator") for name in "ab"])
+    )
+    assert "against the same real images" in said
+    assert "dermgan evaluate" not in said
+
+
 def test_sheets_of_translators_are_of_the_same_inputs_only_with_the_same_data(tmp_path):
     runs = [write_run(tmp_path / name, "translator") for name in "ab"]
     assert run_comparison.same_latents(read(runs))
@@ -64,12 +107,13 @@ def test_real_images_beside_phantoms_are_called_what_they_are(tmp_path):
     assert "<strong>Real images</strong> that a learned from, unchosen." in html
 
 
-def test_the_page_has_values_curves_sheets_and_differences(tmp_path):
+def test_the_page_has_values_curves_sheets_and_differences(tmp_path, capsys):
     runs = [write_run(tmp_path / name / "run", "sampler") for name in ("a", "b")]
     config = json.loads((runs[1] / "config.json").read_text())
     config["ema"]["decay"] = 0.5
     (runs[1] / "config.json").write_text(json.dumps(config))
     assert call("compare", f"--runs={runs[0]},{runs[1]}", f"--out={tmp_path / 'out'}") == 0
+    assert capsys.readouterr().out.startswith("reads 2 runs and draws their curves")
     html = (tmp_path / "out" / run_comparison.NAME).read_text()
     page = Page(html)
     text = " ".join(page.text.split())
