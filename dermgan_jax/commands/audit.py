@@ -15,6 +15,14 @@ def _add_flags(parser: flags.Parser) -> None:
         "--fake", required=True, metavar="SOURCE", help="the synthetic images; a run is sampled"
     )
     parser.add_argument("--held_out", metavar="SOURCE", help="real images that it never saw")
+    flags.add_path(
+        parser,
+        "membership",
+        "folder of two runs, first and second, each on one half of the training groups: do samples "
+        "give away what was learned from? Runs that are not there are trained, as --config says, "
+        "or as the run that --fake names",
+        required=False,
+    )
     flags.add_out(
         parser,
         paths.folder_to_write,
@@ -43,6 +51,7 @@ def _run(args: argparse.Namespace) -> None:
         checkpoint=args.checkpoint,
         features=args.features,
         value_range=flags.value_range(args, *sources.values()),
+        membership=args.membership,
     )
     folders = {flag: name for flag, name in sources.items() if name and is_folder_of_images(name)}
     paths.require_apart(args.out, **folders)

@@ -7,12 +7,8 @@ average, blurred images may fail by its share without having copied: averages li
 The sheet of the closest pairs shows which it is.
 """
 
-import csv
 import dataclasses
-import io
-import json
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -20,17 +16,20 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax import files
 from dermgan_jax.data.catalogue import catalogue
-from dermgan_jax.data.contact_sheet import contact_sheet
-from dermgan_jax.data.image_sets import FolderImages, ImageSet, Selection
+from dermgan_jax.data.image_sets import FolderImages, ImageSet, Selection, select
 from dermgan_jax.data.labelling import Labelling
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.records import UNKNOWN
 from dermgan_jax.data.splits import ALL
 from dermgan_jax.errors import GateError
-from dermgan_jax.evaluation import audit_conclusion
+from dermgan_jax.evaluation import (
+    audit_conclusion,
+    audit_files,
+    membership,
+    memorisation_tests,
+)
 from dermgan_jax.evaluation.copy_detection import (
     ALPHA,
-    CLOSE,
     EXACT,
     FEW,
     NEAR,
@@ -60,11 +59,7 @@ from dermgan_jax.runs import ancestry, findings
 from dermgan_jax.runs.restore import LATEST, checkpoint_facts
 from dermgan_jax.runs.workdir import WorkDir
 from dermgan_jax.synthesis.drawing import Drawing
-from dermgan_jax.synthesis.marked_images import save_sheet
 from dermgan_jax.synthesis.subgroup_columns import Classed
-
-SHOWN = 12  # pairs on the sheet
-SHEET_COMMENT = "synthetic images, each beside the real one that is most like it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +74,10 @@ class Audit:
       num: synthetic images at most.
       seed: of samples and of the bootstrap.
       checkpoint: of a work directory that is sampled: "latest", "best" or a step; None: latest.
-      features: of `registry.names("feature space")`.
+      features: a feature space.
       value_range: of floats in an .npz that does not tell it.
+      membership: folder of two runs, each on one half of the training groups, which are trained if
+        they are not there; see `membership`. None: no membership inference.
     """
 
     train: str
@@ -91,6 +88,7 @@ class Audit:
     checkpoint: str | None = None
     features: str = "lite0"
     value_range: Range | None = None
+    membership: Path | None = None
 
 
 def audit(
@@ -104,8 +102,8 @@ def audit(
     Args:
       asked: what is audited.
       out: folder for audit.json, pairs.csv and pairs.png.
-      config: says how DATASET:SPLIT is prepared; the default is that of a source that is a work
-        directory.
+      config: says how DATASET:SPLIT is prepared, and what the halves of `membership` are trained
+        as; the default is that of a source that is a work directory.
       weights: where pretrained weights are looked for first.
 
     Returns:
@@ -128,8 +126,12 @@ def audit(
     unseen = None if asked.held_out is None else read_real(asked.held_out, opening)
     require_one_size(learned.source, drawn, *([unseen.source] if unseen else []))
     second = second_distances(asked.features, learned.images, weights)
+    if asked.membership is not None:
+        membership.train_halves(config, asked.membership)
+        membership.require_halves(membership.runs_of(asked.membership))
     found, notes = examine(learned, synthetic, unseen, space, second, asked.seed)
     represented = subgroup_coverage(classed(learned.source), classed(drawn), space)
+    tests = _tests(found, learned, synthetic, unseen, space, asked.seed)
     notes = [
         *notes,
         *not_compared(asked, drawn),
@@ -144,18 +146,22 @@ def audit(
         )
     result = to_json(found, learned, synthetic, unseen, space, second, notes)
     result["subgroups"] = represented.to_json() if represented else None
+    result["tests"] = tests
+    if asked.membership is not None:
+        result["membership"] = membership.membership(asked.membership, space, asked.num, asked.seed)
     if workdir is not None:
         result["against_own_images"] = of_run
     print(text(result))
     kept_in = [place for place in (workdir, out) if place is not None]
-    pairs = _sheet(found, learned, synthetic, unseen or learned) if kept_in else None
+    pairs = audit_files.sheet(found, learned, synthetic, unseen or learned) if kept_in else None
     if workdir is not None:
-        findings.keep(workdir, findings.AUDIT, result, pairs, SHEET_COMMENT)
+        findings.keep(workdir, findings.AUDIT, result, pairs, audit_files.SHEET_COMMENT)
     if out is not None:
-        write(out, result, found, learned, synthetic, pairs)
+        audit_files.write(out, result, found, learned, synthetic, pairs)
         print(
-            f"written: {out}/audit.json, pairs.csv and pairs.png (synthetic, most similar training "
-            "image; below it feature distance / second distance, below 1 a near copy)"
+            f"written: {out}/audit.json, pairs.csv and pairs.png (closest synthetic and held-out "
+            "images with their training images; below these feature distance / second distance, "
+            "below 1 a near copy)"
         )
     if found.refusal:
         raise GateError(found.refusal)
@@ -206,6 +212,29 @@ def learned_from(train: str, workdir: Path, config: FrozenConfigDict | None) -> 
         return False
     _, facts = checkpoint_facts(workdir)
     return catalogue(config.data).split_hash == facts["split_hash"]
+
+
+def _tests(
+    found: Findings,
+    train: Compared,
+    fake: Compared,
+    held_out: Compared | None,
+    space: FeatureSpace,
+    seed: int,
+) -> memorisation_tests.Tests:
+    """The tests in print, of all training images, and of the distinct other ones."""
+    unseen = None
+    if held_out is not None:
+        images = select(held_out.images, found.held_out_rows)
+        unseen = space.features(images, "held-out images", keep=True)
+    return memorisation_tests.memorisation_tests(
+        space.features(train.images, "training images", keep=True),
+        unseen,
+        space.features(select(fake.images, found.distinct), "images", keep=True),
+        train.groups,
+        space.protocol,
+        seed,
+    )
 
 
 def not_compared(asked: Audit, drawn: ImageSource) -> list[str]:
@@ -286,68 +315,10 @@ def text(result: dict[str, Any]) -> str:
         f"p = {share['p_value']:.2g}",
         f"median distance over that of held-out images: {ratio['value']:.3f} "
         f"[{ratio['interval'][0]:.3f}, {ratio['interval'][1]:.3f}]",
+        *memorisation_tests.lines(result["tests"]),
+        *(membership.lines(result["membership"]) if "membership" in result else ()),
         *result["notes"],
     ]
     if not result["refusal"]:
         lines += audit_conclusion.sentences(result)
     return "\n".join(lines)
-
-
-def write(
-    out: Path,
-    result: dict[str, Any],
-    found: Findings,
-    train: Compared,
-    fake: Compared,
-    pairs: np.ndarray,
-) -> None:
-    """Writes audit.json, pairs.csv (each synthetic image with its nearest) and pairs.png."""
-    files.write_text(out / "audit.json", json.dumps(result, indent=2) + "\n")
-    typical = float(np.median(found.held_out.nearest))
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(
-        ("name", "distance", "ratio", "original", "mirrored", "near_copy_below_1", "verdict")
-    )
-    for i, row in enumerate(found.distinct):
-        index, mirrored, relative = found.match(found.fake, i)
-        distance = float(found.fake.nearest[i])
-        writer.writerow(
-            (
-                fake.names[row],
-                f"{distance:.6g}",
-                f"{distance / typical:.6g}",
-                train.names[index],
-                int(mirrored),
-                f"{relative:.6g}",
-                found.verdicts[i],
-            )
-        )
-    files.write_text(out / "pairs.csv", table.getvalue())
-    save_sheet(pairs, out / "pairs.png", fake.source.made_by, SHEET_COMMENT)
-
-
-def _sheet(found: Findings, train: Compared, fake: Compared, unseen: Compared) -> np.ndarray:
-    """Pairs (synthetic, most similar training image), worst first, and a held-out pair at the rank.
-
-    Below the training image are the feature distance to the nearest one and the second distance
-    over its threshold.
-    """
-    severity = [(EXACT, NEAR_COPY, CLOSE, "").index(verdict) for verdict in found.verdicts]
-    likeness = [found.match(found.fake, i)[2] for i in range(len(found.distinct))]
-    order = np.lexsort((likeness, severity))[:SHOWN]
-    rank = np.argsort(found.held_out.nearest, kind="stable")[found.share.rank - 1]
-    shown = [
-        (found.fake, i, fake, found.distinct[i], found.verdicts[i] or "closest") for i in order
-    ]
-    shown.append((found.held_out, rank, unseen, found.held_out_rows[rank], "held out"))
-    images, captions = [], []
-    for distances, i, source, row, title in shown:
-        index, mirrored, relative = found.match(distances, i)
-        images += [source.images[np.array([row])][0], train.images[np.array([index])][0]]
-        measured = f"{distances.nearest[i]:.3g} / {relative:.2f}" + ", mirrored" * mirrored
-        captions += [
-            f"{title}\n{PurePosixPath(source.names[row]).name}",
-            f"{measured}\n{PurePosixPath(train.names[index]).name}",
-        ]
-    return contact_sheet(images, captions, columns=4)

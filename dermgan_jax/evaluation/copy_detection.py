@@ -291,8 +291,8 @@ def _measure(
     for space in spaces:
         columns = space.features(train, "training images", keep=True)
         orientations = (
-            space.features(images, "images"),
-            space.features(mirror_images, "mirrored images"),
+            space.features(images, "images", keep=True),
+            space.features(mirror_images, "mirrored images", keep=True),
         )
         found.append(memorisation.nearest_few(orientations, columns, FEW, groups))
     indices, distances, mirrored = (

@@ -81,7 +81,7 @@ class Question:
       seed: of samples and metrics.
       checkpoint: of a source that is a work directory: "latest", "best" or a step; None: latest.
       classifier: work directory of a classifier, in whose features distances are taken as well.
-      side: both sides are brought to this size, see `decode.to_square`; 0 leaves them.
+      side: both sides are brought to this size, see `squares.to_square`; 0 leaves them.
       value_range: of floats in an .npz that does not tell it.
     """
 

@@ -78,7 +78,7 @@ def subgroup_coverage(real: Classed, fake: Classed, space: FeatureSpace) -> Repr
     is_fake = np.arange(len(real.classes) + len(fake.classes)) >= len(real.classes)
     features = (
         space.features(real.images, "training images", keep=True),
-        space.features(fake.images, "images"),
+        space.features(fake.images, "images", keep=True),
     )
     covered = density_coverage.count(*features).covered
     return Represented(

@@ -235,7 +235,7 @@ def test_command_writes_everything_before_it_says_no(train, held_out, planted, t
     assert float(rows[21]["ratio"]) < 0.01
     with Image.open(out / "pairs.png") as sheet:
         assert sheet.text["Comment"].startswith("synthetic images, each beside the real one")
-        assert sheet.size == (4 * 130 - 2, 7 * (128 + 2 * 14 + 4) - 2)
+        assert sheet.size == (4 * 130 - 2, 8 * (128 + 2 * 14 + 4) - 2)
 
 
 def test_clean_images_are_called_clean(train, held_out, fresh, tmp_path, capsys):

@@ -1,0 +1,193 @@
+"""Membership inference on a recipe: two runs of it, each on one half of the training groups.
+
+The score of a real image is how near the nearest of a run's samples comes to it, mirrored or not.
+`statistics.membership` says what is compared. What it finds is about the recipe at half of the
+data, which memorises rather more than the run on all of it.
+"""
+
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from dermgan_jax import config as config_schema
+from dermgan_jax.data.image_sets import select
+from dermgan_jax.data.splits import HALVES, TEST, TRAIN, VAL
+from dermgan_jax.errors import UserError
+from dermgan_jax.features.feature_spaces import FeatureSpace
+from dermgan_jax.files import Path
+from dermgan_jax.metrics import memorisation
+from dermgan_jax.runs.metrics_log import FINISHED
+from dermgan_jax.runs.restore import checkpoint_facts
+from dermgan_jax.runs.training_data import RealImages, TrainingData, split_images
+from dermgan_jax.runs.workdir import WorkDir
+from dermgan_jax.statistics import membership as statistics
+from dermgan_jax.statistics.membership import FIRST, HELD_OUT, SECOND, Membership
+from dermgan_jax.synthesis.drawing import Drawing
+from dermgan_jax.synthesis.trained_sampler import sample_for_evaluation
+from dermgan_jax.train import loop
+
+
+def runs_of(folder: Path) -> tuple[Path, Path]:
+    """The two work directories of a folder, FOLDER/first and FOLDER/second."""
+    return tuple(folder / half for half in HALVES)
+
+
+def train_halves(config: FrozenConfigDict | None, folder: Path) -> None:
+    """Trains the two runs, as far as they have not come to their ends.
+
+    Args:
+      config: the recipe, without `data.half`; not needed if both runs are there.
+      folder: of `runs_of`.
+
+    Raises:
+      UserError: if a run is missing and there is no recipe, or it was stopped.
+    """
+    for half, workdir in zip(HALVES, runs_of(folder), strict=True):
+        if WorkDir(workdir).exists:
+            config_of_half = WorkDir(workdir).read_config()
+        elif config is None:
+            raise UserError(f"{workdir} is not there, and no --config says how to train it")
+        else:
+            fields = ConfigDict(config.to_dict())
+            fields.data.half = half
+            config_of_half = config_schema.validate(fields)
+        print(f"== {workdir}: {half} half of the training groups", flush=True)
+        if loop.train(config_of_half, workdir) != FINISHED:
+            raise UserError(f"stopped and saved: the same command continues {workdir}")
+
+
+def membership(folder: Path, space: FeatureSpace, num: int, seed: int) -> dict[str, Any]:
+    """Attack and control over the images of both halves and the held-out ones, as JSON values.
+
+    Args:
+      folder: of `runs_of`, both trained; see `require_halves`.
+      space: of the distances.
+      num: samples drawn of each run.
+      seed: of the samples and of the bootstrap.
+
+    Raises:
+      UserError: if no image is held out.
+    """
+    workdirs = runs_of(folder)
+    data = [TrainingData(workdir) for workdir in workdirs]
+    sides = [_split(data[0], TRAIN), _split(data[1], TRAIN), *_held_out(data[0])]
+    which = np.repeat([FIRST, SECOND, *[HELD_OUT] * (len(sides) - 2)], [len(s.ids) for s in sides])
+    groups = np.concatenate([np.array(side.groups, object) for side in sides]).astype(str)
+    drawing = Drawing(seed=seed)
+    samples = [sample_for_evaluation(workdir, num, drawing) for workdir in workdirs]
+    scores = [_scores(sides, images, space) for images, _ in samples]
+    found = statistics.membership(*scores, which, groups, seed=seed)
+    return {
+        "runs": [made_by.to_json() for _, made_by in samples],
+        "num_fake": num,
+        "protocol": f"membership:nearest:{space.protocol}",
+        **{
+            name: {"value": one.value, "interval": one.interval}
+            for name, one in found._asdict().items()
+            if isinstance(one, statistics.Estimate)
+        },
+        "num_images": found.numbers,
+        "num_groups": found.groups,
+        "sentence": sentence(found),
+    }
+
+
+def require_halves(workdirs: tuple[Path, Path]) -> None:
+    """Checks that two runs are of one recipe, each on its half of the same groups.
+
+    Raises:
+      UserError: naming what is not so.
+    """
+    configs = [WorkDir(workdir).read_config() for workdir in workdirs]
+    for half, workdir, config in zip(HALVES, workdirs, configs, strict=True):
+        if config.data.half != half:
+            raise UserError(
+                f"{workdir} learned from data.half={config.data.half!r}, not {half!r}: it does not "
+                "belong there"
+            )
+    fields = [config_schema.computed_fields(config) for config in configs]
+    differing = sorted(
+        key
+        for key in fields[0].keys() | fields[1].keys()
+        if key != "data.half" and fields[0].get(key) != fields[1].get(key)
+    )
+    both = " and ".join(map(str, workdirs))
+    if differing:
+        raise UserError(f"{both} differ in more than their half: {', '.join(differing)}")
+    hashes = {checkpoint_facts(workdir)[1]["split_hash"] for workdir in workdirs}
+    if len(hashes) > 1:
+        raise UserError(f"{both} learned from different splits")
+
+
+def sentence(found: Membership) -> str:
+    """What attack and control say together."""
+    low, high = found.difference.interval
+    attack, control = found.attack.value, found.control.value
+    told = (
+        f"by the distance to the nearest sample, images learned from are told from held-out ones "
+        f"with an AUC of {attack:.3f}; a model that saw neither reaches {control:.3f}"
+    )
+    if low > 0:
+        return (
+            f"{told}: the difference, {found.difference.value:.3f} [{low:.3f}, {high:.3f}], is "
+            "what this recipe tells of its training images"
+        )
+    return (
+        f"{told}: no difference is seen ({found.difference.value:.3f} [{low:.3f}, {high:.3f}]); "
+        f"one of up to {max(high, 0):.3f} is not excluded, and other attacks may see more"
+    )
+
+
+def lines(result: dict[str, Any]) -> list[str]:
+    """For a terminal."""
+    found = []
+    for name, title in (
+        ("attack", "attack, own training images against held-out ones"),
+        ("control", "control, the same by the other half's model"),
+        ("difference", "attack − control"),
+        ("halves", "one half against the other, by the difference of both models' scores"),
+    ):
+        low, high = result[name]["interval"]
+        found.append(f"membership: {title}: {result[name]['value']:.3f} [{low:.3f}, {high:.3f}]")
+    return [*found, f"membership: {result['sentence']}"]
+
+
+def _split(data: TrainingData, split: str) -> RealImages:
+    return split_images(data.catalogue, data.config, split)
+
+
+def _held_out(data: TrainingData) -> list[RealImages]:
+    """Validation and test images of the classes that were learned from."""
+    learned = data.catalogue.labels[data.catalogue.indices(TRAIN)]
+    sides = []
+    for split in (VAL, TEST):
+        side = _split(data, split)
+        kept = np.flatnonzero(np.isin(side.labels, learned))
+        if len(kept):
+            sides.append(
+                RealImages(
+                    select(side.images, kept),
+                    side.labels[kept],
+                    side.classes,
+                    tuple(side.ids[row] for row in kept),
+                    tuple(side.groups[row] for row in kept),
+                )
+            )
+    if not sides:
+        raise UserError("no image is held out of both halves: see data.split_fractions")
+    return sides
+
+
+def _scores(sides: list[RealImages], samples: np.ndarray, space: FeatureSpace) -> np.ndarray:
+    """Of each real image of all sides, minus the distance to the nearest sample."""
+    fake = space.features(samples, "samples", keep=True)
+    found = []
+    for side in sides:
+        rows = np.arange(len(side.ids))
+        mirrored = select(side.images, rows, np.ones(len(rows), bool))
+        orientations = [
+            space.features(images, "real images", keep=True) for images in (side.images, mirrored)
+        ]
+        found.append(-memorisation.nearest_few(orientations, fake, 1).distances[:, 0])
+    return np.concatenate(found).astype(np.float64)

@@ -1,0 +1,133 @@
+"""Tests in print for whether a model copied: C_T, AuthPct and FLD, for the audit's result.
+
+None of them decides anything here. dgm-eval's authors warn that no number reliably detects
+memorisation, so that each stands beside what real images that the model never saw would score.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NotRequired, TypedDict
+
+import numpy as np
+
+from dermgan_jax.metrics import authenticity, copying_test, feature_likelihood
+
+
+class Tests(TypedDict):
+    """As in audit.json. Without held-out images only AuthPct can be had.
+
+    Attributes:
+      protocol: of the features and the tests.
+      authpct: {"value", "interval", "of_held_out"}, in percent.
+      authpct_over_groups: the same, a training image's neighbour being one of another group.
+      ct: {"value", "interval", "cells": [[train, held out, fake, z], …]}.
+      fld: {"held_out", "train", "gap", "gap_interval", "baseline"}.
+      left_out: why something is missing.
+    """
+
+    protocol: str
+    authpct: dict[str, Any]
+    authpct_over_groups: NotRequired[dict[str, Any]]
+    ct: NotRequired[dict[str, Any]]
+    fld: NotRequired[dict[str, Any]]
+    left_out: list[str]
+
+
+def memorisation_tests(
+    train: np.ndarray,
+    held_out: np.ndarray | None,
+    fake: np.ndarray,
+    groups: Sequence[str] | np.ndarray | None,
+    protocol: str,
+    seed: int,
+) -> Tests:
+    """All tests that can be had.
+
+    Args:
+      train, held_out, fake: features (n, d); `held_out` of images of other groups than `train`.
+      groups: of the training images, or None if they are not known.
+      protocol: of the features.
+      seed: of k-means and of halves.
+    """
+    found = Tests(
+        protocol=f"{protocol}/{copying_test.PROTOCOL}/{authenticity.PROTOCOL}/"
+        f"{feature_likelihood.PROTOCOL}",
+        authpct=_authenticity(train, held_out, fake, None),
+        left_out=[],
+    )
+    known = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    if known is None:
+        found["left_out"].append("AuthPct over groups: none are known")
+    elif known.max() == 0:
+        found["left_out"].append("AuthPct over groups: all training images are of one")
+    else:
+        found["authpct_over_groups"] = _authenticity(train, held_out, fake, known)
+    if held_out is None:
+        found["left_out"].append("C_T and FLD: they need --held_out")
+        return found
+    ct = copying_test.copying_test(train, held_out, fake, seed=seed)
+    if np.isfinite(ct.value):
+        found["ct"] = {
+            "value": ct.value,
+            "interval": ct.interval,
+            "cells": [list(cell) for cell in ct.cells],
+        }
+        if empty := [cell for cell in ct.cells if cell.z is None]:
+            num = sum(cell.fake for cell in empty)
+            found["left_out"].append(
+                f"C_T: {len(empty)} of {len(ct.cells)} cells, with {num} of {len(fake)} synthetic "
+                f"images: C_T needs {copying_test.TOO_FEW + 1} of them, and training and held-out "
+                "images, in a cell"
+            )
+    else:
+        found["left_out"].append(
+            f"C_T: no cell has {copying_test.TOO_FEW + 1} synthetic images, training and held-out "
+            "ones"
+        )
+    fewest = min(len(train), len(held_out), len(fake))
+    if fewest < 4:
+        found["left_out"].append(f"FLD: {fewest} images of a side are too few")
+        return found
+    fld = feature_likelihood.feature_likelihood(train, held_out, fake, seed=seed, groups=known)
+    found["fld"] = {
+        "held_out": fld.held_out,
+        "train": fld.train,
+        "gap": fld.gap,
+        "gap_interval": fld.interval,
+        "baseline": fld.baseline,
+    }
+    return found
+
+
+def lines(tests: Tests) -> list[str]:
+    """For a terminal, a line for each test."""
+    found = []
+    for name, title in (("authpct", "AuthPct"), ("authpct_over_groups", "AuthPct over groups")):
+        if name in tests:
+            one = tests[name]
+            low, high = one["interval"]
+            beside = "" if one["of_held_out"] is None else f"; held-out {one['of_held_out']:.1f} %"
+            found.append(f"{title}: {one['value']:.1f} % [{low:.1f}, {high:.1f}]{beside}")
+    if "ct" in tests:
+        low, high = tests["ct"]["interval"]
+        found.append(
+            f"C_T: {tests['ct']['value']:.2f} [{low:.2f}, {high:.2f}] (far below 0: closer to "
+            "training images than held-out ones are)"
+        )
+    if "fld" in tests:
+        fld = tests["fld"]
+        low, high = fld["gap_interval"]
+        found.append(
+            f"FLD: {fld['held_out']:.2f}; gap {fld['gap']:.2f} [{low:.2f}, {high:.2f}] (far below "
+            "0: training images are likelier than held-out ones)"
+        )
+    return [*found, *(f"note: left out: {reason}" for reason in tests["left_out"])]
+
+
+def _authenticity(
+    train: np.ndarray, held_out: np.ndarray | None, fake: np.ndarray, groups: np.ndarray | None
+) -> dict[str, Any]:
+    share = authenticity.authenticity(train, fake, groups)
+    unseen = None
+    if held_out is not None:
+        unseen = authenticity.authenticity(train, held_out, groups).percent
+    return {"value": share.percent, "interval": share.interval, "of_held_out": unseen}
