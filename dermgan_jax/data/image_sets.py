@@ -17,10 +17,11 @@ import numpy as np
 from dermgan_jax.cache import usable_folder
 from dermgan_jax.data import file_digests, filled_folders, npz_images
 from dermgan_jax.data.class_folders import class_of
-from dermgan_jax.data.decode import FEW_BITS, SUFFIXES, find_images, header_size, to_square
+from dermgan_jax.data.decode import FEW_BITS, SUFFIXES, find_images, header_size
 from dermgan_jax.data.npz_images import Range
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.data.set_reader import SetReader
+from dermgan_jax.data.squares import to_square
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 
@@ -103,7 +104,7 @@ class Concatenation:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Resized:
-    """The images of another set at another size, see `decode.to_square`."""
+    """The images of another set at another size, see `squares.to_square`."""
 
     images: ImageSet
     side: int
@@ -130,7 +131,7 @@ class FolderImages:
       channels: 3 or 1; files are converted.
       limit: at most so many, evenly spaced over the whole set.
       bit_depth: of 16-bit files; 0: found from the whole folder, see `SetReader`.
-      side: brings every image to this size, see `decode.to_square`; 0 leaves them as they are.
+      side: brings every image to this size, see `squares.to_square`; 0 leaves them as they are.
       frame: of files that hold several images, see `frames.index`.
 
     Attributes:
@@ -228,7 +229,7 @@ def open_images(
       limit: at most so many, evenly spaced over the whole set.
       bit_depth, frame: of files, see `FolderImages`.
       value_range: of floats in an .npz that does not tell it.
-      side: brings every image to this size, see `decode.to_square`; 0 leaves them as they are.
+      side: brings every image to this size, see `squares.to_square`; 0 leaves them as they are.
 
     Returns:
       (N, H, W, channels).

@@ -31,13 +31,12 @@ from dermgan_jax.data.decode import (
     read_mask,
     require_grey,
     require_usable,
-    stretch_to_square,
-    to_square,
 )
 from dermgan_jax.data.faults import DataError, Fault
 from dermgan_jax.data.image_sets import Concatenation, ImageSet
 from dermgan_jax.data.prepared_folder import prepared_dir
 from dermgan_jax.data.records import load_resolution
+from dermgan_jax.data.squares import stretch_to_square, to_square
 from dermgan_jax.errors import UserError
 
 FITS = {"crop": to_square, "stretch": stretch_to_square}  # as `data.fit` names them

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image
 
-from dermgan_jax.data.decode import to_square
+from dermgan_jax.data.squares import to_square
 from dermgan_jax.errors import UserError
 from dermgan_jax.readers import order
 from dermgan_jax.readers.design import split_evenly

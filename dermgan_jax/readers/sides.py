@@ -12,8 +12,9 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax import files
 from dermgan_jax.data.class_folders import class_of
-from dermgan_jax.data.decode import find_images, header_size, read_image, to_square
+from dermgan_jax.data.decode import find_images, header_size, read_image
 from dermgan_jax.data.image_sets import ImageSet
+from dermgan_jax.data.squares import to_square
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.image_sources import (
     ImageSource,

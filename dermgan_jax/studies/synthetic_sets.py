@@ -12,12 +12,12 @@ from PIL import Image
 from dermgan_jax import files, listings
 from dermgan_jax.data.catalogue import Catalogue
 from dermgan_jax.data.class_folders import folder_of
-from dermgan_jax.data.decode import stretch_to_square
 from dermgan_jax.data.image_files import png_names, save_image, write_pngs
 from dermgan_jax.data.image_marks import pixel_digest
 from dermgan_jax.data.pixel_range import to_uint8
 from dermgan_jax.data.prepare import at_full_size, prepare
 from dermgan_jax.data.splits import TRAIN
+from dermgan_jax.data.squares import stretch_to_square
 from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.registry import did_you_mean

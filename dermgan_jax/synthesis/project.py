@@ -19,7 +19,7 @@ import numpy as np
 import optax
 
 from dermgan_jax import files
-from dermgan_jax.data import decode
+from dermgan_jax.data import decode, squares
 from dermgan_jax.data.image_files import grid, large_enough, write_npz
 from dermgan_jax.data.image_sets import open_images
 from dermgan_jax.data.npz_images import Range
@@ -255,7 +255,7 @@ def _targets(
     if not paths or not paths[0].exists():
         raise UserError(f"{source} holds no images ({', '.join(sorted(decode.SUFFIXES))})")
     crop = model.config.data.fit == "crop"
-    fit = decode.to_square if crop else decode.stretch_to_square
+    fit = squares.to_square if crop else squares.stretch_to_square
     read = SetReader.of(paths, model.config.data, channels)
     images = [fit(read(path), size[0]) for path in paths]
     return [path.name for path in paths], np.stack(images)

@@ -8,8 +8,6 @@ from dermgan_jax.data.decode import (
     read_mask,
     require_grey,
     require_usable,
-    stretch_to_square,
-    to_square,
 )
 from dermgan_jax.data.faults import DataError
 
@@ -178,24 +176,6 @@ def test_image_smaller_than_the_resolution_is_unfit(tmp_path):
     require_usable(path, 16)
     with pytest.raises(DataError, match=r"20x16 pixels.*resolution=17.*at most 16"):
         require_usable(path, 17)
-
-
-def test_to_square_takes_the_centre():
-    image = np.zeros((4, 8, 3), np.uint8)
-    image[:, 2:6] = 200
-    np.testing.assert_array_equal(to_square(image, 4), np.full((4, 4, 3), 200))
-    np.testing.assert_array_equal(to_square(image, 2), np.full((2, 2, 3), 200))
-    assert to_square(image[..., :1].swapaxes(0, 1), 2).shape == (2, 2, 1)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_stretching_is_pillows_bicubic_interpolation_of_the_whole(channels):
-    pixels = np.random.default_rng(0).integers(0, 256, (10, 30, channels), np.uint8)
-    expected = Image.fromarray(pixels.squeeze()).resize((7, 7), Image.Resampling.BICUBIC)
-    found = stretch_to_square(pixels, 7)
-    assert found.shape == (7, 7, channels)
-    np.testing.assert_array_equal(found.squeeze(), expected)
-    np.testing.assert_array_equal(stretch_to_square(found, 7), found)
 
 
 @pytest.mark.parametrize("mode", ["L", "I;16", "1", "RGB", "P"])

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dermgan_jax.data.decode import to_square
 from dermgan_jax.data.image_files import save_image, write_npz, write_pngs
 from dermgan_jax.data.image_sets import (
     FolderImages,
@@ -16,6 +15,7 @@ from dermgan_jax.data.image_sets import (
     spool,
 )
 from dermgan_jax.data.pixel_range import to_uint8
+from dermgan_jax.data.squares import to_square
 from dermgan_jax.errors import UserError
 
 

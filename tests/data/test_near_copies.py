@@ -10,8 +10,8 @@ from PIL import Image
 
 from dermgan_jax.data import near_copies as near
 from dermgan_jax.data.datasets import phantom
-from dermgan_jax.data.decode import to_square
 from dermgan_jax.data.near_copies import near_copies, near_copies_once
+from dermgan_jax.data.squares import to_square
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from image_trees import write_image, write_table
 
 from dermgan_jax.data import prepare as preparation
 from dermgan_jax.data.catalogue import catalogue
-from dermgan_jax.data.decode import stretch_to_square, to_square
 from dermgan_jax.data.faults import DataError
 from dermgan_jax.data.prepare import decode_mask, decode_record, fingerprint, is_prepared, prepare
+from dermgan_jax.data.squares import stretch_to_square, to_square
 from dermgan_jax.errors import UserError
 
 
