@@ -9,7 +9,15 @@ from dermgan_jax.files import Path
 
 PARTIAL = "DERMGAN_PARTIAL"  # environment: "1" takes what is there of folders that are not complete
 MADE_BY, WRITTEN_BY = "made_by.json", "written_by.json"
+MANIFEST = "manifest.csv"
 CORNER_MARK = "corner_mark"  # in the first: its images carry a visible mark
+
+
+def is_ours(file: Path) -> bool:
+    """Whether a file is one that a command puts beside the images with which it fills a folder."""
+    if file.name not in (MADE_BY, WRITTEN_BY, MANIFEST):
+        return False
+    return any(file.with_name(name).is_file() for name in (MADE_BY, WRITTEN_BY))
 
 
 def require_completed(folder: Path) -> None:

@@ -31,7 +31,7 @@ DataConfig = ConfigDict | FrozenConfigDict
 
 
 def grouped(dataset: Dataset, data_config: DataConfig) -> Dataset:
-    """The data set with the groups that `data.groups` asks for; what was found is told once.
+    """The data set with the groups that `data.groups` asks for; all that was found is told once.
 
     Raises:
       UserError: if `data.prepared_dir` is in a bucket.
@@ -106,10 +106,13 @@ def _found(dataset: Dataset, said: Sequence[bool], data_config: DataConfig) -> D
     found = dataclasses.replace(
         dataset, records=tuple(regrouped), grouping=FOUND, group_noun="group"
     )
-    table = _written(
+    table, is_new = _written(
         found, [pair for pair in pairs if of[pair.first] == of[pair.second]], data_config
     )
     sizes = Counter(record.group for record in regrouped)
+    if not is_new:  # all else was told when it was written
+        files.tell_once(f"note: data.groups=auto: {len(sizes)} groups, as listed in {table}")
+        return dataclasses.replace(found, group_table=table)
     several = [size for size in sizes.values() if size > 1]
     sheet = table.with_suffix(".png")
     shown = f" and shown in {sheet}" if sheet.exists() else ""
@@ -130,8 +133,10 @@ def _partners(records: Sequence[Record]) -> list[Pair]:
     ]
 
 
-def _written(dataset: Dataset, pairs: Sequence[Pair], data_config: DataConfig) -> pathlib.Path:
-    """The table of what was found, written unless it is there, with the sheet beside it."""
+def _written(
+    dataset: Dataset, pairs: Sequence[Pair], data_config: DataConfig
+) -> tuple[pathlib.Path, bool]:
+    """The table of what was found, with the sheet beside it, and whether it was not there yet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("path", "group"))
@@ -144,7 +149,8 @@ def _written(dataset: Dataset, pairs: Sequence[Pair], data_config: DataConfig) -
         rows = np.linspace(0, len(shown) - 1, min(SHOWN, len(shown))).astype(int)
         some = [shown[row] for row in rows]
         save_image(pairs_sheet(dataset, some), table.with_suffix(".png"))
-    if not table.exists():
+    is_new = not table.exists()
+    if is_new:
         with files.replacing(table) as file:
             file.write(content.encode(errors="surrogateescape"))
-    return table
+    return table, is_new

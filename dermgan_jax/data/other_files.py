@@ -4,6 +4,7 @@ from collections import Counter
 
 from dermgan_jax import listings
 from dermgan_jax.data.decode import OTHER_SUFFIXES, SUFFIXES
+from dermgan_jax.data.filled_folders import is_ours
 from dermgan_jax.files import Path
 
 SHOWN = 8  # kinds of files that a message names
@@ -12,9 +13,11 @@ SHOWN = 8  # kinds of files that a message names
 def notes(folder: Path) -> list[str]:
     """How many files below a folder are no images, by the ends of their names.
 
-    Those of `decode.OTHER_SUFFIXES` are told where images are listed.
+    Those of `decode.OTHER_SUFFIXES` are told where images are listed, and what this program puts
+    beside images is known.
     """
-    found = listings.find_files(folder, but=SUFFIXES | OTHER_SUFFIXES)
+    others = listings.find_files(folder, but=SUFFIXES | OTHER_SUFFIXES)
+    found = [path for path in others if not is_ours(path)]
     if not found:
         return []
     counts = Counter(path.suffix.lower() or "no suffix" for path in found).most_common()

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dermgan_jax import files, stored_json
+from dermgan_jax.data import filled_folders
 from dermgan_jax.errors import UserError, reason
 from dermgan_jax.files import Path
 
-NAME = "manifest.csv"
+NAME = filled_folders.MANIFEST
 
 
 class Row(NamedTuple):

@@ -11,6 +11,7 @@ from dermgan_jax import config
 from dermgan_jax.data.catalogue import catalogue
 from dermgan_jax.data.filled_folders import MADE_BY, PARTIAL, WRITTEN_BY
 from dermgan_jax.data.image_sets import open_images
+from dermgan_jax.data.other_files import notes
 from dermgan_jax.errors import UserError
 
 
@@ -31,6 +32,19 @@ def test_unfinished_folder_is_refused_with_the_remedy(samples, name, monkeypatch
     monkeypatch.setenv(PARTIAL, "1")
     assert len(open_images(samples)) == 3
     assert f"warning: {samples} was not completed" in capsys.readouterr().err
+
+
+def test_what_lies_beside_samples_is_known(samples, capsys):
+    (samples / "manifest.csv").write_text("file,index\n")
+    data = tiny_configs.TINY["dcgan"]().data
+    data.update(dataset="image_folder", dir=str(samples))
+    catalogue(data)
+    assert "manifest.csv is not read" in capsys.readouterr().err
+    assert notes(samples) == [f"note: 1 files below {samples} are not read as images: .csv 1"]
+    (samples / MADE_BY).write_text(json.dumps({"complete": True}))
+    catalogue(data)
+    assert "is not read" not in capsys.readouterr().err
+    assert notes(samples) == []
 
 
 def test_training_does_not_take_what_was_not_completed(samples):

@@ -93,6 +93,18 @@ def test_the_groups_do_not_depend_on_size_or_cut_and_are_looked_for_once(
         groups_of(config)
 
 
+def test_what_was_found_is_told_in_full_once(make_config, flat, told):
+    config = make_config("image_folder", flat, groups="auto")
+    _, found = groups_of(config)
+    groups_of(config)
+    table = found.dataset.group_table
+    assert "24 images are in 12 groups of more than one" in told[0]
+    assert told[1:] == [f"note: data.groups=auto: 12 groups, as listed in {table}"]
+    Path(table).unlink()
+    groups_of(config)
+    assert told[2] == told[0]
+
+
 def test_no_place_to_keep_what_was_found_changes_nothing(make_config, flat):
     config = make_config("image_folder", flat, groups="auto")
     groups, _ = groups_of(config)

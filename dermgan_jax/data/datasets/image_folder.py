@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from dermgan_jax import files, listings
+from dermgan_jax.data import filled_folders
 from dermgan_jax.data.datasets import dicom_records, grouping, listing
 from dermgan_jax.data.datasets.image_table import Listed, list_table
 from dermgan_jax.data.datasets.layout import parts_of
@@ -82,7 +83,11 @@ def _list_folders(folder: Path, everything: Sequence[Path], pattern: str) -> Lis
 
 def _tell_tables(folder: Path) -> None:
     """Says which tables beside the folders are not read, as they may describe the images."""
-    names = [path.name for path in listings.listing(folder)[1] if path.suffix.lower() in TABLES]
+    names = [
+        path.name
+        for path in listings.listing(folder)[1]
+        if path.suffix.lower() in TABLES and not filled_folders.is_ours(path)
+    ]
     if names:
         files.tell_once(
             f"note: {folder}: {', '.join(names)} is not read; if a table describes the images, "
