@@ -45,6 +45,7 @@ def section(record: RunRecord, key: str, images: str = "") -> dict[str, Any]:
     text = metric_texts.of(latest.name)
     return {
         "text": text,
+        "leads": key == record.best_metric,
         "columns": list(columns),
         "lines": lines(list(columns.values()), text.whole),
         "protocol": value.protocol,

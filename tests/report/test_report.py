@@ -223,7 +223,7 @@ def test_killed_run(tmp_path):
 def test_stopped_run_says_why(tmp_path):
     rows = [*FULL_RUN[:5], event_row(5, "stopped", "non-finite gradient of g")]
     page = build(make_workdir(tmp_path / "run", rows))
-    assert "Stopped by a fault. Non-finite gradient of g." in page.text
+    assert "Stopped by a fault. Non-finite gradient of g. The model pgan" in page.text
 
 
 def test_numbers_that_were_not_finite(tmp_path):
@@ -324,6 +324,21 @@ def test_intervals_stand_by_their_values(tmp_path):
         assert text in page.text, text
 
 
+def test_the_value_that_chooses_the_best_checkpoint_is_told_in_words(tmp_path):
+    measured = [Measurement(value(name, 0.5)) for name in ("kid", "swd")]
+    told = {"": ("KID is", "SWD is"), "swd": ("SWD is", "KID is")}
+    for wanted, (said, left_out) in told.items():
+        row = {"kind": "eval", "step": 1, "images": 100, "seconds": 2.0}
+        rows = [train_row(1), {**row, "metrics": by_key(*measured)}]
+        workdir = make_workdir(tmp_path / f"run_{wanted}", rows)
+        config = json.loads(WorkDir(workdir).config.read_text())
+        config["checkpoint"] = {"best_metric": wanted}
+        WorkDir(workdir).config.write_text(json.dumps(config))
+        head = build(workdir).text.partition("You may conclude")[0]
+        assert said in head
+        assert left_out not in head
+
+
 def test_std_stands_in_for_an_interval(tmp_path):
     page = metrics_page(tmp_path, Measurement(value("psnr", 14.02, std=1.3, better="higher")))
     assert "14.0± 1.3" in page.text
@@ -339,7 +354,10 @@ def test_small_fid_is_never_shown_without_its_warning(tmp_path, n, warned):
         Measurement(value("kid", 0.1, (0.08, 0.12))),
     )
     assert page.text.index("Kernel Inception") < page.text.index("Fréchet Inception")
-    assert page.text.index("KID is 0.10") < page.text.index("FID is 80.0")
+    head = " ".join(page.text[: page.text.index("You may conclude")].split())
+    assert "KID is 0.100 (95 % interval 0.080 … 0.120)" in head
+    assert "FID is" not in head  # one value in words, all in the row of figures
+    assert head.index("KID0.100") < head.index("FID80.0")
     section = page.text[page.text.index("Fréchet Inception distance") :]
     assert ("Warning: fid of 2047 images is biased upwards" in section) == warned
     assert ("biased, see below" in page.text) == warned
