@@ -1,6 +1,7 @@
 """What can be measured: a folder, an .npz, a data set's split, or samples of a work directory."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 from ml_collections import FrozenConfigDict
@@ -25,6 +26,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.files import Path
 from dermgan_jax.runs.restore import checkpoint_facts, run_id
 from dermgan_jax.runs.workdir import SCHEMES, WorkDir
+from dermgan_jax.statistics import subgroups
 from dermgan_jax.synthesis import made_by
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.made_by import MadeBy
@@ -43,6 +45,7 @@ class ImageSource:
       made_by: what made them, if they are synthetic and say so.
       split: of a data set, that they are; None of anything else.
       phantom: they are real images' stand-ins, drawn by a program.
+      recorded: what a data set records of the compared images, such as sex: column -> values.
     """
 
     name: str
@@ -51,6 +54,7 @@ class ImageSource:
     made_by: MadeBy | None = None
     split: "SplitName | None" = None
     phantom: bool = False
+    recorded: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
     def compared(self) -> ImageSet:
@@ -147,7 +151,7 @@ def open_fake(name: str, opening: Opening) -> ImageSource:
     if split is not None:
         source = _open_split(name, split, opening)
         chosen = choose(source.compared, opening.num, opening.drawing.seed)
-        return dataclasses.replace(source, images=chosen, labelling=None)
+        return dataclasses.replace(source, images=chosen, labelling=None, recorded={})
     if is_workdir(name):
         return _sampled(name, opening)
     return _open_files(name, opening, opening.num)
@@ -279,12 +283,14 @@ def _open_split(name: str, split: SplitName, opening: Opening) -> ImageSource:
             raise UserError(f"{name} holds no images: see data.split_fractions")
     images = _at_side(select(prepare(listed, at_full_size(config.data)).images, rows), opening.side)
     labelling = Labelling(listed.classes, listed.labels[rows], split.label)
+    told = [listed.records[rows[row]].subgroups for row in labelling.rows]
     return ImageSource(
         name,
         images,
         labelling if len(listed.classes) > 1 else None,
         split=split,
         phantom=listed.dataset.synthetic,
+        recorded=subgroups.columns(told),
     )
 
 

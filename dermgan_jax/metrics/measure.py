@@ -2,23 +2,31 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from dermgan_jax import registry
 from dermgan_jax.data.image_sets import ImageSet, select
 from dermgan_jax.data.labelling import Labelling
+from dermgan_jax.errors import UserError
 from dermgan_jax.features.extractor import Extractor, Features
-from dermgan_jax.features.feature_cache import features_of
+from dermgan_jax.features.feature_cache import features_of_all
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import yardstick
-from dermgan_jax.metrics.measurement import ClassPair, Measurement, Measurements, MetricValue
+from dermgan_jax.metrics.measurement import (
+    ClassPair,
+    Measurement,
+    Measurements,
+    MetricValue,
+    is_frechet,
+)
 from dermgan_jax.metrics.named_metrics import Metric
 
 # The features of real and of fake images that metrics of one evaluation share.
 SharedFeatures = dict[Extractor, tuple[Features, Features]]
+Part = TypeVar("Part", bound=Hashable)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +39,7 @@ class Request:
       mirror: flip real images at random, as in training, for metrics that compare pixels.
       weights: folder where pretrained weights are looked for first.
       others: metrics by name that are not registered; they come after those.
+      keep: whether features of fake images are kept on disk, as those of real ones are.
     """
 
     metrics: tuple[str, ...]
@@ -38,6 +47,28 @@ class Request:
     mirror: bool = False
     weights: Path | None = None
     others: Mapping[str, Metric] = dataclasses.field(default_factory=dict)
+    keep: bool = False
+
+    def found(self) -> tuple[Metric, ...]:
+        """All of its metrics.
+
+        Raises:
+          UserError: if a name is unknown, or two metrics would publish values of one name.
+        """
+        found = *(registry.load("metric", name) for name in self.metrics), *self.others.values()
+        names = [name for metric in found for name in metric.publishes]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise UserError(
+                f"several of the metrics are called {', '.join(twice)}: leave out all but one, or "
+                "give folders of classifiers other names"
+            )
+        return found
+
+
+class Impossible(NamedTuple):
+    """Why a value cannot be had of a part."""
+
+    reason: str
 
 
 class _Inputs(NamedTuple):
@@ -73,14 +104,76 @@ def measure(
     Raises:
       UserError: if a metric is unknown, lacks its weights or cannot be computed of these images.
     """
-    features: SharedFeatures = {}
     found: Measurements = {}
-    registered = {name: registry.load("metric", name) for name in request.metrics}
-    for metric in (*registered.values(), *request.others.values()):
+    metrics = request.found()
+    features = _shared(metrics, real, fake, request)
+    for metric in metrics:
         inputs = _inputs(metric, real, fake, labelling, request.weights, features)
         for one in _measure_one(metric, inputs, request, labelling, known or {}):
             found[one.key] = one
     return found
+
+
+def measure_parts(
+    real: ImageSet,
+    fake: ImageSet,
+    request: Request,
+    parts: Mapping[Part, tuple[np.ndarray, np.ndarray]],
+) -> dict[Part, dict[str, MetricValue | Impossible]]:
+    """Metrics between parts of two sets, whose features are taken once.
+
+    Args:
+      real, fake, request: as of `measure`.
+      parts: by any name, positions (n,) of real and of fake images.
+
+    Returns:
+      By part and name: the value, or why there is none. A Fréchet distance needs more images than
+      features have numbers: below, its covariances are singular.
+
+    Raises:
+      UserError: as `measure`, but not for parts that are too small.
+    """
+    metrics = request.found()
+    features = _shared(metrics, real, fake, request)
+    found: dict[Part, dict[str, MetricValue | Impossible]] = {part: {} for part in parts}
+    for metric in metrics:
+        inputs = _inputs(metric, real, fake, None, request.weights, features)
+        flip = request.mirror and metric.load_extractor is None
+        for part, rows in parts.items():
+            sides = [
+                side[each] if isinstance(side, np.ndarray) else select(side, each)
+                for side, each in zip((inputs.real, inputs.fake), rows, strict=True)
+            ]
+            fewest = min(map(len, rows))
+            if (
+                isinstance(inputs.real, np.ndarray)
+                and any(map(is_frechet, metric.publishes))
+                and fewest <= inputs.real.shape[1]
+            ):
+                reason = f"n {fewest}, needs more than {inputs.real.shape[1]}"
+                found[part] |= dict.fromkeys(metric.publishes, Impossible(reason))
+                continue
+            try:
+                values = metric.compute(
+                    *sides, seed=request.seed, mirror=flip, weights=request.weights
+                )
+            except UserError as error:
+                found[part] |= dict.fromkeys(metric.publishes, Impossible(str(error)))
+                continue
+            for value in values:
+                published = _published(metric, inputs, value)
+                found[part][published.name] = published
+    return found
+
+
+def _shared(
+    metrics: Sequence[Metric], real: ImageSet, fake: ImageSet, request: Request
+) -> SharedFeatures:
+    """Features of both sides for all metrics, each image being read once."""
+    extractors = [each.load_extractor(request.weights) for each in metrics if each.load_extractor]
+    of_real = features_of_all(extractors, real, keep=True, title="real images")
+    of_fake = features_of_all(extractors, fake, keep=request.keep, title="fake images")
+    return {extractor: (of_real[extractor], of_fake[extractor]) for extractor in of_real}
 
 
 def value_names(metrics: tuple[str, ...]) -> tuple[str, ...]:
@@ -151,17 +244,12 @@ def _inputs(
     weights: Path | None,
     features: SharedFeatures,
 ) -> _Inputs:
-    """Images, or features, which are added to `features` unless they are there."""
+    """Images, or the features that a metric is computed of."""
     if metric.load_extractor is None:
         if labelling is not None and labelling.compared is not None:
             real = select(real, labelling.rows)
         return _Inputs(real, fake, None, "", 2)
     extractor = metric.load_extractor(weights)
-    if extractor not in features:
-        features[extractor] = (
-            features_of(extractor, real, keep=True, title="real images"),
-            features_of(extractor, fake, keep=False, title="fake images"),
-        )
     of_real, of_fake = (side[metric.layer] for side in features[extractor])
     source = f"{extractor.name}:{extractor.weights_id}/"
     if labelling is None:

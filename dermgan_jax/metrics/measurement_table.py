@@ -34,7 +34,13 @@ def table(measured: Iterable[Measurement]) -> str:
     rows = [HEADINGS]
     for one in kid_before_fid(measured):
         rows += _rows(one)
-    empty = {i for i in range(1, 6) if all(row[i] in ("", "-") for row in rows[1:])}
+    return columns_of_text(rows)
+
+
+def columns_of_text(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells, the first of headings, as lines; columns that would be empty are left out."""
+    last = len(rows[0]) - 1
+    empty = {i for i in range(1, last) if all(row[i] in ("", "-") for row in rows[1:])}
     kept = [[cell for i, cell in enumerate(row) if i not in empty] for row in rows]
     widths = [max(map(len, column)) for column in zip(*kept, strict=True)]
     return "\n".join(_line(row, widths) for row in kept)

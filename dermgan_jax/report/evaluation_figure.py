@@ -16,8 +16,8 @@ from matplotlib.offsetbox import AnnotationBbox, TextArea
 
 from dermgan_jax import files
 from dermgan_jax.errors import UserError
-from dermgan_jax.evaluation.evaluate import Evaluation
 from dermgan_jax.evaluation.image_sources import ImageSource
+from dermgan_jax.evaluation.question import Evaluation
 from dermgan_jax.files import Path
 from dermgan_jax.metrics.measurement import ClassPair, Measurement, MetricValue
 from dermgan_jax.metrics.measurement_table import kid_before_fid

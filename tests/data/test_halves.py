@@ -39,7 +39,8 @@ def test_halves_divide_the_training_groups_and_nothing_else():
 def test_a_half_does_not_hang_on_the_order_of_images():
     labels, groups = np.array([0, 0, 0, 1, 1, 1, 1]), list("aabcddd")
     of_image = halves(labels, groups, 3)
-    assert of_image[0] == of_image[1] and len(set(of_image[4:])) == 1
+    assert of_image[0] == of_image[1]
+    assert len(set(of_image[4:])) == 1
     order = np.array([3, 6, 0, 2, 5, 1, 4])
     again = halves(labels[order], [groups[i] for i in order], 3)
     assert (again == of_image[order]).all()

@@ -17,8 +17,8 @@ from dermgan_jax.data.image_files import write_npz, write_pngs
 from dermgan_jax.data.prepare import prepare
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation import image_sources
-from dermgan_jax.evaluation.evaluate import Question, evaluate
 from dermgan_jax.evaluation.image_sources import Opening
+from dermgan_jax.evaluation.question import Question, evaluate
 from dermgan_jax.metrics.measure import Request, measure
 from dermgan_jax.metrics.measurement_table import table
 from dermgan_jax.synthesis.drawing import Drawing

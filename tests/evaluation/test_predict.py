@@ -12,8 +12,8 @@ from ml_collections import ConfigDict
 from dermgan_jax import config as config_schema
 from dermgan_jax.data.image_files import write_npz
 from dermgan_jax.errors import UserError
-from dermgan_jax.evaluation.evaluate import Question, evaluate
 from dermgan_jax.evaluation.predict import predict, predict_split, restore_classifier
+from dermgan_jax.evaluation.question import Question, evaluate
 from dermgan_jax.runs import classifier_features
 from dermgan_jax.runs.metrics_log import evaluated, read_rows
 from dermgan_jax.runs.restore import restore

@@ -9,8 +9,8 @@ from matplotlib.text import Text
 from PIL import Image
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.evaluation.evaluate import Evaluation
 from dermgan_jax.evaluation.image_sources import ImageSource, SplitName
+from dermgan_jax.evaluation.question import Evaluation
 from dermgan_jax.metrics.measurement import ClassPair, Measurement, MetricValue, by_key
 from dermgan_jax.metrics.measurement_table import warnings
 from dermgan_jax.report import evaluation_figure, metric_texts

@@ -1,4 +1,4 @@
-"""Compares two image sources, for `dermgan evaluate`."""
+"""Compares two image sources: what `dermgan evaluate` and the library ask."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -9,6 +9,7 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
 from dermgan_jax.data.npz_images import Range
+from dermgan_jax.evaluation import subgroup_values
 from dermgan_jax.evaluation.image_sources import (
     ImageSource,
     Opening,
@@ -19,6 +20,7 @@ from dermgan_jax.evaluation.image_sources import (
     require_one_size,
 )
 from dermgan_jax.evaluation.pairing import pairs
+from dermgan_jax.evaluation.subgroup_values import Subgroup, columns_of
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measure import Request, measure
@@ -41,6 +43,7 @@ class Evaluation:
       seed: of samples and metrics.
       measured: the values.
       warnings: what a reader has to know before believing them.
+      subgroups: the same metrics within subgroups, if asked for.
     """
 
     real: ImageSource
@@ -48,13 +51,22 @@ class Evaluation:
     seed: int
     measured: Measurements
     warnings: tuple[str, ...]
+    subgroups: tuple[Subgroup, ...] = ()
 
     def text(self) -> str:
-        """The table of values and the warnings."""
-        return "\n".join([table(self.measured.values()), *self.warnings])
+        """The table of values, that of subgroups and the warnings."""
+        of_subgroups = [subgroup_values.text(self.subgroups)] if self.subgroups else []
+        return "\n".join([table(self.measured.values()), *of_subgroups, *self.warnings])
 
     def to_json(self) -> dict[str, Any]:
-        """{"real", "fake": names, "seed", "metrics", "warnings", "made_by"}."""
+        """{"real", "fake": names, "seed", "metrics", "warnings", "made_by"}, and "subgroups" where
+        they were asked for."""
+        found = self._to_json()
+        if self.subgroups:
+            found["subgroups"] = [each.to_json() for each in self.subgroups]
+        return found
+
+    def _to_json(self) -> dict[str, Any]:
         return {
             "real": self.real.name,
             "fake": self.fake.name,
@@ -83,6 +95,7 @@ class Question:
       classifier: work directory of a classifier, in whose features distances are taken as well.
       side: both sides are brought to this size, see `squares.to_square`; 0 leaves them.
       value_range: of floats in an .npz that does not tell it.
+      by: columns within whose values everything is measured too; see `subgroup_values`.
     """
 
     real: str
@@ -94,6 +107,7 @@ class Question:
     classifier: Path | None = None
     side: int = 0
     value_range: Range | None = None
+    by: Sequence[str] = ()
 
 
 def evaluate(
@@ -110,37 +124,62 @@ def evaluate(
     Raises:
       UserError: if a source cannot be read, sizes differ, a metric is unknown or lacks its weights.
     """
-    of_pairs = tuple(name for name in question.metrics if registry.load("metric", name).paired)
+    for name in question.metrics:
+        registry.load("metric", name)
     names = question.real, question.fake
     require_checkpoint_means_something(question.checkpoint, *names)
     config = config or config_of_a_workdir(*names)
     drawing = Drawing(seed=question.seed, checkpoint=question.checkpoint or LATEST)
     opening = Opening(question.num, drawing, config, question.side, question.value_range)
     real, fake = open_real(question.real, opening), open_fake(question.fake, opening)
-    require_one_size(real, fake)
     mirror = config is not None and config.data.mirror
     others = {}
     if question.classifier is not None:
         others = classifier_features.metrics(question.classifier)
-    of_sets = tuple(name for name in question.metrics if name not in of_pairs)
-    request = Request(of_sets, question.seed, mirror, weights, others)
+    request = Request(tuple(question.metrics), question.seed, mirror, weights, others, keep=True)
+    found = compare(real, fake, request, question.by)
+    notes = (*_resizing_notes(question.side), *found.warnings)
+    return dataclasses.replace(found, warnings=notes)
+
+
+def compare(
+    real: ImageSource, fake: ImageSource, request: Request, by: Sequence[str] = ()
+) -> Evaluation:
+    """Compares two sources that are open.
+
+    Args:
+      real, fake: the sources.
+      request: metrics of sets and of pairs.
+      by: see `Question`.
+
+    Raises:
+      UserError: if sizes differ, a metric is unknown, lacks its weights or cannot be computed of
+        these images, or the real images have no such column.
+    """
+    require_one_size(real, fake)
+    of_pairs = tuple(name for name in request.metrics if registry.load("metric", name).paired)
+    of_sets = tuple(name for name in request.metrics if name not in of_pairs)
+    request = dataclasses.replace(request, metrics=of_sets)
+    columns = columns_of(real, fake, by)
     found, notes = {}, []
-    if of_sets or others:
+    if of_sets or request.others:
         found = measure(real.images, fake.images, request, labelling=real.labelling)
     if of_pairs:
-        *sides, notes = pairs(real.compared, fake.images, names)
+        *sides, notes = pairs(real.compared, fake.images, (real.name, fake.name))
         found |= measure(*sides, dataclasses.replace(request, metrics=of_pairs, others={}))
     split = real.split.split if real.split else ""
     measured = by_key(*(dataclasses.replace(one, split=split) for one in found.values()))
+    if columns and of_pairs:
+        notes.append(f"note: {', '.join(of_pairs)}: of pairs, so not within subgroups")
     to_know = (
         *notes,
-        *_resizing_notes(question.side),
         *_phantom_notes(real),
         *_colour_warnings(real, fake),
         *_warnings_of_few(measured.values()),
         *warnings(measured.values()),
     )
-    return Evaluation(real, fake, question.seed, measured, to_know)
+    within = subgroup_values.subgroup_values(real.compared, fake.images, columns, request)
+    return Evaluation(real, fake, request.seed, measured, to_know, tuple(within))
 
 
 def _warnings_of_few(measured: Iterable[Measurement]) -> list[str]:

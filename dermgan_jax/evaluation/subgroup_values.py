@@ -1,0 +1,163 @@
+"""Metrics within classes and other subgroups: the same values of parts of both sides.
+
+A subgroup of one value of a column, such as tone "dark", is compared with the synthetic images of
+that value where both sides have the column: classes by their folders, skin tone and brightness by
+their pixels. A column that only real images record, such as sex, says nothing of synthetic images:
+its subgroups are compared with all of them, and only recall and coverage mean something then.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dermgan_jax.data.image_sets import FolderImages, ImageSet
+from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation.image_sources import ImageSource
+from dermgan_jax.metrics.measure import Impossible, Request, measure_parts
+from dermgan_jax.metrics.measurement import MetricValue
+from dermgan_jax.metrics.measurement_table import columns_of_text
+from dermgan_jax.registry import did_you_mean
+from dermgan_jax.synthesis.subgroup_columns import MEASURED, Classed, measured
+
+ENOUGH = 50  # images of either side; a Fréchet distance needs more than its features have numbers
+OF_REALS = ("recall", "coverage")  # values that ask of each real image whether it is reached
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A value of a subgroup, or why there is none."""
+
+    value: MetricValue | None
+    reason: str = ""
+
+    def text(self) -> str:
+        """Value and interval, or the reason."""
+        if self.value is None:
+            return self.reason
+        interval = self.value.interval
+        ends = "" if interval is None else f" [{interval[0]:.3g}, {interval[1]:.3g}]"
+        return f"{self.value.value:.3g}{ends}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Subgroup:
+    """Images of one value of a column, and what is measured of them.
+
+    `n_fake` counts all synthetic images where these do not have the column.
+    """
+
+    column: str
+    value: str
+    n_real: int
+    n_fake: int
+    both: bool
+    cells: Mapping[str, Cell]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values; a cell is {"value", "interval"} or {"reason"}."""
+        cells = {
+            name: {"reason": cell.reason}
+            if cell.value is None
+            else {"value": cell.value.value, "interval": cell.value.interval}
+            for name, cell in self.cells.items()
+        }
+        return {**dataclasses.asdict(dataclasses.replace(self, cells={})), "cells": cells}
+
+
+def subgroup_values(
+    real: ImageSet,
+    fake: ImageSet,
+    columns: Mapping[str, tuple[np.ndarray, np.ndarray | None]],
+    request: Request,
+) -> list[Subgroup]:
+    """All metrics of the request within each value of each column.
+
+    Args:
+      real, fake: uint8 (N, H, W, C).
+      columns: name -> values of the real images (N,), and of the fake ones or None.
+      request: metrics; paired ones cannot be had of parts.
+
+    Raises:
+      UserError: as `measure`.
+    """
+    parts = {}
+    everyone = np.arange(len(fake))
+    for column, (of_real, of_fake) in columns.items():
+        for value in np.unique(of_real):
+            rows = np.flatnonzero(of_real == value)
+            others = everyone if of_fake is None else np.flatnonzero(of_fake == value)
+            parts[column, str(value), of_fake is not None] = rows, others
+    large = {name: rows for name, rows in parts.items() if min(map(len, rows)) >= ENOUGH}
+    found_in = measure_parts(real, fake, request, large) if large else {}
+    published = [name for metric in request.found() for name in metric.publishes]
+    found = []
+    for (column, value, both), rows in parts.items():
+        values = found_in.get((column, value, both), {})
+        cells = {name: _cell(name, values.get(name), rows, both) for name in published}
+        found.append(Subgroup(column, value, *map(len, rows), both, cells))
+    return found
+
+
+def columns_of(
+    real: ImageSource, fake: ImageSource, wanted: Sequence[str]
+) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    """Columns of both sides: "class", "tone", "brightness", and what a data set records.
+
+    Raises:
+      UserError: if the real images have no such column.
+    """
+    sides = Classed(real.compared, _classes(real)), Classed(fake.images, _classes(fake))
+    found: dict[str, tuple[np.ndarray, np.ndarray | None]] = {
+        name: (values, None) for name, values in real.recorded.items()
+    }
+    if set(wanted) & set(MEASURED):
+        of_fake, of_real = measured(sides[1], sides[0])
+        found |= {name: (values, of_fake.get(name)) for name, values in of_real.items()}
+    for name in wanted:
+        if name not in found:
+            known = (*found, *MEASURED)
+            raise UserError(f"--by={name}: {real.name} does not tell it{did_you_mean(name, known)}")
+    return {name: found[name] for name in wanted}
+
+
+def _classes(source: ImageSource) -> Sequence[str]:
+    """The class of each compared image, "" where none is known."""
+    if source.labelling is not None:
+        known, rows = source.labelling, source.labelling.rows
+        return [known.classes[i] if i >= 0 else "" for i in known.labels[rows]]
+    if isinstance(source.images, FolderImages):
+        classes, labels = source.images.classes()
+        if len(classes) > 1:
+            return [classes[i] for i in labels]
+    return [""] * len(source.images)
+
+
+def text(found: Sequence[Subgroup]) -> str:
+    """A line for each subgroup."""
+    names = list(found[0].cells) if found else []
+    rows = [("subgroup", "n real", "n fake", *names)]
+    rows += [
+        (
+            f"{each.column} {each.value}",
+            str(each.n_real),
+            f"{each.n_fake}" + ("" if each.both else " (all)"),
+            *(each.cells[name].text() for name in names),
+        )
+        for each in found
+    ]
+    return columns_of_text(rows)
+
+
+def _cell(
+    name: str, value: MetricValue | Impossible | None, rows: tuple[np.ndarray, ...], both: bool
+) -> Cell:
+    fewest = min(map(len, rows))
+    if fewest < ENOUGH:
+        return Cell(None, f"n {fewest} < {ENOUGH}")
+    if not both and name.partition(":")[0] not in OF_REALS:
+        return Cell(None, "of reals only")
+    if isinstance(value, Impossible):
+        return Cell(None, value.reason)
+    return Cell(value)
