@@ -49,7 +49,7 @@ def conclusions(record: RunRecord, kind: str, later: Later) -> Conclusions | Non
     may += [f"{s[0].upper()}{s[1:]}." for s in _calm(later.audits)]
     may_not += list(_about_copies(later, kind))
     may += [said for study in later.readers for said in readers_finding.may(study)]
-    may += [said for judged in later.judges[:1] for said in judge_finding.may(judged)]
+    may += [said for judged in _newest_of_kinds(later) for said in judge_finding.may(judged)]
     may_not += list(_about_looks(later))
     grey = record.config["data"].get("channels") == 1
     may_not += list(_about_people(later, "kind of patient" if grey else "skin tone"))
@@ -149,15 +149,21 @@ def _about_copies(later: Later, kind: str) -> Iterator[str]:
         yield f"That no training image is handed out again: {said}."
 
 
+def _newest_of_kinds(later: Later) -> list[dict]:
+    """The newest judgement of a classifier and of a segmenter, as far as there are any."""
+    return list({judged["kind"]: judged for judged in reversed(later.judges)}.values())
+
+
 def _about_looks(later: Later) -> Iterator[str]:
     """Whether a person could tell, and what the images show: what was asked, and what was not."""
     for study in later.readers:
         yield from readers_finding.may_not(study)
-    for judged in later.judges[:1]:
+    for judged in _newest_of_kinds(later):
         yield from judge_finding.may_not(judged)
+    classified = any(one["kind"] == judge_finding.CLASSIFIER for one in later.judges)
     asked = {
-        "a person could not tell them from real ones": later.readers,
-        "they show what their class says": later.judges or later.readers,
+        "a person could not tell them from real ones": bool(later.readers),
+        "they show what their class says": classified or bool(later.readers),
     }
     if missing := [f"that {what}" for what, done in asked.items() if not done]:
         yield (

@@ -188,7 +188,7 @@ def may_not(found: Mapping[str, Any]) -> list[str]:
     if whole.outcome == HIGHER:
         said.append(
             "That the images are as varied as real ones: a judge that does better on them than on "
-            "those has met the easy cases."
+            "those may have met easy cases only."
         )
     lower = [
         f"“{row.name}” {row.synthetic.text}, of real ones {row.real.text}"

@@ -67,20 +67,36 @@ def test_the_numbers_of_a_judge_are_in_words():
     )
 
 
-@pytest.mark.parametrize(("ends", "outcome"), [((0.5, 0.6), "lower"), (None, "")])
-def test_a_segmenter_as_judge(ends, outcome):
+def of_segmenter(ends):
     row = {"n": 9, "iou": 0.5, "iou_interval": None}
-    found = judge_finding.read(
-        {
-            **{"judge": "segmenter", "fake": "painted", "phantom": False, "of_ceiling": 0.6},
-            "synthetic": {"all": {**row, "dice": 0.55, "dice_interval": ends}},
-            "real": {"all": {**row, "dice": 0.9, "dice_interval": [0.85, 0.95]}},
-        }
-    )
+    return {
+        **{"judge": "segmenter", "fake": "painted", "phantom": False, "of_ceiling": 0.6},
+        "synthetic": {"all": {**row, "dice": 0.55, "dice_interval": ends}},
+        "real": {"all": {**row, "dice": 0.9, "dice_interval": [0.85, 0.95]}},
+    }
+
+
+@pytest.mark.parametrize(("ends", "outcome"), [([0.5, 0.6], "lower"), (None, "")])
+def test_a_segmenter_as_judge(ends, outcome):
+    found = judge_finding.read(of_segmenter(ends))
     assert found["rows"][0].outcome == outcome
     (said,) = judge_finding.may_not(found)
     assert "with a Dice of 0.55" in said
     assert "9 real test images with 0.90 (0.85 … 0.95)" in said
+
+
+def test_a_segmenter_says_nothing_of_classes_and_leaves_what_a_classifier_said(
+    workdir, monkeypatch
+):
+    monkeypatch.setattr(findings.time, "time", lambda: 2.0)
+    findings.keep(workdir, findings.JUDGE, of_segmenter([0.5, 0.6]))
+    assert any(NOT_SHOWN in line for line in told(workdir).may_not)
+    monkeypatch.setattr(findings.time, "time", lambda: 1.0)
+    findings.keep(workdir, findings.JUDGE, judgement())
+    said = told(workdir).may_not
+    assert not any(NOT_SHOWN in line for line in said)
+    assert any("a classifier names" in line for line in said)
+    assert any("a segmenter finds" in line for line in said)
 
 
 @pytest.mark.parametrize(
