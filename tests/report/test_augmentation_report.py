@@ -14,7 +14,7 @@ from PIL import Image
 from test_report import Page
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.report import augmentation, augmentation_figures
+from dermgan_jax.report import augmentation, augmentation_curves, augmentation_figures
 from dermgan_jax.report import augmentation_tables as tables
 from dermgan_jax.report.style import FADE
 from dermgan_jax.statistics.classifier_scores import Score
@@ -383,6 +383,6 @@ def test_bins_without_images_are_not_drawn(drawn):
 def test_curve_that_was_not_measured_is_left_out():
     result = augmentation_example.result()
     result.curves["classical"] = dataclasses.replace(result.curves["classical"], loss=[])
-    loss, balanced = augmentation_figures.training_curves(result).axes
+    loss, balanced = augmentation_curves.training_curves(result).axes
     assert np.isnan(loss.lines[1].get_ydata()).all()
     assert np.isfinite(balanced.lines[1].get_ydata()).all()
