@@ -88,6 +88,7 @@ REGISTRY = {
         "lpips_diversity": "dermgan_jax.metrics.named_metrics:LPIPS_DIVERSITY",
         "mifid": "dermgan_jax.metrics.named_metrics:MIFID",
         "fid_inf": "dermgan_jax.metrics.named_metrics:FID_INF",
+        "cmmd": "dermgan_jax.metrics.named_metrics:CMMD",
         "ssim": "dermgan_jax.metrics.named_metrics:SSIM",
         "psnr": "dermgan_jax.metrics.named_metrics:PSNR",
     },

@@ -77,8 +77,8 @@ def as_bytes(images: np.ndarray, name: str, value_range: Range | None) -> np.nda
         )
     if value_range is None and lowest >= 0:
         raise UserError(
-            f"{name}: no value is below 0, so that they may be in [0, 1] or in [-1, 1]: say it with "
-            "value_range=(0, 1) or (-1, 1), or give uint8"
+            f"{name}: no value is below 0, so that they may be in [0, 1] or in [-1, 1]: say it "
+            "with value_range=(0, 1) or (-1, 1), or give uint8"
         )
     if value_range is not None and tuple(value_range) == UNSIGNED:
         if lowest < 0 or highest > 1:

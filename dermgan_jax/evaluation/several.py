@@ -1,6 +1,7 @@
 """Several fake sides against one real side: values side by side, paired differences, ranks."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,7 +65,7 @@ def evaluate_several(
     """
     found = {}
     for name in fakes:
-        print(f"== {name}", flush=True)
+        print(f"== {name}", file=sys.stderr, flush=True)
         found[name] = evaluate(dataclasses.replace(question, fake=name), config, weights)
     return ranked(found, question.seed)
 

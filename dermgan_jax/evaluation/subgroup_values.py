@@ -143,11 +143,18 @@ def text(found: Sequence[Subgroup]) -> str:
             f"{each.column} {each.value}",
             str(each.n_real),
             f"{each.n_fake}" + ("" if each.both else " (all)"),
-            *(each.cells[name].text() for name in names),
+            *_texts(each, names),
         )
         for each in found
     ]
     return columns_of_text(rows)
+
+
+def _texts(subgroup: Subgroup, names: Sequence[str]) -> list[str]:
+    """Of each cell; a reason that all share once."""
+    found = [subgroup.cells[name].text() for name in names]
+    alike = len(set(found)) == 1 and not any(cell.value for cell in subgroup.cells.values())
+    return [found[0], *[""] * (len(found) - 1)] if alike else found
 
 
 def _cell(
@@ -155,7 +162,7 @@ def _cell(
 ) -> Cell:
     fewest = min(map(len, rows))
     if fewest < ENOUGH:
-        return Cell(None, f"n {fewest} < {ENOUGH}")
+        return Cell(None, f"too few: {fewest} of {ENOUGH}")
     if not both and name.partition(":")[0] not in OF_REALS:
         return Cell(None, "of reals only")
     if isinstance(value, Impossible):

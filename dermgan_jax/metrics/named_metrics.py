@@ -220,6 +220,7 @@ INCEPTION_SCORE = Metric(
 
 MIFID = _on_inception(("mifid",), memorisation_informed.compute, "fid")
 FID_INF = _on_inception(("fid_inf",), frechet_infinity.compute, "fid", 2 * frechet_infinity.LEAST)
+CMMD = _in_space(unit_length_mmd.compute, ("mmd",), "clip_l14_336", {"mmd": "cmmd"})
 FD_LITE0 = _in_space(frechet.compute, ("frechet",), "lite0", {"frechet": "fd_lite0"})
 KD_LITE0 = _in_space(kid.compute, ("kid",), "lite0", {"kid": "kd_lite0"})
 LPIPS = Metric(("lpips",), _lpips, yardstick=False, paired=True, weights=("lpips_alex",))

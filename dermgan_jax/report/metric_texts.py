@@ -105,6 +105,26 @@ METRICS = {
         "The share of real images with a synthetic one in their neighbourhood: as recall, but "
         "outliers among the synthetic images count less.",
     ),
+    "mifid": MetricText(
+        "Memorisation-informed FID (MiFID)",
+        "MiFID",
+        "MiFID",
+        "FID, made larger where synthetic images nearly equal real ones.",
+    ),
+    "fid_inf": MetricText(
+        "FID, extrapolated to endlessly many synthetic images",
+        "FID∞",
+        "FID∞",
+        "What FID would be of endlessly many synthetic images; what the number of real ones adds is "
+        "still in it.",
+    ),
+    "cmmd": MetricText(
+        "CLIP maximum mean discrepancy (CMMD)",
+        "CMMD",
+        "CMMD",
+        "How far the mean directions of CLIP's features of both sides are apart; nearly without "
+        "bias, whatever the number of images.",
+    ),
     "fd_lite0": MetricText(
         "Fréchet distance, EfficientNet-Lite0",
         "Fréchet distance (Lite0)",
@@ -305,6 +325,77 @@ METRICS = {
 }
 
 
+# Of values that are taken in any feature space, by what stands before ":SPACE".
+IN_SPACES = {
+    "fd": MetricText(
+        "Fréchet distance",
+        "Fréchet distance",
+        "Fréchet distance",
+        "As FID, in the features of another network: not comparable with FID, and as dependent on "
+        "the number of images.",
+        "sum",
+    ),
+    "kd": MetricText(
+        "Kernel distance",
+        "Kernel distance",
+        "kernel distance",
+        "As KID, in the features of another network: not comparable with KID.",
+    ),
+    "mmd": MetricText(
+        "Maximum mean discrepancy of features of unit length",
+        "MMD",
+        "MMD × 1000",
+        "How far the mean directions of the features of both sides are apart; on CLIP's features it "
+        "is called CMMD.",
+    ),
+    "vendi": MetricText(
+        "Vendi score",
+        "Vendi score",
+        "images, in effect",
+        "How many different images there are, in effect: compare it with that of as many real ones. "
+        "It says nothing about how good they are.",
+    ),
+    "rarity": MetricText(
+        "Rarity score",
+        "Rarity",
+        "distance of features",
+        "How rare the real images are that synthetic ones resemble, of those that resemble any.",
+    ),
+    "mifd": MetricText(
+        "Memorisation-informed Fréchet distance",
+        "Fréchet distance (memorisation)",
+        "Fréchet distance",
+        "The Fréchet distance, made larger where synthetic images nearly equal real ones.",
+    ),
+    "fd_inf": MetricText(
+        "Fréchet distance, extrapolated",
+        "Fréchet distance (n → ∞)",
+        "Fréchet distance",
+        "What the Fréchet distance would be of endlessly many synthetic images; what the number of "
+        "real ones adds is still in it.",
+    ),
+}
+SPACES = {
+    "inception": "Inception",
+    "lite0": "EfficientNet-Lite0",
+    "pixels": "small pictures",
+    "dinov2_s14": "DINOv2 ViT-S/14",
+    "dinov2_b14": "DINOv2 ViT-B/14",
+    "dinov2_l14": "DINOv2 ViT-L/14",
+    "clip_l14_336": "CLIP ViT-L/14@336",
+    "rad_dino": "RAD-DINO",
+}
+
+
 def of(name: str) -> MetricText:
     """Texts of a metric; its bare name for one that nothing is known of."""
-    return METRICS.get(name, MetricText(name, name, name, ""))
+    if name in METRICS:
+        return METRICS[name]
+    value, colon, space = name.partition(":")
+    text = IN_SPACES.get(value) or METRICS.get(value)
+    if not colon or text is None:
+        return MetricText(name, name, name, "")
+    where = SPACES.get(space, space)
+    if value in ("precision", "recall"):  # prdc's k, or that of pr
+        text = text._replace(title=text.short)
+    return text._replace(title=f"{text.title}, {where}", short=f"{text.short} ({where})")
