@@ -1,8 +1,8 @@
 """Which test of an audit sees which copies, and from what share on.
 
 Samples of a run with copies of its training images planted among them: exact ones, mirrored,
-encoded again (JPEG, quality 60), re-coloured (a gain for each channel), and a part (the middle 70 %,
-enlarged). Each row is an audit of `--num` images of which that share is planted.
+encoded again (JPEG, quality 60), re-coloured (a gain for each channel), and a part (the middle
+70 %, enlarged). Each row is an audit of `--num` images of which that share is planted.
 
   python benchmarks/planted_copies.py --workdir=RUN --held_out=ham10000:test:mel --out=FILE.json
 """

@@ -115,8 +115,8 @@ METRICS = {
         "FID, extrapolated to endlessly many synthetic images",
         "FID∞",
         "FID∞",
-        "What FID would be of endlessly many synthetic images; what the number of real ones adds is "
-        "still in it.",
+        "What FID would be of endlessly many synthetic images; what the number of real ones adds "
+        "is still in it.",
     ),
     "cmmd": MetricText(
         "CLIP maximum mean discrepancy (CMMD)",
@@ -345,15 +345,15 @@ IN_SPACES = {
         "Maximum mean discrepancy of features of unit length",
         "MMD",
         "MMD × 1000",
-        "How far the mean directions of the features of both sides are apart; on CLIP's features it "
-        "is called CMMD.",
+        "How far the mean directions of the features of both sides are apart; on CLIP's features "
+        "it is called CMMD.",
     ),
     "vendi": MetricText(
         "Vendi score",
         "Vendi score",
         "images, in effect",
-        "How many different images there are, in effect: compare it with that of as many real ones. "
-        "It says nothing about how good they are.",
+        "How many different images there are, in effect: compare it with that of as many real "
+        "ones. It says nothing about how good they are.",
     ),
     "rarity": MetricText(
         "Rarity score",
