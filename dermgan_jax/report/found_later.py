@@ -6,6 +6,7 @@ from typing import Any, NotRequired, TypedDict
 
 from dermgan_jax import stored_json
 from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation import membership, memorisation_tests
 from dermgan_jax.evaluation.audit_conclusion import AuditResult, sentences
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measurement import Measurement
@@ -141,6 +142,11 @@ def _checked(one: Finding) -> dict[str, Any]:
             result["sentences"] = sentences(result)
             step = (result.get("made_by") or {}).get("checkpoint")
             result["checkpoint"] = f" (checkpoint {step})" if isinstance(step, int) else ""
+            if "tests" in result:
+                tests = stored_json.structure(result["tests"], memorisation_tests.Tests)
+                result["evidence"] = memorisation_tests.lines(tests)
+            if "membership" in result:
+                result["evidence"] += membership.lines(result["membership"])
             found = result.get("subgroups")
             result["subgroups"] = found and stored_json.structure(found, Represented)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
