@@ -49,6 +49,7 @@ class AuditResult(TypedDict):
     against_own_images: NotRequired[bool]
     made_by: NotRequired[dict[str, Any] | None]
     subgroups: NotRequired[dict[str, Any] | None]
+    membership: NotRequired[dict[str, Any]]
 
 
 def most_copies(result: Mapping[str, Any]) -> float:
@@ -65,7 +66,14 @@ def is_unlike(result: Mapping[str, Any]) -> bool:
 def reassures(result: Mapping[str, Any]) -> bool:
     """Whether the images may be called free of copies."""
     clean = not result["refusal"] and not is_unlike(result) and most_copies(result) <= REASSURING
+    clean = clean and not gives_members_away(result)
     return clean and not result.get("grouping_unknown", True)
+
+
+def gives_members_away(result: Mapping[str, Any]) -> bool:
+    """Whether membership inference found more than its control did."""
+    found = result.get("membership")
+    return found is not None and found["difference"]["interval"][0] > 0
 
 
 def is_of_the_run(result: Mapping[str, Any]) -> bool:
@@ -87,6 +95,11 @@ def sentences(result: Mapping[str, Any]) -> list[str]:
         return [
             f"warning: {num} images are too few to reassure: none is a copy, but up to {most:.1%} "
             "of what the model makes may be (95 % interval); audit 400 or more"
+        ]
+    if gives_members_away(result):
+        return [
+            f"warning: no copy was found among {num} images, but samples of this recipe give away "
+            "which images it learned from (see membership): they are not anonymous"
         ]
     if not reassures(result):
         return [

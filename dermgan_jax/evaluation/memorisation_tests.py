@@ -98,9 +98,31 @@ def memorisation_tests(
     return found
 
 
+def sentence(tests: Tests) -> str:
+    """Which of the tests point towards copies: their whole interval lies on that side."""
+    points: dict[str, bool] = {}
+    authpct = tests.get("authpct_over_groups", tests["authpct"])
+    if authpct["of_held_out"] is not None:
+        points["AuthPct"] = authpct["interval"][1] < authpct["of_held_out"]
+    if "ct" in tests:
+        points["C_T"] = tests["ct"]["interval"][1] < 0
+    if "fld" in tests:
+        points["FLD's gap"] = tests["fld"]["gap_interval"][1] < 0
+    sides = [[name for name, found in points.items() if found is side] for side in (True, False)]
+    texts = [
+        f"{' and '.join(names)} {verb if len(names) == 1 else several}"
+        for names, verb, several in (
+            (sides[0], "points towards copies", "point towards copies"),
+            (sides[1], "does not", "do not"),
+        )
+        if names
+    ]
+    return f"tests in print: {', '.join(texts)}" if texts else "tests in print: none could be had"
+
+
 def lines(tests: Tests) -> list[str]:
-    """For a terminal, a line for each test."""
-    found = []
+    """For a terminal, a sentence, and a line for each test."""
+    found = [sentence(tests)]
     for name, title in (("authpct", "AuthPct"), ("authpct_over_groups", "AuthPct over groups")):
         if name in tests:
             one = tests[name]

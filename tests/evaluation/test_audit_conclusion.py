@@ -7,8 +7,10 @@ import pytest
 from dermgan_jax.evaluation.audit_conclusion import reassures, sentences
 
 
-def result(num=1000, ratio=(0.9, 1.1), refusal=None, copies=0, unknown=False):
+def result(num=1000, ratio=(0.9, 1.1), refusal=None, copies=0, unknown=False, gap=None):
+    known = {} if gap is None else {"membership": {"difference": {"value": 0.1, "interval": gap}}}
     return {
+        **known,
         "num_distinct": num,
         "exact_copies": copies,
         "near_copies": 0,
@@ -27,6 +29,8 @@ def result(num=1000, ratio=(0.9, 1.1), refusal=None, copies=0, unknown=False):
         ({"num": 400}, "no sign of memorised training images among 400", True),
         ({"ratio": (1.6, 2.0)}, "warning: the synthetic images are unlike any real one", False),
         ({"unknown": True}, "warning: no copy was found among 1000 .* does not reassure", False),
+        ({"gap": (-0.05, 0.1)}, "no sign of memorised training images among 1000", True),
+        ({"gap": (0.02, 0.1)}, "warning: no copy was found among 1000 .* not anonymous", False),
         ({"refusal": "3 exact copies", "copies": 3}, "memorised training images: 3 exact", False),
     ],
 )

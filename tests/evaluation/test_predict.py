@@ -132,6 +132,21 @@ def test_distances_in_the_features_of_a_classifier(trained, tmp_path, capsys):
     extractor = classifier_features.metrics(workdir)["fd_classifier"].load_extractor(None)
     features = extractor.extract(real)[classifier_features.LAYER]
     assert features.shape == (24, extractor.dim) == (24, config.model.hidden[-1])
+    as_space = evaluate(
+        Question(
+            str(tmp_path / "real.npz"),
+            str(tmp_path / "dark.npz"),
+            (f"fd:workdir:{workdir}", f"prdc:workdir:{workdir}:best"),
+        )
+    ).measured
+    name = workdir.name
+    assert list(as_space) == [
+        f"fd:workdir:{name}",
+        *(f"{value}:workdir:{name}:best" for value in ("precision", "recall", "density")),
+        f"coverage:workdir:{name}:best",
+    ]
+    in_space, named = as_space[f"fd:workdir:{name}"].value, apart["fd_classifier"].value
+    assert (in_space.value, in_space.protocol) == (named.value, named.protocol)
     last = restored.variables["tail"]["params"]["logits"]
     said = jax.nn.softmax(features @ last["kernel"] + last["bias"])
     np.testing.assert_allclose(said, predict(workdir, real, "best"), atol=1e-3)
