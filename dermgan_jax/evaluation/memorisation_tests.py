@@ -17,7 +17,7 @@ class Tests(TypedDict):
 
     Attributes:
       protocol: of the features and the tests.
-      authpct: {"value", "interval", "of_held_out"}, in percent.
+      authpct: {"value", "interval", "of_held_out", "held_out_interval"}, in percent.
       authpct_over_groups: the same, a training image's neighbour being one of another group.
       ct: {"value", "interval", "cells": [[train, held out, fake, z], …]}.
       fld: {"held_out", "train", "gap", "gap_interval", "baseline"}.
@@ -103,7 +103,11 @@ def sentence(tests: Tests) -> str:
     points: dict[str, bool] = {}
     authpct = tests.get("authpct_over_groups", tests["authpct"])
     if authpct["of_held_out"] is not None:
-        points["AuthPct"] = authpct["interval"][1] < authpct["of_held_out"]
+        # Newcombe's interval (1998) of the difference of two shares lies below 0.
+        above = authpct["interval"][1] - authpct["value"]
+        below = authpct["of_held_out"] - authpct["held_out_interval"][0]
+        gap = authpct["value"] - authpct["of_held_out"]
+        points["AuthPct"] = gap + float(np.hypot(above, below)) < 0
     if "ct" in tests:
         points["C_T"] = tests["ct"]["interval"][1] < 0
     if "fld" in tests:
@@ -149,7 +153,8 @@ def _authenticity(
     train: np.ndarray, held_out: np.ndarray | None, fake: np.ndarray, groups: np.ndarray | None
 ) -> dict[str, Any]:
     share = authenticity.authenticity(train, fake, groups)
-    unseen = None
+    found = {"value": share.percent, "interval": share.interval, "of_held_out": None}
     if held_out is not None:
-        unseen = authenticity.authenticity(train, held_out, groups).percent
-    return {"value": share.percent, "interval": share.interval, "of_held_out": unseen}
+        unseen = authenticity.authenticity(train, held_out, groups)
+        found |= {"of_held_out": unseen.percent, "held_out_interval": unseen.interval}
+    return found
