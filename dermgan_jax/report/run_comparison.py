@@ -181,7 +181,7 @@ def shared_real_images(runs: Sequence[Run]) -> str:
         run
         for run in runs[1:]
         if _measured_against(run) == _measured_against(first)
-        and any(_is_comparable(first, run, key) for key in first.latest)
+        and any(_has_interval(first, run, key) for key in first.latest)
     ]
     if not others:
         return ""
@@ -213,9 +213,11 @@ def _measured_against(run: Run) -> tuple[str, ...]:
     return *run.real_images, *(repr(data.get(f"data.{name}")) for name in names)
 
 
-def _is_comparable(first: Run, other: Run, key: str) -> bool:
+def _has_interval(first: Run, other: Run, key: str) -> bool:
+    """Whether the difference of a value can be told with one."""
     values = [run.latest[key].value for run in (first, other) if key in run.latest]
-    return len({(value.protocol, value.n) for value in values}) == 1 and len(values) == 2
+    alike = len({(value.protocol, value.n) for value in values}) == 1
+    return alike and len(values) == 2 and all(map(metric_values.interval, values))
 
 
 def _and(names: Sequence[str]) -> str:

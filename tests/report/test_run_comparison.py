@@ -82,6 +82,17 @@ def test_runs_with_other_real_images_are_not(tmp_path, part, fields):
     assert run_comparison.shared_real_images(read(runs)) == ""
 
 
+def test_without_intervals_nothing_is_said_of_them(tmp_path):
+    runs = [write_run(tmp_path / name, "sampler") for name in "ab"]
+    log = runs[1] / "metrics.jsonl"
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    for row in rows:
+        for value in row["metrics"].values() if row["kind"] == "eval" else ():
+            del value["interval"]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run_comparison.shared_real_images(read(runs)) == ""
+
+
 def test_translators_are_not_sent_to_a_command_that_draws_samples(tmp_path):
     said = run_comparison.shared_real_images(
         read([write_run(tmp_path / name, "translator") for name in "ab"])
