@@ -5,28 +5,24 @@ out with its seed, 2020, and its "input 1" as the fake images.
 
 A kernel value between two images serves every subset that holds both, so small sets are gone
 through once; of large ones only the pairs within a subset are visited. Kernel values are float32,
-their sums over a set float64.
+their sums float64. NumPy does it: all time goes into products of matrices, and its library takes
+half for that of a matrix with itself.
 """
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
 
 from dermgan_jax.metrics.feature_arrays import check
 from dermgan_jax.metrics.measurement import Influence, MetricValue
-from dermgan_jax.metrics.neighbours import squared_distances
 from dermgan_jax.statistics import intervals
 
 SUBSETS = 100
 SUBSET_SIZE = 1000
-TILE = 512  # side of the square of kernel values in memory
+TILE = 1024  # side of the square of kernel values in memory
 
-Kernel = Callable[[Array, Array], Array]  # k − 1 of points (a, d) and (b, d), (a, b)
+Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]  # k − 1 of (a, d) and (b, d): (a, b)
 
 
 class SubsetValues(NamedTuple):
@@ -134,30 +130,22 @@ def _from_all_pairs(
     """MMD² (subsets,) and the jackknife's influences on MMD² of the whole sets (Arvesen 1969)."""
     subsets, size = of_real.shape
     n, m = len(real), len(fake)
-    number = np.arange(subsets)[:, None]
-    members = np.zeros((n + m, 2 * subsets + 2), np.float32)  # real and fake subsets, whole sets
-    members[of_real, number] = members[n + of_fake, subsets + number] = 1
-    members[:n, -2] = members[n:, -1] = 1
-    sums = kernel_sums(np.concatenate([real, fake]), members)
-    own = sums[of_real, number] + sums[n + of_fake, subsets + number]
-    other = sums[of_real, subsets + number]
-    values = own.sum(axis=1) / (size * (size - 1)) - 2 * other.sum(axis=1) / size**2
-    with_real, with_fake = sums[:, -2], sums[:, -1]
-    of_reals = with_real[:n] / (n - 1) - with_fake[:n] / m
-    of_fakes = with_fake[n:] / (m - 1) - with_real[n:] / n
+    members = [[np.sort(rows) for rows in of] for of in (of_real, of_fake)]
+    own, other = np.zeros(subsets), np.zeros(subsets)
+    sums = [np.zeros((len(side), 2)) for side in (real, fake)]  # with real, with fake images
+    for first, second, values in kernel_tiles(real, fake, _cubic):
+        once = first == second
+        sums[first.side][first.rows, second.side] += values.sum(axis=1, dtype=np.float64)
+        if not once:
+            sums[second.side][second.rows, first.side] += values.sum(axis=0, dtype=np.float64)
+        target, times = (own, 1 if once else 2) if first.side == second.side else (other, 1)
+        for subset in range(subsets):
+            rows, columns = (tile.within(members[tile.side][subset]) for tile in (first, second))
+            target[subset] += times * values[rows[:, None], columns].sum(dtype=np.float64)
+    values = own / (size * (size - 1)) - 2 * other / size**2
+    of_reals = sums[0][:, 0] / (n - 1) - sums[0][:, 1] / m
+    of_fakes = sums[1][:, 1] / (m - 1) - sums[1][:, 0] / n
     return values, Influence(*(2 * (side - side.mean()) for side in (of_reals, of_fakes)))
-
-
-def _cubic(rows: Array, columns: Array) -> Array:
-    """(x·y / d + 1)³ − 1, without rounding what a 1 would hide."""
-    products = jnp.matmul(rows, columns.T, precision=lax.Precision.HIGHEST)
-    products /= rows.shape[1]
-    return products * (products * (products + 3) + 3)
-
-
-def _gaussian(rows: Array, columns: Array) -> Array:
-    """exp(−|x − y|²) − 1."""
-    return jnp.expm1(-squared_distances(rows, columns))
 
 
 def gaussian_mmd(real: np.ndarray, fake: np.ndarray, sigma: float) -> float:
@@ -172,52 +160,72 @@ def gaussian_mmd(real: np.ndarray, fake: np.ndarray, sigma: float) -> float:
     """
     n, m = len(real), len(fake)
     middle = real.mean(axis=0, dtype=np.float64)  # distances come from scalar products
-    points = (np.concatenate([real, fake]) - middle) / (np.sqrt(2) * sigma)
-    sides = np.repeat(np.eye(2), (n, m), axis=0)
-    with_real, with_fake = kernel_sums(points, sides, _gaussian).T
-    own = with_real[:n].sum() / (n * (n - 1)) + with_fake[n:].sum() / (m * (m - 1))
-    return float(own - 2 * with_fake[:n].sum() / (n * m))
+    real, fake = ((side - middle) / (np.sqrt(2) * sigma) for side in (real, fake))
+    sums = np.zeros((2, 2))
+    for first, second, values in kernel_tiles(real, fake, _gaussian):
+        times = 2 if first.side == second.side and first != second else 1
+        sums[first.side, second.side] += times * values.sum(dtype=np.float64)
+    own = sums[0, 0] / (n * (n - 1)) + sums[1, 1] / (m * (m - 1))
+    return float(own - 2 * sums[0, 1] / (n * m))
 
 
-def kernel_sums(points: np.ndarray, weights: np.ndarray, kernel: Kernel = _cubic) -> np.ndarray:
-    """Sums over the other points j of (k(i, j) − 1) · weights[j]; the 1 cancels in any MMD².
+class Tile(NamedTuple):
+    """Consecutive images of a side, 0 the real one and 1 the fake one."""
+
+    side: int
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> slice:
+        """Of its side."""
+        return slice(self.start, self.stop)
+
+    def within(self, rows: np.ndarray) -> np.ndarray:
+        """Those of ascending rows of its side that it holds, counted from its first."""
+        low, high = np.searchsorted(rows, (self.start, self.stop))
+        return rows[low:high] - self.start
+
+
+def kernel_tiles(
+    real: np.ndarray, fake: np.ndarray, kernel: Kernel
+) -> Iterator[tuple[Tile, Tile, np.ndarray]]:
+    """Kernel values less 1 of all pairs of images, each once, which cancels in any MMD².
 
     Args:
-      points: (n, d).
-      weights: (n, w).
-      kernel: KID's by default.
+      real, fake: (n, d), (m, d).
+      kernel: of points.
 
-    Returns:
-      Float64 (n, w).
+    Yields:
+      Two tiles and float32 values between them; those of an image with itself are 0. The side of
+      the second tile is never before that of the first.
     """
-    sums = np.zeros(weights.shape)
-    starts = range(0, len(points), TILE)
-    tiles = [jnp.asarray(points[start : start + TILE], jnp.float32) for start in starts]
-    weight_tiles = [jnp.asarray(weights[start : start + TILE], jnp.float32) for start in starts]
-    for i, start in enumerate(starts):
-        sums[start : start + TILE] += _within_tile(kernel, tiles[i], weight_tiles[i])
-        for j in range(i):
-            upper, lower = _between_tiles(
-                kernel, tiles[i], tiles[j], weight_tiles[i], weight_tiles[j]
-            )
-            sums[start : start + TILE] += upper
-            sums[starts[j] : starts[j] + TILE] += lower
-    return sums
+    points = [np.asarray(side, np.float32) for side in (real, fake)]
+    tiles = [
+        Tile(side, start, min(start + TILE, len(points[side])))
+        for side in (0, 1)
+        for start in range(0, len(points[side]), TILE)
+    ]
+    for i, first in enumerate(tiles):
+        for second in tiles[i:]:
+            values = kernel(points[first.side][first.rows], points[second.side][second.rows])
+            if first == second:
+                np.fill_diagonal(values, 0)
+            yield first, second, values
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _within_tile(kernel: Kernel, points: Array, weights: Array) -> Array:
-    values = kernel(points, points) * (1 - jnp.eye(len(points)))
-    return jnp.matmul(values, weights, precision=lax.Precision.HIGHEST)
+def _cubic(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(x·y / d + 1)³ − 1, without rounding what a 1 would hide."""
+    products = rows @ columns.T
+    products /= np.float32(rows.shape[1])
+    values = products + np.float32(3)
+    values *= products
+    values += np.float32(3)
+    values *= products
+    return values
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _between_tiles(
-    kernel: Kernel, rows: Array, columns: Array, row_weights: Array, column_weights: Array
-) -> tuple[Array, Array]:
-    """What the columns add to the sums of the rows, and the rows to those of the columns."""
-    values = kernel(rows, columns)
-    return (
-        jnp.matmul(values, column_weights, precision=lax.Precision.HIGHEST),
-        jnp.matmul(values.T, row_weights, precision=lax.Precision.HIGHEST),
-    )
+def _gaussian(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """exp(−|x − y|²) − 1."""
+    lengths = np.square(rows).sum(axis=1)[:, None] + np.square(columns).sum(axis=1)
+    return np.expm1(-np.maximum(lengths - 2 * (rows @ columns.T), 0))
