@@ -4,7 +4,13 @@ import jax
 
 from dermgan_jax.features import clip_vision, tower_weights
 from dermgan_jax.features.clip_vision import ClipVision
-from dermgan_jax.features.extractor import Extractor, Features, Variables, batched
+from dermgan_jax.features.extractor import (
+    CPU_BATCH_OF_TOKENS,
+    Extractor,
+    Features,
+    Variables,
+    batched,
+)
 from dermgan_jax.features.resize import middle_square, resize_bytes, standardise
 from dermgan_jax.files import Path
 
@@ -30,7 +36,7 @@ def load(folder: Path | None = None) -> Extractor:
         name=f"{NAME}:crop{SIDE}",
         weights_id=weights_id,
         dim=tower.features,
-        extract=batched(preprocess, _network, variables),
+        extract=batched(preprocess, _network, variables, cpu_batch=CPU_BATCH_OF_TOKENS),
     )
 
 

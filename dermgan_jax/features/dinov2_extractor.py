@@ -4,10 +4,18 @@ ViT-L/14 is the one of the published numbers. ViT-S/14 and B/14 are for small ma
 of their own: distances are comparable within one of the three only.
 """
 
+from collections.abc import Callable
+
 import jax
 
 from dermgan_jax.features import dinov2, tower_weights
-from dermgan_jax.features.extractor import Extractor, Features, Variables, batched
+from dermgan_jax.features.extractor import (
+    CPU_BATCH_OF_TOKENS,
+    Extractor,
+    Features,
+    Variables,
+    batched,
+)
 from dermgan_jax.features.resize import resize_bytes, standardise
 from dermgan_jax.features.vit import VisionTransformer
 from dermgan_jax.files import Path
@@ -36,7 +44,7 @@ def load(name: str, folder: Path | None = None) -> Extractor:
         name=f"{name}:pil{SIDE}",
         weights_id=weights_id,
         dim=tower.width,
-        extract=batched(preprocess, network_of(tower), variables),
+        extract=batched(preprocess, network_of(tower), variables, cpu_batch=CPU_BATCH_OF_TOKENS),
     )
 
 
@@ -48,7 +56,7 @@ def preprocess(images: jax.Array) -> jax.Array:
     return standardise(resize_bytes(images, (SIDE, SIDE)), dinov2.MEAN, dinov2.DEVIATION)
 
 
-def network_of(tower: VisionTransformer):
+def network_of(tower: VisionTransformer) -> Callable[[Variables, jax.Array], Features]:
     """Variables, what `preprocess` gives -> "cls" (N, width)."""
 
     def network(variables: Variables, images: jax.Array) -> Features:

@@ -19,6 +19,7 @@ Advance = Callable[[int], None]
 
 PIXELS_AT_ONCE = 2**25  # of a batch, over all devices; batches of larger images have fewer
 CPU_BATCH = 16  # activations of more images do not stay in the caches
+CPU_BATCH_OF_TOKENS = 4  # the same for vision transformers, which keep more of an image at once
 IN_FLIGHT = 2  # batches handed to the devices before the first is waited for
 
 
@@ -48,6 +49,8 @@ def batched(
     variables: Variables,
     batch_size: int | None = None,
     devices: Sequence[jax.Device] | None = None,
+    *,
+    cpu_batch: int = CPU_BATCH,
 ) -> Callable[[ImageSet, Advance], Features]:
     """The `extract` of an `Extractor`: full batches only, over several devices.
 
@@ -58,6 +61,7 @@ def batched(
       variables: of the network.
       batch_size: images per step at most, over all devices; without it, what suits the device.
       devices: of this process; without them, all of its.
+      cpu_batch: what suits CPUs.
     """
     devices = jax.local_devices() if devices is None else devices
     mesh = Mesh(np.array(devices), ("image",))
@@ -66,7 +70,7 @@ def batched(
     prepare = jax.jit(lambda images: preprocess(_as_rgb(images)))
     forward = jax.jit(network)
 
-    most = batch_size or (CPU_BATCH if devices[0].platform == "cpu" else 64 * mesh.size)
+    most = batch_size or (cpu_batch if devices[0].platform == "cpu" else 64 * mesh.size)
 
     def extract(images: ImageSet, advance: Advance = lambda num: None) -> Features:
         _check(images)

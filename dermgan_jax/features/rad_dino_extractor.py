@@ -15,7 +15,7 @@ NAME = "rad_dino"
 SIDE = dinov2.IMAGE_SIZE
 MEAN = (0.5307,) * 3  # of its training images in [0, 1], by its preprocessor_config.json
 DEVIATION = (0.2583,) * 3
-AT_ONCE = 4  # images per device: attention among 1,370 patches takes 90 MB each
+AT_ONCE = 4  # images per device, also on accelerators: attention of one takes 90 MB twice
 
 
 def load(folder: Path | None = None) -> Extractor:

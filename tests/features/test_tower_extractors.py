@@ -92,6 +92,7 @@ def small_towers(tmp_path, monkeypatch):
     monkeypatch.delenv("DERMGAN_WEIGHTS", raising=False)
     monkeypatch.setitem(dinov2_extractor.TOWERS, "dinov2_s14", lambda: tower_tensors.DINOV2)
     monkeypatch.setattr(dinov2, "DinoV2B14", lambda: tower_tensors.DINOV2)
+    monkeypatch.setattr(rad_dino_extractor, "AT_ONCE", 1)  # batches are filled up
     clip = tower_tensors.CLIP.clone(image_size=336, patch=84)
     monkeypatch.setattr(clip_extractor, "ClipVision", lambda: clip)
     folder = tmp_path / "weights"
