@@ -1,15 +1,14 @@
 """Compares two image sources: what `dermgan evaluate` and the library ask."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
 from dermgan_jax.data.npz_images import Range
-from dermgan_jax.evaluation import subgroup_values
+from dermgan_jax.evaluation import cautions, subgroup_values
 from dermgan_jax.evaluation.image_sources import (
     ImageSource,
     Opening,
@@ -24,14 +23,11 @@ from dermgan_jax.evaluation.subgroup_values import Subgroup, columns_of
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import measurement_json
 from dermgan_jax.metrics.measure import Request, measure
-from dermgan_jax.metrics.measurement import Measurement, Measurements, by_key
-from dermgan_jax.metrics.measurement_table import table, warnings
+from dermgan_jax.metrics.measurement import Measurements, by_key
+from dermgan_jax.metrics.measurement_table import table
 from dermgan_jax.runs import classifier_features
 from dermgan_jax.runs.restore import LATEST
 from dermgan_jax.synthesis.drawing import Drawing
-
-FEW = 30  # images of a side, below which values are warned of
-EXAMPLES = 16  # images of a source that are looked at for their colours
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,9 +157,10 @@ def compare(
     of_sets = tuple(name for name in request.metrics if name not in of_pairs)
     request = dataclasses.replace(request, metrics=of_sets)
     columns = columns_of(real, fake, by)
-    found, notes = {}, []
+    found, notes, of_values = {}, [], []
     if of_sets or request.others:
         found = measure(real.images, fake.images, request, labelling=real.labelling)
+        of_values = cautions.of_values(request.found(), found, len(real.compared), request.weights)
     if of_pairs:
         *sides, notes = pairs(real.compared, fake.images, (real.name, fake.name))
         found |= measure(*sides, dataclasses.replace(request, metrics=of_pairs, others={}))
@@ -171,25 +168,9 @@ def compare(
     measured = by_key(*(dataclasses.replace(one, split=split) for one in found.values()))
     if columns and of_pairs:
         notes.append(f"note: {', '.join(of_pairs)}: of pairs, so not within subgroups")
-    to_know = (
-        *notes,
-        *_phantom_notes(real),
-        *_colour_warnings(real, fake),
-        *_warnings_of_few(measured.values()),
-        *warnings(measured.values()),
-    )
+    to_know = (*notes, *cautions.of_sources(real, fake), *of_values)
     within = subgroup_values.subgroup_values(real.compared, fake.images, columns, request)
     return Evaluation(real, fake, request.seed, measured, to_know, tuple(within))
-
-
-def _warnings_of_few(measured: Iterable[Measurement]) -> list[str]:
-    few = [one.value.fewest for one in measured if one.real_against_real is not None]
-    if not few or min(few) >= FEW:
-        return []
-    return [
-        f"warning: {min(few)} images are too few: chance moves such values more than a model does, "
-        "and one below that of real against real means nothing"
-    ]
 
 
 def _resizing_notes(side: int) -> list[str]:
@@ -199,16 +180,3 @@ def _resizing_notes(side: int) -> list[str]:
         f"note: both sides were brought to {side}x{side} pixels (the central square, Lanczos): "
         "values compare only with others of the same --resize"
     ]
-
-
-def _phantom_notes(real: ImageSource) -> list[str]:
-    return [f"note: {real.name} are drawings of a program, not real images"] if real.phantom else []
-
-
-def _colour_warnings(real: ImageSource, fake: ImageSource) -> list[str]:
-    """A source of grey images against one of coloured images: every metric is about that alone."""
-    grey = [np.ptp(source.examples(EXAMPLES), axis=-1).max() == 0 for source in (real, fake)]
-    if real.images.shape[-1] == 1 or grey[0] == grey[1]:
-        return []
-    names = (real.name, fake.name) if grey[0] else (fake.name, real.name)
-    return [f"warning: the images of {names[0]} are grey, those of {names[1]} coloured"]

@@ -129,7 +129,8 @@ def _distance(a: Moments, b: Moments, transport: _Transport) -> Distance:
     gap = a.mean - b.mean
     of_means = float(gap @ gap)
     traces = np.trace(a.covariance) + np.trace(b.covariance)
-    of_covariances = float(traces - 2 * np.sqrt(transport.eigenvalues).sum())
+    # Never negative but by rounding, which MiFID would divide by next to nothing.
+    of_covariances = max(float(traces - 2 * np.sqrt(transport.eigenvalues).sum()), 0.0)
     return Distance(of_means + of_covariances, of_means, of_covariances)
 
 

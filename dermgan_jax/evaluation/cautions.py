@@ -1,0 +1,116 @@
+"""What a reader of an evaluation has to know before believing its values."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from dermgan_jax.evaluation.image_sources import ImageSource
+from dermgan_jax.files import Path
+from dermgan_jax.metrics.measurement import FID_PROTOCOLS, Measurements, is_frechet
+from dermgan_jax.metrics.measurement_table import warnings
+from dermgan_jax.metrics.named_metrics import Metric
+
+FEW = 30  # images of a side, below which values are warned of
+EXAMPLES = 16  # images of a source that are looked at
+
+
+def of_sources(real: ImageSource, fake: ImageSource) -> list[str]:
+    """What the images themselves say, a few of either side being looked at."""
+    sides = [(source, source.examples(EXAMPLES)) for source in (real, fake)]
+    found = []
+    if real.phantom:
+        found.append(f"note: {real.name} are drawings of a program, not real images")
+    for source, images in sides:
+        found += _of_empty_pictures(source.name, images)
+    return [*found, *_of_colours(sides)]
+
+
+def of_values(
+    metrics: Sequence[Metric], measured: Measurements, num_real: int, weights: Path | None
+) -> list[str]:
+    """What values of sets of images say.
+
+    Args:
+      metrics: those of sets.
+      measured: their values.
+      num_real: real images that were compared.
+      weights: folder that pretrained weights are looked for first in.
+    """
+    values = list(measured.values())
+    return [
+        *_of_undefined(measured),
+        *_of_few(measured),
+        *_of_missing_floors(metrics, measured, num_real),
+        *_of_singular_covariances(metrics, measured, weights),
+        *warnings(values),
+    ]
+
+
+def _of_empty_pictures(name: str, images: np.ndarray) -> list[str]:
+    """Images of one colour, as a broken generator or a failed conversion gives, and copies."""
+    flat = int((np.ptp(images, axis=(1, 2)).max(axis=-1) == 0).sum())
+    looked_at = f"{len(images)} images of {name} that were looked at"
+    if flat:
+        return [f"warning: {flat} of {looked_at} are of one colour each, as black ones are"]
+    if len(images) > 1 and (images == images[0]).all():
+        return [f"warning: the {looked_at} are all the same picture"]
+    return []
+
+
+def _of_colours(sides: Sequence[tuple[ImageSource, np.ndarray]]) -> list[str]:
+    """A source of grey images against one of coloured images: every metric is about that alone."""
+    grey = [np.ptp(images, axis=-1).max() == 0 for _, images in sides]
+    names = [source.name for source, _ in sides]
+    if sides[0][1].shape[-1] == 1 or grey[0] == grey[1]:
+        return []
+    names = names if grey[0] else names[::-1]
+    return [f"warning: the images of {names[0]} are grey, those of {names[1]} coloured"]
+
+
+def _of_undefined(measured: Measurements) -> list[str]:
+    names = [key for key, one in measured.items() if math.isnan(one.value.value)]
+    return [f"warning: {', '.join(names)}: not defined by these images"] if names else []
+
+
+def _of_few(measured: Measurements) -> list[str]:
+    few = min((one.value.fewest for one in measured.values()), default=FEW)
+    if few >= FEW:
+        return []
+    return [
+        f"warning: {few} images are too few: chance moves such values more than a model does, "
+        "and one below that of real against real means nothing"
+    ]
+
+
+def _of_missing_floors(
+    metrics: Iterable[Metric], measured: Measurements, num_real: int
+) -> list[str]:
+    names = [
+        name
+        for metric in metrics
+        if metric.yardstick
+        for name in metric.publishes
+        if name in measured and measured[name].real_against_real is None
+    ]
+    if not names:
+        return []
+    return [f"note: {num_real} real images are too few for real against real of {', '.join(names)}"]
+
+
+def _of_singular_covariances(
+    metrics: Iterable[Metric], measured: Measurements, weights: Path | None
+) -> list[str]:
+    """Fréchet distances of no more images than features have numbers; FID has its own warning."""
+    found = []
+    for metric in metrics:
+        names = [name for name in metric.publishes if is_frechet(name) and name in measured]
+        for name in set(names) - set(FID_PROTOCOLS):
+            fewest = measured[name].value.fewest
+            dim = metric.load_extractor(weights).dim
+            if fewest <= dim:
+                found.append(
+                    f"warning: {name} of {fewest} images is biased upwards, as its features have "
+                    f"{dim} numbers: have more images than that, or read a kernel distance first"
+                )
+    return found
