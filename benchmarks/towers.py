@@ -4,8 +4,9 @@
         [--num=16 --rounds=3 --batch=4]
 
 Images of 256×256 are prepared as the spaces prepare them and go through the network, on all devices
-of this process; the best of the rounds counts, without compilation. Memory is the largest that the
-process had, of which the weights are a part.
+of this process; the best of the rounds counts, without compilation. CPU time is that of all threads
+and grows less where other programs run. Memory is the largest that the process had, of which the
+weights are a part.
 """
 
 import argparse
@@ -54,14 +55,16 @@ def measure(name: str, num: int, rounds: int, batch: int | None) -> str:
     images = np.random.default_rng(1).integers(0, 256, (num, 256, 256, 3), dtype=np.uint8)
     start = time.perf_counter()
     extract(images[: batch or num])
-    first, spent = time.perf_counter() - start, []
+    first, spent, on_cpus = time.perf_counter() - start, [], []
     for _ in range(rounds):
-        start = time.perf_counter()
+        start, start_on_cpus = time.perf_counter(), time.process_time()
         extract(images)
         spent.append(time.perf_counter() - start)
+        on_cpus.append(time.process_time() - start_on_cpus)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return (
         f"{name}: {num / min(spent):.2f} images/s (slowest round {num / max(spent):.2f}), "
+        f"{min(on_cpus) / num:.3g} s of CPUs an image, "
         f"first batch {first:.0f} s, weights {size / 2**20:,.0f} MiB, at most {most:,.0f} MiB"
     )
 
