@@ -17,7 +17,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.features.feature_spaces import FeatureSpace
 from dermgan_jax.files import Path
 from dermgan_jax.metrics import memorisation
-from dermgan_jax.runs.metrics_log import FINISHED
+from dermgan_jax.runs.metrics_log import FINISHED, is_finished
 from dermgan_jax.runs.restore import checkpoint_facts
 from dermgan_jax.runs.training_data import RealImages, TrainingData, split_images
 from dermgan_jax.runs.workdir import WorkDir
@@ -44,6 +44,9 @@ def train_halves(config: FrozenConfigDict | None, folder: Path) -> None:
       UserError: if a run is missing and there is no recipe, or it was stopped.
     """
     for half, workdir in zip(HALVES, runs_of(folder), strict=True):
+        if WorkDir(workdir).exists and is_finished(WorkDir(workdir)):
+            print(f"{workdir}: trained already", flush=True)
+            continue
         if WorkDir(workdir).exists:
             config_of_half = WorkDir(workdir).read_config()
         elif config is None:

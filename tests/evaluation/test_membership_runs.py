@@ -10,7 +10,6 @@ from dermgan_jax import config as config_schema
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation import membership
 from dermgan_jax.features.feature_spaces import open_space
-from dermgan_jax.runs.restore import checkpoint_facts
 from dermgan_jax.runs.training_data import TrainingData
 
 
@@ -32,10 +31,11 @@ def test_the_halves_are_of_different_groups(halves):
     membership.require_halves(membership.runs_of(halves))
 
 
-def test_what_is_trained_is_not_trained_again(halves):
-    steps = [checkpoint_facts(run)[0] for run in membership.runs_of(halves)]
+def test_what_is_trained_is_not_trained_again(halves, capsys):
+    logs = [(run / "metrics.jsonl").read_bytes() for run in membership.runs_of(halves)]
     membership.train_halves(None, halves)
-    assert steps == [checkpoint_facts(run)[0] for run in membership.runs_of(halves)]
+    assert capsys.readouterr().out.count("trained already") == 2
+    assert logs == [(run / "metrics.jsonl").read_bytes() for run in membership.runs_of(halves)]
 
 
 def test_attack_and_control(halves):
