@@ -244,8 +244,8 @@ def fault(kind: str, name: str) -> str | None:
     """What is wrong with a name, or None if it is registered."""
     if name in REGISTRY[kind]:
         return None
-    prefix, colon, argument = name.partition(":")
-    if not colon or prefix not in FAMILIES.get(kind, {}):
+    prefix, _, argument = name.partition(":")
+    if prefix not in FAMILIES.get(kind, {}):
         hint = did_you_mean(name, names(kind), described(kind))
         return f"unknown {kind} {name!r}{hint}"
     _, of = FAMILIES[kind][prefix]
@@ -284,4 +284,5 @@ def did_you_mean(name: str, known: tuple[str, ...], all_known: str = "") -> str:
       all_known: the list; without it, the names.
     """
     close = difflib.get_close_matches(name, known, n=1)
+    close = close or difflib.get_close_matches(name.lower(), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {all_known or ', '.join(known)}"

@@ -88,8 +88,9 @@ def read(
                 if dtype == np.uint8:
                     yield images
                     continue
-                # Written so that NaN fails too.
-                if not np.abs(images).max(initial=0) < LARGEST_OVERSHOOT:
+                if not np.isfinite(images).all():
+                    raise UserError(f"'images' in {path} has NaN or infinite values")
+                if np.abs(images).max(initial=0) >= LARGEST_OVERSHOOT:
                     raise UserError(f"'images' in {path} are not floats in [-1, 1]: rescale them")
                 if told is None and lowest >= 0:
                     withheld.append(images)  # until a value says what they are

@@ -71,7 +71,9 @@ def as_bytes(images: np.ndarray, name: str, value_range: Range | None) -> np.nda
     if value_range is not None and tuple(value_range) not in RANGES:
         raise UserError(f"value_range is {value_range}; expected (0, 1) or (-1, 1)")
     lowest, highest = float(images.min()), float(images.max())
-    if not max(-lowest, highest) <= LARGEST_OVERSHOOT:
+    if not np.isfinite([lowest, highest]).all():
+        raise UserError(f"{name}: floats with NaN or infinite values")
+    if max(-lowest, highest) > LARGEST_OVERSHOOT:
         raise UserError(
             f"{name}: floats from {lowest:g} to {highest:g}; expected [-1, 1] or [0, 1]"
         )

@@ -6,7 +6,8 @@ from typing import Any
 
 from ml_collections import FrozenConfigDict
 
-from dermgan_jax import files
+from dermgan_jax import files, registry
+from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation.given_images import Given, open_given, sides_of
 from dermgan_jax.evaluation.image_sources import Opening
 from dermgan_jax.evaluation.question import Evaluation, compare
@@ -106,11 +107,11 @@ class Result:
 def evaluate(
     real: Given,
     fake: Given | Mapping[str, Given],
-    metrics: Sequence[str] = ("kid", "prdc:inception"),
+    metrics: str | Sequence[str] = ("kid", "prdc:inception"),
     *,
     num: int = 2048,
     seed: int = 0,
-    by: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     resize: int = 0,
     value_range: tuple[float, float] | None = None,
     config: FrozenConfigDict | None = None,
@@ -122,7 +123,8 @@ def evaluate(
       real: a path (folder, .npz, work directory), an array uint8 (N, H, W, C), batches of arrays,
         or a function that makes as many images as it is asked for.
       fake: the same; of several sides a dictionary, name -> images, which are ranked as well.
-      metrics: names as of `dermgan evaluate --metrics`, such as "kid" or "fd:dinov2_l14".
+      metrics: a name or several as of `dermgan evaluate --metrics`, such as "kid" or
+        "fd:dinov2_l14".
       num: fake images at most, and images that functions are asked for.
       seed: of everything random.
       by: columns within whose values everything is measured too, such as "class" or "tone".
@@ -135,10 +137,17 @@ def evaluate(
       UserError: if images cannot be read, sizes differ, a metric is unknown, lacks its weights or
         cannot be computed of so few images.
     """
+    metrics, by = ((given,) if isinstance(given, str) else tuple(given) for given in (metrics, by))
+    if not metrics:
+        raise UserError("metrics is empty: name one at least")
+    if num < 1:
+        raise UserError(f"num is {num}: ask for one fake image at least")
+    for name in metrics:
+        registry.load("metric", name)
     opening = Opening(num, Drawing(seed=seed), config, resize, value_range)
     folder = None if weights is None else files.to_path(weights)
     mirror = config is not None and config.data.mirror
-    request = Request(tuple(metrics), seed, mirror, folder)
+    request = Request(metrics, seed, mirror, folder)
     reals = open_given(real, "real", opening, real=True)
     evaluations: dict[str, Evaluation] = {}
     for name, side in sides_of(fake).items():

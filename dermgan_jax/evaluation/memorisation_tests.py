@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
+from dermgan_jax.errors import UserError
 from dermgan_jax.metrics import authenticity, copying_test, feature_likelihood
 
 
@@ -64,6 +65,10 @@ def memorisation_tests(
     if held_out is None:
         found["left_out"].append("C_T and FLD: they need --held_out")
         return found
+    fewest = min(len(train), len(held_out), len(fake))
+    if fewest < 2:
+        found["left_out"].append("C_T and FLD: a single image of a side is too few")
+        return found
     ct = copying_test.copying_test(train, held_out, fake, seed=seed)
     if np.isfinite(ct.value):
         found["ct"] = {
@@ -83,11 +88,14 @@ def memorisation_tests(
             f"C_T: no cell has {copying_test.TOO_FEW + 1} synthetic images, training and held-out "
             "ones"
         )
-    fewest = min(len(train), len(held_out), len(fake))
     if fewest < 4:
         found["left_out"].append(f"FLD: {fewest} images of a side are too few")
         return found
-    fld = feature_likelihood.feature_likelihood(train, held_out, fake, seed=seed, groups=known)
+    try:
+        fld = feature_likelihood.feature_likelihood(train, held_out, fake, seed=seed, groups=known)
+    except UserError as error:
+        found["left_out"].append(f"FLD: {str(error).removeprefix('fld: ')}")
+        return found
     found["fld"] = {
         "held_out": fld.held_out,
         "train": fld.train,

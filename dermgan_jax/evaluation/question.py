@@ -168,6 +168,7 @@ def compare(
     measured = by_key(*(dataclasses.replace(one, split=split) for one in found.values()))
     if columns and of_pairs:
         notes.append(f"note: {', '.join(of_pairs)}: of pairs, so not within subgroups")
+    notes += subgroup_values.unmatched(columns)
     to_know = (*notes, *cautions.of_sources(real, fake), *of_values)
     within = subgroup_values.subgroup_values(real.compared, fake.images, columns, request)
     return Evaluation(real, fake, request.seed, measured, to_know, tuple(within))

@@ -7,7 +7,7 @@ its subgroups are compared with all of them, and only recall and coverage mean s
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from dermgan_jax.metrics.measure import Impossible, Request, measure_parts
 from dermgan_jax.metrics.measurement import MetricValue
 from dermgan_jax.metrics.measurement_table import columns_of_text
 from dermgan_jax.registry import did_you_mean
-from dermgan_jax.synthesis.subgroup_columns import MEASURED, Classed, measured
+from dermgan_jax.synthesis.subgroup_columns import CLASS, MEASURED, Classed, measured
 
 ENOUGH = 50  # images of either side; a Fréchet distance needs more than its features have numbers
 OF_REALS = ("recall", "coverage")  # values that ask of each real image whether it is reached
@@ -106,9 +106,12 @@ def columns_of(
     """Columns of both sides: "class", "tone", "brightness", and what a data set records.
 
     Raises:
-      UserError: if the real images have no such column.
+      UserError: if the real images have no such column, or one is named twice.
     """
-    sides = Classed(real.compared, _classes(real)), Classed(fake.images, _classes(fake))
+    if twice := sorted({name for name in wanted if list(wanted).count(name) > 1}):
+        raise UserError(f"--by names {', '.join(twice)} twice")
+    of_real = _classes(real)
+    sides = Classed(real.compared, of_real), Classed(fake.images, _classes(fake, set(of_real)))
     found: dict[str, tuple[np.ndarray, np.ndarray | None]] = {
         name: (values, None) for name, values in real.recorded.items()
     }
@@ -117,19 +120,39 @@ def columns_of(
         found |= {name: (values, of_fake.get(name)) for name, values in of_real.items()}
     for name in wanted:
         if name not in found:
-            known = (*found, *MEASURED)
-            raise UserError(f"--by={name}: {real.name} does not tell it{did_you_mean(name, known)}")
+            known = (*found, *(each for each in MEASURED if each != name))
+            remedy = "; classes are its subfolders" if name == CLASS else did_you_mean(name, known)
+            raise UserError(f"--by={name}: {real.name} does not tell it{remedy}")
     return {name: found[name] for name in wanted}
 
 
-def _classes(source: ImageSource) -> Sequence[str]:
-    """The class of each compared image, "" where none is known."""
+def unmatched(columns: Mapping[str, tuple[np.ndarray, np.ndarray | None]]) -> list[str]:
+    """Notes of synthetic images that are in no subgroup, as no real image has their value."""
+    found = []
+    for column, (of_real, of_fake) in columns.items():
+        alone = of_fake[~np.isin(of_fake, of_real)] if of_fake is not None else of_real[:0]
+        if len(alone):
+            values = ", ".join(repr(str(value)) for value in np.unique(alone))
+            found.append(
+                f"note: {len(alone)} synthetic images are in no subgroup by {column}: no real "
+                f"image is {values}"
+            )
+    return found
+
+
+def _classes(source: ImageSource, known: Collection[str] = ()) -> Sequence[str]:
+    """The class of each compared image, "" where none is told.
+
+    Args:
+      source: of which a single folder is a class only if it is one of `known`.
+      known: classes of the other side.
+    """
     if source.labelling is not None:
-        known, rows = source.labelling, source.labelling.rows
-        return [known.classes[i] if i >= 0 else "" for i in known.labels[rows]]
+        labels, rows = source.labelling.labels, source.labelling.rows
+        return [source.labelling.classes[i] if i >= 0 else "" for i in labels[rows]]
     if isinstance(source.images, FolderImages):
         classes, labels = source.images.classes()
-        if len(classes) > 1:
+        if len(classes) > 1 or classes[0] in known:
             return [classes[i] for i in labels]
     return [""] * len(source.images)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dermgan_jax.errors import UserError
-from dermgan_jax.metrics.feature_arrays import check
+from dermgan_jax.metrics.feature_arrays import check, check_one
 from dermgan_jax.metrics.memorisation import nearest_few
 from dermgan_jax.statistics import intervals
 
@@ -33,13 +33,14 @@ def authenticity(
 
     Args:
       train: of the training images, two at least.
-      fake: of the fake ones.
+      fake: of the fake ones, one at least.
       groups: of each training image; without them every image is a group of its own.
 
     Raises:
       UserError: see `feature_arrays.check`; or if all training images are of one group.
     """
-    check("authpct", train, fake)
+    check_one("authpct", train, side="training")
+    check("authpct", train, fake, at_least=1)
     names = np.arange(len(train)) if groups is None else np.asarray(groups)
     _, of = np.unique(names, return_inverse=True)
     if of.max() == 0:

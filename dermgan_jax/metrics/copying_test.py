@@ -125,7 +125,7 @@ def _principal_components(train: np.ndarray, *others: np.ndarray) -> list[np.nda
 def _cells(train: np.ndarray, *others: np.ndarray, seed: int) -> list[np.ndarray]:
     """The cell of each image of each side: the best of several k-means of the training images."""
     generator = np.random.default_rng(seed)
-    num = min(CELLS, len(train))
+    num = min(CELLS, len(np.unique(train, axis=0)))  # equal images are in one cell
     best, least = train[:num], np.inf
     for _ in range(STARTS):
         centres, of = kmeans2(train, num, minit="++", missing="warn", rng=generator)

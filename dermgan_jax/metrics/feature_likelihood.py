@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
+from dermgan_jax.errors import UserError
 from dermgan_jax.metrics.feature_arrays import check
 
 MOST = 10_000  # fake images, and training images of one step
@@ -65,18 +66,23 @@ def feature_likelihood(
       groups: of the training images, so that no group is in both halves of the baseline.
 
     Raises:
-      UserError: see `feature_arrays.check`; at least four training images are needed.
+      UserError: see `feature_arrays.check`; at least four training images are needed, of two
+        groups, which differ, and held-out images that do.
     """
     check("fld", train, held_out)
     check("fld", train, fake, at_least=4)
+    names = np.arange(len(train)) if groups is None else np.asarray(groups)
+    kinds, of = np.unique(names, return_inverse=True)
+    if len(kinds) < 2:
+        raise UserError("fld: all training images are of one group, which cannot be halved")
+    if not np.ptp(train, axis=0).any():
+        raise UserError("fld: the training images are all alike")
     generator = np.random.default_rng(seed)
     if len(fake) > MOST:
         fake = fake[np.sort(generator.choice(len(fake), MOST, replace=False))]
     train, held_out, fake = standardised(train, held_out, fake)
     widths = fit(fake, train)
     of_train, of_held_out = (nlls(fake, widths, side) for side in (train, held_out))
-    names = np.arange(len(train)) if groups is None else np.asarray(groups)
-    kinds, of = np.unique(names, return_inverse=True)
     first = np.isin(of, generator.permutation(len(kinds))[: len(kinds) // 2])
     centres = train[first][:MOST]
     baseline = float(nlls(centres, fit(centres, train[~first]), held_out).mean())
@@ -98,10 +104,15 @@ def standardised(
     """All sides less the mean of the held-out images, over their deviation; float64.
 
     Numbers in which the held-out images do not differ are left out: they have no scale.
+
+    Raises:
+      UserError: if they differ in none.
     """
     scale = np.asarray(held_out, np.float64)
     mean, deviation = scale.mean(axis=0), scale.std(axis=0, ddof=1)
     kept = deviation > 0
+    if not kept.any():
+        raise UserError("fld: the held-out images are all alike, which tells no scale")
     return tuple(
         (np.asarray(side, np.float64)[:, kept] - mean[kept]) / deviation[kept]
         for side in (train, held_out, fake)

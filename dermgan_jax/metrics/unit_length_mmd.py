@@ -31,7 +31,7 @@ def compute(real: np.ndarray, fake: np.ndarray, *, seed: int) -> tuple[MetricVal
       UserError: see `feature_arrays.check`; or if features are all zero.
     """
     check("mmd", real, fake)
-    x, y = of_unit_length("mmd", real), of_unit_length("mmd", fake)
+    x, y = of_unit_length("mmd, real side", real), of_unit_length("mmd, fake side", fake)
     within_x, within_y = _mean_kernels(x, x), _mean_kernels(y, y)
     x_to_y, y_to_x = _mean_kernels(x, y), _mean_kernels(y, x)
     value = SCALE * float(within_x.mean() + within_y.mean() - 2 * x_to_y.mean())
@@ -54,8 +54,10 @@ def compute(real: np.ndarray, fake: np.ndarray, *, seed: int) -> tuple[MetricVal
     )
 
 
-def of_unit_length(metric: str, features: np.ndarray) -> np.ndarray:
+def of_unit_length(what: str, features: np.ndarray) -> np.ndarray:
     """Features (n, d), float64, each divided by its length.
+
+    `what` they are for leads a message.
 
     Raises:
       UserError: if one is all zero.
@@ -64,8 +66,9 @@ def of_unit_length(metric: str, features: np.ndarray) -> np.ndarray:
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     if not lengths.all():
         raise UserError(
-            f"{metric}: the features of {(lengths == 0).sum()} images are all zero, which has no "
-            f"direction; the first is number {int(np.argmin(lengths))}"
+            f"{what}: the features of {(lengths == 0).sum()} images are all zero, as of "
+            f"images of one colour in pixels, and have no direction; the first is number "
+            f"{int(np.argmin(lengths))}: leave them out, or choose another feature space"
         )
     return features / lengths
 

@@ -36,7 +36,7 @@ def compute(real: np.ndarray, fake: np.ndarray, *, seed: int) -> tuple[MetricVal
             value=value,
             protocol="vendi:cosine:q1",
             n=len(fake),
-            details={f"of {len(others)} real images": score(others)[0]},
+            details={f"of {len(others)} real images": score(others, "real")[0]},
             better="higher",
             n_real=len(real),
             std=influence.standard_error,
@@ -46,13 +46,13 @@ def compute(real: np.ndarray, fake: np.ndarray, *, seed: int) -> tuple[MetricVal
     )
 
 
-def score(features: np.ndarray) -> tuple[float, np.ndarray]:
+def score(features: np.ndarray, side: str = "fake") -> tuple[float, np.ndarray]:
     """The score of features (n, d), and the influence of each image (n,).
 
     With ρ the mean of x xᵀ, the entropy −tr ρ log ρ moves by −xᵀ (log ρ) x less its mean, because
-    every x has unit length.
+    every x has unit length. `side` is named in messages.
     """
-    points = of_unit_length("vendi", features)
+    points = of_unit_length(f"vendi, {side} side", features)
     if len(points) <= points.shape[1]:
         shares, vectors = np.linalg.eigh(points @ points.T / len(points))
         present = shares > _least(shares)
