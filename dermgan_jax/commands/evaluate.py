@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
 def _add_flags(parser: flags.Parser) -> None:
     source = "a folder, an .npz, DATASET:SPLIT, DATASET:SPLIT:CLASS or a work directory"
-    parser.add_argument("--real", required=True, metavar="SOURCE", help=source)
+    parser.add_argument(
+        "--real",
+        required=True,
+        metavar="SOURCE",
+        help=f"{source}; or, for fid and fd:SPACE, a file of statistics (.npz of mu and sigma)",
+    )
     parser.add_argument(
         "--fake",
         required=True,
         metavar="SOURCE,…",
-        help="as --real; a work directory is sampled. Of several, with commas between them, "
-        "differences in pairs and ranks are told",
+        help="as --real, but no statistics; a work directory is sampled. Of several, with commas "
+        "between them, differences in pairs and ranks are told",
     )
     flags.add_metrics(parser, ("swd",))
     flags.add_num(parser, 2048, "fake images at most")
@@ -57,10 +62,18 @@ def _add_flags(parser: flags.Parser) -> None:
         "names",
         required=False,
     )
+    parser.add_argument(
+        "--save_statistics",
+        type=paths.file_to_write(paths.ARRAYS),
+        metavar="FILE.npz",
+        help="also keeps mean and covariance of the real images' features, as pytorch-fid does; "
+        "--metrics has one of fid, fid:tf, fid:clean and fd:SPACE",
+    )
     flags.add_weights(parser)
 
 
 def _run(args: argparse.Namespace) -> None:
+    from dermgan_jax.evaluation import against_statistics
     from dermgan_jax.evaluation.image_sources import is_folder_of_images
     from dermgan_jax.evaluation.question import Question, evaluate
     from dermgan_jax.evaluation.several import evaluate_several
@@ -76,11 +89,22 @@ def _run(args: argparse.Namespace) -> None:
         *(args.real, fakes[0], args.metrics, args.num, args.seed, args.checkpoint),
         *(args.classifier, args.resize, flags.value_range(args, args.real, *fakes), args.by),
     )
-    how = configuration.validated(args), flags.use_weights(args)
+    config, weights = configuration.validated(args), flags.use_weights(args)
+    if args.save_statistics is not None:
+        against_statistics.metric_of_moments(args.save_statistics, args.metrics)
+        if against_statistics.statistics_named(args.real):
+            raise UserError(f"--save_statistics needs images, and {args.real} holds statistics")
     if len(fakes) == 1:
-        _one(args, evaluate(question, *how))
+        found = evaluate(question, config, weights)
+        _one(args, found)
     else:
-        _several(args, evaluate_several(question, fakes, *how))
+        several = evaluate_several(question, fakes, config, weights)
+        _several(args, several)
+        found = several.evaluations[fakes[0]]
+    if args.save_statistics is not None:
+        target = args.save_statistics
+        against_statistics.save_statistics(found.real, target, args.metrics, weights)
+        print(f"written: {target}")
 
 
 def _fakes(text: str) -> tuple[str, ...]:

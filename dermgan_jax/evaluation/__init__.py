@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dermgan_jax.evaluation.library import Result, evaluate
+    from dermgan_jax.evaluation.library import Result, evaluate, save_statistics
 
-__all__ = ["Result", "evaluate"]
+__all__ = ["Result", "evaluate", "save_statistics"]
 
 
 def __getattr__(name: str) -> Any:

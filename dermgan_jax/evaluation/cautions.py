@@ -17,7 +17,7 @@ EXAMPLES = 16  # images of a source that are looked at
 
 def of_sources(real: ImageSource, fake: ImageSource) -> list[str]:
     """What the images themselves say, a few of either side being looked at."""
-    sides = [(source, source.examples(EXAMPLES)) for source in (real, fake)]
+    sides = [(each, each.examples(EXAMPLES)) for each in (real, fake) if len(each.images)]
     found = []
     if real.phantom:
         found.append(f"note: {real.name} are drawings of a program, not real images")
@@ -27,14 +27,14 @@ def of_sources(real: ImageSource, fake: ImageSource) -> list[str]:
 
 
 def of_values(
-    metrics: Sequence[Metric], measured: Measurements, num_real: int, weights: Path | None
+    metrics: Sequence[Metric], measured: Measurements, num_real: int | None, weights: Path | None
 ) -> list[str]:
     """What values of sets of images say.
 
     Args:
       metrics: those of sets.
       measured: their values.
-      num_real: real images that were compared.
+      num_real: real images that were compared; None if they are not here.
       weights: folder that pretrained weights are looked for first in.
     """
     values = list(measured.values())
@@ -62,7 +62,7 @@ def _of_colours(sides: Sequence[tuple[ImageSource, np.ndarray]]) -> list[str]:
     """A source of grey images against one of coloured images: every metric is about that alone."""
     grey = [np.ptp(images, axis=-1).max() == 0 for _, images in sides]
     names = [source.name for source, _ in sides]
-    if sides[0][1].shape[-1] == 1 or grey[0] == grey[1]:
+    if len(sides) < 2 or sides[0][1].shape[-1] == 1 or grey[0] == grey[1]:
         return []
     names = names if grey[0] else names[::-1]
     return [f"warning: the images of {names[0]} are grey, those of {names[1]} coloured"]
@@ -84,7 +84,7 @@ def _of_few(measured: Measurements) -> list[str]:
 
 
 def _of_missing_floors(
-    metrics: Iterable[Metric], measured: Measurements, num_real: int
+    metrics: Iterable[Metric], measured: Measurements, num_real: int | None
 ) -> list[str]:
     names = [
         name
@@ -93,7 +93,7 @@ def _of_missing_floors(
         for name in metric.publishes
         if name in measured and measured[name].real_against_real is None
     ]
-    if not names:
+    if not names or num_real is None:
         return []
     return [f"note: {num_real} real images are too few for real against real of {', '.join(names)}"]
 

@@ -1,6 +1,7 @@
 """Evaluation from Python: one function, no flags, nothing written but kept features."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax import files, registry
 from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation import against_statistics
+from dermgan_jax.evaluation.against_statistics import statistics_named
 from dermgan_jax.evaluation.given_images import Given, open_given, sides_of
 from dermgan_jax.evaluation.image_sources import Opening
 from dermgan_jax.evaluation.question import Evaluation, compare
@@ -121,8 +124,10 @@ def evaluate(
 
     Args:
       real: a path (folder, .npz, work directory), an array uint8 (N, H, W, C), batches of arrays,
-        or a function that makes as many images as it is asked for.
-      fake: the same; of several sides a dictionary, name -> images, which are ranked as well.
+        or a function that makes as many images as it is asked for; or a file of statistics, see
+        `metrics.statistics_files`.
+      fake: the same, but no statistics; of several sides a dictionary, name -> images, which are
+        ranked as well.
       metrics: a name or several as of `dermgan evaluate --metrics`, such as "kid" or
         "fd:dinov2_l14".
       num: fake images at most, and images that functions are asked for.
@@ -148,12 +153,40 @@ def evaluate(
     folder = None if weights is None else files.to_path(weights)
     mirror = config is not None and config.data.mirror
     request = Request(metrics, seed, mirror, folder)
-    reals = open_given(real, "real", opening, real=True)
+    named = os.fspath(real) if isinstance(real, os.PathLike) else real
+    reals = statistics_named(named) or open_given(real, "real", opening, real=True)
     evaluations: dict[str, Evaluation] = {}
     for name, side in sides_of(fake).items():
         opened = open_given(side, name, opening, real=False)
         evaluations[name] = compare(reals, opened, request, by)
     return Result(ranked(evaluations, seed))
+
+
+def save_statistics(
+    real: Given,
+    path: str | os.PathLike,
+    metric: str = "fid",
+    *,
+    resize: int = 0,
+    value_range: tuple[float, float] | None = None,
+    weights: str | None = None,
+) -> None:
+    """Writes mean and covariance of images' features as an .npz that pytorch-fid reads as well.
+
+    Args:
+      real: as of `evaluate`; 2048 images if it is a function.
+      path: of the file, which is replaced.
+      metric: "fid", "fid:tf", "fid:clean" or "fd:SPACE", whose features they are.
+      resize, value_range, weights: as of `evaluate`.
+
+    Raises:
+      UserError: if images cannot be read, or the metric is another.
+    """
+    opening = Opening(2048, Drawing(), side=resize, value_range=value_range)
+    folder = None if weights is None else files.to_path(weights)
+    source = open_given(real, "real", opening, real=True)
+    target = files.to_path(os.fspath(path))
+    against_statistics.save_statistics(source, target, (metric,), folder)
 
 
 def _row(side: str, key: str, value: MetricValue, bound: MetricValue | None) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from ml_collections import FrozenConfigDict
 
 from dermgan_jax import registry
 from dermgan_jax.data.npz_images import Range
-from dermgan_jax.evaluation import cautions, subgroup_values
+from dermgan_jax.errors import UserError
+from dermgan_jax.evaluation import against_statistics, cautions, subgroup_values
 from dermgan_jax.evaluation.image_sources import (
     ImageSource,
     Opening,
@@ -127,7 +128,9 @@ def evaluate(
     config = config or config_of_a_workdir(*names)
     drawing = Drawing(seed=question.seed, checkpoint=question.checkpoint or LATEST)
     opening = Opening(question.num, drawing, config, question.side, question.value_range)
-    real, fake = open_real(question.real, opening), open_fake(question.fake, opening)
+    statistics = against_statistics.statistics_named(question.real)
+    real = statistics or open_real(question.real, opening)
+    fake = open_fake(question.fake, opening)
     mirror = config is not None and config.data.mirror
     others = {}
     if question.classifier is not None:
@@ -139,12 +142,12 @@ def evaluate(
 
 
 def compare(
-    real: ImageSource, fake: ImageSource, request: Request, by: Sequence[str] = ()
+    real: ImageSource | Path, fake: ImageSource, request: Request, by: Sequence[str] = ()
 ) -> Evaluation:
     """Compares two sources that are open.
 
     Args:
-      real, fake: the sources.
+      real, fake: the sources; for `real` the path of a file of statistics will do.
       request: metrics of sets and of pairs.
       by: see `Question`.
 
@@ -152,6 +155,8 @@ def compare(
       UserError: if sizes differ, a metric is unknown, lacks its weights or cannot be computed of
         these images, or the real images have no such column.
     """
+    if not isinstance(real, ImageSource):
+        return _against_statistics(real, fake, request, by)
     require_one_size(real, fake)
     of_pairs = tuple(name for name in request.metrics if registry.load("metric", name).paired)
     of_sets = tuple(name for name in request.metrics if name not in of_pairs)
@@ -172,6 +177,15 @@ def compare(
     to_know = (*notes, *cautions.of_sources(real, fake), *of_values)
     within = subgroup_values.subgroup_values(real.compared, fake.images, columns, request)
     return Evaluation(real, fake, request.seed, measured, to_know, tuple(within))
+
+
+def _against_statistics(
+    path: Path, fake: ImageSource, request: Request, by: Sequence[str]
+) -> Evaluation:
+    if by:
+        raise UserError(f"--by={','.join(by)} needs images, and {path} holds statistics")
+    real, found, notes = against_statistics.measure_against(path, fake, request)
+    return Evaluation(real, fake, request.seed, found, tuple(notes))
 
 
 def _resizing_notes(side: int) -> list[str]:

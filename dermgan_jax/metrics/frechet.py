@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from dermgan_jax.metrics.feature_arrays import check
+from dermgan_jax.errors import UserError
+from dermgan_jax.metrics.feature_arrays import check, check_one
 from dermgan_jax.metrics.measurement import Influence, MetricValue
 from dermgan_jax.statistics import intervals
 
@@ -85,6 +86,43 @@ def compute(real: np.ndarray, fake: np.ndarray, *, seed: int) -> tuple[MetricVal
             interval=(max(low, 0.0), high),
             influence=influence,
         ),
+    )
+
+
+def compute_against(reference: Moments, fake: np.ndarray) -> MetricValue:
+    """The Fréchet distance to given moments, which are taken as they are: the standard error and
+    the interval are those of other fake images.
+
+    Args:
+      reference: of features of d numbers.
+      fake: features (n, d).
+
+    Raises:
+      UserError: see `feature_arrays.check_one`; or if the numbers differ.
+    """
+    check_one("frechet", fake, side="fake")
+    if fake.shape[1] != len(reference.mean):
+        raise UserError(
+            f"frechet: the reference has {len(reference.mean)} numbers per image, fake features "
+            f"{fake.shape[1]}: they are of another network"
+        )
+    of_fake = moments(fake)
+    transport = _transport(reference.covariance, of_fake.covariance, vectors=True)
+    distance = _distance(reference, of_fake, transport)
+    none = np.zeros((2, fake.shape[1]))  # images of the reference: no scatter
+    own = _influence(none + reference.mean, fake, reference, of_fake, transport)
+    influence = own._replace(real=np.zeros(2))
+    low, high = intervals.normal(distance.value, influence.standard_error)
+    return MetricValue(
+        name="frechet",
+        value=distance.value,
+        protocol=PROTOCOL,
+        n=of_fake.n,
+        details={"means": distance.of_means, "covariances": distance.of_covariances},
+        better="lower",
+        std=influence.standard_error,
+        interval=(max(low, 0.0), high),
+        influence=influence,
     )
 
 

@@ -55,6 +55,7 @@ class Metric:
       paired: whether image i of one side is compared with image i of the other.
       weights: names of published weights, any one of which it needs; none if it needs none.
       least: real images that real against real needs, where it is taken in features.
+      of_moments: it needs mean and covariance of the real images' features only.
     """
 
     publishes: tuple[str, ...]
@@ -66,6 +67,7 @@ class Metric:
     paired: bool = False
     weights: tuple[str, ...] = ()
     least: int = LEAST
+    of_moments: bool = False
 
 
 def _swd(real, fake, *, seed, mirror, weights) -> Values:
@@ -145,7 +147,14 @@ def _on_inception(
     names = dict.fromkeys(("frechet", "kid", "fd_inf"), publishes[0])
     needed = ("inception", "inception_logits")
     return Metric(
-        publishes, of_features(arithmetic), load, "pool3", names, weights=needed, least=least
+        publishes,
+        of_features(arithmetic),
+        load,
+        "pool3",
+        names,
+        weights=needed,
+        least=least,
+        of_moments=arithmetic is frechet.compute,
     )
 
 
@@ -183,6 +192,7 @@ def _in_space(
         floor,
         weights=registered.weights,
         least=least,
+        of_moments=arithmetic is frechet.compute,
     )
 
 
