@@ -24,8 +24,11 @@ MEASURED = ("side", "metric", "value")
 LOWER, HIGHER = "lower", "higher"
 # Which end is better, by the beginning of a metric's name.
 BETTER = {
-    LOWER: ("fid", "kid", "swd", "fd", "kd", "lpips", "mmd"),
-    HIGHER: ("inception", "is", "precision", "recall", "density", "coverage", "ssim", "psnr"),
+    LOWER: ("fid", "kid", "swd", "fd", "kd", "lpips", "mmd", "cmmd", "mifid", "mifd"),
+    HIGHER: (
+        *("inception", "is", "precision", "recall", "density", "coverage", "ssim", "psnr"),
+        "vendi",
+    ),
 }
 
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from dermgan_jax.metrics.measurement import Measurement, automatic_best
 from dermgan_jax.runs.metrics_log import Row
 
-# Values that fall when images become alike; the first that was measured counts.
-DIVERSITIES = ("lpips_diversity", "diversity", "recall", "coverage")
+# Values that fall when images become alike, in any feature space; the first that was measured
+# counts.
+DIVERSITIES = ("lpips_diversity", "diversity", "recall", "coverage", "vendi")
 _COLLAPSED = 0.5  # of the largest value so far
 _WORSE = 0.2  # relative, where there is no interval
 
@@ -66,9 +67,9 @@ def collapse(rows: Sequence[Row]) -> Collapse | None:
     series: dict[str, list[tuple[int, float]]] = {}
     for row in _evaluations(rows):
         for one in row["metrics"].values():
-            if one.name in DIVERSITIES and one.value.is_finite:
+            if _kind(one.name) in DIVERSITIES and one.value.is_finite:
                 series.setdefault(one.name, []).append((row["images"], one.value.value))
-    name = next((name for name in DIVERSITIES if name in series), None)
+    name = min(series, key=lambda name: DIVERSITIES.index(_kind(name)), default=None)
     if name is None:
         return None
     # Of an untrained generator nothing is expected.
@@ -78,6 +79,11 @@ def collapse(rows: Sequence[Row]) -> Collapse | None:
         if before > 0 and all(value < _COLLAPSED * before for _, value in points[index:]):
             return Collapse(name, points[index - 1][0], before, points[-1][1])
     return None
+
+
+def _kind(name: str) -> str:
+    """What is before the feature space, as of "recall:lite0"."""
+    return name.partition(":")[0]
 
 
 def decline(rows: Sequence[Row], key: str) -> Decline | None:
