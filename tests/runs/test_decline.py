@@ -53,8 +53,8 @@ def test_the_first_measured_diversity_decides():
 
 def test_a_collapse_is_seen_in_any_feature_space():
     rows = evaluations(**{"recall:lite0": [0, 0.5, 0.1], "vendi:lite0": [1, 9, 9]})
-    assert collapse(rows).name == "recall:lite0"
-    assert collapse(evaluations(**{"vendi:lite0": [1, 9, 3]})).name == "vendi:lite0"
+    assert decline.collapse(rows).name == "recall:lite0"
+    assert decline.collapse(evaluations(**{"vendi:lite0": [1, 9, 3]})).name == "vendi:lite0"
 
 
 def test_a_later_checkpoint_that_is_worse_is_named():
