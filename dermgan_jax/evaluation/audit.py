@@ -149,6 +149,7 @@ def audit(
     result["tests"] = tests
     if asked.membership is not None:
         result["membership"] = membership.membership(asked.membership, space, asked.num, asked.seed)
+        result["notes"] += _of_another_recipe(asked.membership, workdir, config)
     if workdir is not None:
         result["against_own_images"] = of_run
     print(text(result))
@@ -235,6 +236,15 @@ def _tests(
         space.protocol,
         seed,
     )
+
+
+def _of_another_recipe(
+    halves: Path, workdir: Path | None, config: FrozenConfigDict | None
+) -> list[str]:
+    if workdir is None:
+        return membership.of_another_recipe(halves, config, "that of --config")
+    recipe = WorkDir(workdir).read_config()
+    return membership.of_another_recipe(halves, recipe, f"that of {workdir}")
 
 
 def not_compared(asked: Audit, drawn: ImageSource) -> list[str]:

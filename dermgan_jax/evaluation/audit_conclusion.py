@@ -86,21 +86,26 @@ def sentences(result: Mapping[str, Any]) -> list[str]:
     if result["refusal"]:
         return [f"memorised training images: {result['refusal']}"]
     num, most = result["num_distinct"], most_copies(result)
+    found = []
+    if gives_members_away(result):
+        found.append(
+            f"warning: no copy was found among {num} images, but samples of this recipe give away "
+            "something of which images it learned from (see membership): do not call them anonymous"
+        )
     if is_unlike(result):
         return [
+            *found,
             "warning: the synthetic images are unlike any real one: improve the model before "
-            "asking whether it memorises; that none is a copy means nothing here"
+            "asking whether it memorises; that none is a copy means nothing here",
         ]
     if most > REASSURING:
         return [
+            *found,
             f"warning: {num} images are too few to reassure: none is a copy, but up to {most:.1%} "
-            "of what the model makes may be (95 % interval); audit 400 or more"
+            "of what the model makes may be (95 % interval); audit 400 or more",
         ]
-    if gives_members_away(result):
-        return [
-            f"warning: no copy was found among {num} images, but samples of this recipe give away "
-            "which images it learned from (see membership): they are not anonymous"
-        ]
+    if found:
+        return found
     if not reassures(result):
         return [
             f"warning: no copy was found among {num} images, which does not reassure: which real "

@@ -5,7 +5,7 @@ The score of a real image is how near the nearest of a run's samples comes to it
 data, which memorises rather more than the run on all of it.
 """
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
@@ -26,6 +26,23 @@ from dermgan_jax.statistics.membership import FIRST, HELD_OUT, SECOND, Membershi
 from dermgan_jax.synthesis.drawing import Drawing
 from dermgan_jax.synthesis.trained_sampler import sample_for_evaluation
 from dermgan_jax.train import loop
+
+
+class Estimated(TypedDict):
+    """A value with its 95 % interval."""
+
+    value: float
+    interval: tuple[float, float]
+
+
+class Told(TypedDict):
+    """What is read of `membership`'s result, in an audit.json."""
+
+    attack: Estimated
+    control: Estimated
+    difference: Estimated
+    halves: Estimated
+    sentence: str
 
 
 def runs_of(folder: Path) -> tuple[Path, Path]:
@@ -110,11 +127,7 @@ def require_halves(workdirs: tuple[Path, Path]) -> None:
                 "belong there"
             )
     fields = [config_schema.computed_fields(config) for config in configs]
-    differing = sorted(
-        key
-        for key in fields[0].keys() | fields[1].keys()
-        if key != "data.half" and fields[0].get(key) != fields[1].get(key)
-    )
+    differing = _differing(*fields)
     both = " and ".join(map(str, workdirs))
     if differing:
         raise UserError(f"{both} differ in more than their half: {', '.join(differing)}")
@@ -123,18 +136,53 @@ def require_halves(workdirs: tuple[Path, Path]) -> None:
         raise UserError(f"{both} learned from different splits")
 
 
+def of_another_recipe(folder: Path, recipe: FrozenConfigDict | None, whose: str) -> list[str]:
+    """A warning if two runs are not of the recipe of the audited images, or if it is not known.
+
+    Args:
+      folder: of `runs_of`, both trained.
+      recipe: by which the audited images were made, as far as known.
+      whose: which recipe it is, such as "that of runs/ham".
+    """
+    if recipe is None:
+        return [
+            f"note: whether the runs in {folder} are of the recipe that made these images is not "
+            "known here: membership inference is about those runs"
+        ]
+    own = config_schema.computed_fields(WorkDir(runs_of(folder)[0]).read_config())
+    differing = _differing(own, config_schema.computed_fields(recipe))
+    if not differing:
+        return []
+    return [
+        f"warning: the runs in {folder} are of another recipe than {whose} "
+        f"({', '.join(differing)}): membership inference is about those runs, not about these "
+        "images"
+    ]
+
+
+def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Fields that differ, apart from the half."""
+    return sorted(
+        key
+        for key in one.keys() | other.keys()
+        if key != "data.half" and one.get(key) != other.get(key)
+    )
+
+
 def sentence(found: Membership) -> str:
     """What attack and control say together."""
     low, high = found.difference.interval
     attack, control = found.attack.value, found.control.value
     told = (
-        f"by the distance to the nearest sample, images learned from are told from held-out ones "
-        f"with an AUC of {attack:.3f}; a model that saw neither reaches {control:.3f}"
+        "two models of this recipe learned from one half of the groups each. By how near a model's "
+        "nearest sample lies, images that it learned from are told from held-out ones with an AUC "
+        f"of {attack:.3f} (0.5 is guessing, 1 is certainty); by samples of the model that saw "
+        f"neither, with {control:.3f}"
     )
     if low > 0:
         return (
             f"{told}: the difference, {found.difference.value:.3f} [{low:.3f}, {high:.3f}], is "
-            "what this recipe tells of its training images"
+            "what samples of this recipe tell of its training images"
         )
     return (
         f"{told}: no difference is seen ({found.difference.value:.3f} [{low:.3f}, {high:.3f}]); "
@@ -142,7 +190,7 @@ def sentence(found: Membership) -> str:
     )
 
 
-def lines(result: dict[str, Any]) -> list[str]:
+def lines(result: Told) -> list[str]:
     """For a terminal."""
     found = []
     for name, title in (

@@ -110,26 +110,26 @@ def sentence(tests: Tests) -> str:
     """Which of the tests point towards copies: their whole interval lies on that side."""
     points: dict[str, bool] = {}
     authpct = tests.get("authpct_over_groups", tests["authpct"])
-    if authpct["of_held_out"] is not None:
+    held_out_interval = authpct.get("held_out_interval")  # some older results lack it
+    if held_out_interval is not None:
         # Newcombe's interval (1998) of the difference of two shares lies below 0.
         above = authpct["interval"][1] - authpct["value"]
-        below = authpct["of_held_out"] - authpct["held_out_interval"][0]
+        below = authpct["of_held_out"] - held_out_interval[0]
         gap = authpct["value"] - authpct["of_held_out"]
         points["AuthPct"] = gap + float(np.hypot(above, below)) < 0
     if "ct" in tests:
         points["C_T"] = tests["ct"]["interval"][1] < 0
     if "fld" in tests:
         points["FLD's gap"] = tests["fld"]["gap_interval"][1] < 0
-    sides = [[name for name, found in points.items() if found is side] for side in (True, False)]
-    texts = [
-        f"{' and '.join(names)} {verb if len(names) == 1 else several}"
-        for names, verb, several in (
-            (sides[0], "points towards copies", "point towards copies"),
-            (sides[1], "does not", "do not"),
-        )
-        if names
-    ]
-    return f"tests in print: {', '.join(texts)}" if texts else "tests in print: none could be had"
+    if not points:
+        return "tests in print: none could be had"
+    do, do_not = ([name for name in points if points[name] is side] for side in (True, False))
+    if not do:
+        does = "do" if len(do_not) > 1 else "does"
+        return f"tests in print: {_listed(do_not)} {does} not point towards copies"
+    others = f", {_listed(do_not)} {'do' if len(do_not) > 1 else 'does'} not" if do_not else ""
+    point = "point" if len(do) > 1 else "points"
+    return f"tests in print: {_listed(do)} {point} towards copies{others}"
 
 
 def lines(tests: Tests) -> list[str]:
@@ -139,7 +139,8 @@ def lines(tests: Tests) -> list[str]:
         if name in tests:
             one = tests[name]
             low, high = one["interval"]
-            beside = "" if one["of_held_out"] is None else f"; held-out {one['of_held_out']:.1f} %"
+            unseen = one["of_held_out"]
+            beside = "" if unseen is None else f"; held-out {unseen:.1f} % (far below that: copies)"
             found.append(f"{title}: {one['value']:.1f} % [{low:.1f}, {high:.1f}]{beside}")
     if "ct" in tests:
         low, high = tests["ct"]["interval"]
@@ -151,10 +152,15 @@ def lines(tests: Tests) -> list[str]:
         fld = tests["fld"]
         low, high = fld["gap_interval"]
         found.append(
-            f"FLD: {fld['held_out']:.2f}; gap {fld['gap']:.2f} [{low:.2f}, {high:.2f}] (far below "
-            "0: training images are likelier than held-out ones)"
+            f"FLD: {fld['held_out']:.2f} (the lower, the likelier held-out images are); gap "
+            f"{fld['gap']:.2f} [{low:.2f}, {high:.2f}] (far below 0: training images are likelier)"
         )
     return [*found, *(f"note: left out: {reason}" for reason in tests["left_out"])]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Such as "A, B and C"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _authenticity(

@@ -142,14 +142,16 @@ def _checked(one: Finding) -> dict[str, Any]:
             result["sentences"] = sentences(result)
             step = (result.get("made_by") or {}).get("checkpoint")
             result["checkpoint"] = f" (checkpoint {step})" if isinstance(step, int) else ""
+            result["evidence"] = []
             if "tests" in result:
                 tests = stored_json.structure(result["tests"], memorisation_tests.Tests)
-                result["evidence"] = memorisation_tests.lines(tests)
+                result["evidence"] += memorisation_tests.lines(tests)
             if "membership" in result:
-                result["evidence"] += membership.lines(result["membership"])
+                told = stored_json.structure(result["membership"], membership.Told)
+                result["evidence"] += membership.lines(told)
             found = result.get("subgroups")
             result["subgroups"] = found and stored_json.structure(found, Represented)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
         raise UserError(f"{one.source} is damaged ({error}): {findings.REMEDY}") from error
     return result
 

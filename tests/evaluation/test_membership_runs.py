@@ -65,7 +65,7 @@ def test_samples_that_are_training_images_give_themselves_away(halves, monkeypat
     assert found["attack"]["value"] > 0.9
     assert found["halves"]["value"] > 0.9
     assert 0.3 < found["control"]["value"] < 0.7
-    assert "tells of its training images" in found["sentence"]
+    assert "tell of its training images" in found["sentence"]
 
 
 def test_runs_that_do_not_belong_together_are_refused(halves, tmp_path):
@@ -74,3 +74,15 @@ def test_runs_that_do_not_belong_together_are_refused(halves, tmp_path):
         membership.require_halves((second, first))
     with pytest.raises(UserError, match="no --config says how to train it"):
         membership.train_halves(None, tmp_path)
+
+
+def test_runs_of_another_recipe_than_the_images_are_told(halves):
+    own = tiny_configs.toy()
+    own.data.prepared_dir = str(halves / "elsewhere")
+    assert membership.of_another_recipe(halves, config_schema.validate(own), "that of X") == []
+    own.train.batch_size *= 2
+    (told,) = membership.of_another_recipe(halves, config_schema.validate(own), "that of X")
+    assert told.startswith("warning: ")
+    assert "another recipe than that of X (train.batch_size)" in told
+    (told,) = membership.of_another_recipe(halves, None, "")
+    assert "is not known here" in told
