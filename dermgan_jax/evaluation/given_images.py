@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from dermgan_jax import files
 from dermgan_jax.data.image_sets import spool
 from dermgan_jax.data.npz_images import RANGES, UNSIGNED, Range
 from dermgan_jax.data.pixel_range import to_uint8
@@ -35,8 +34,7 @@ def open_given(given: Given, name: str, opening: Opening, *, real: bool) -> Imag
       UserError: if they are no images, or the range of floats is not known.
     """
     if isinstance(given, str | os.PathLike):
-        opened = open_real if real else open_fake
-        return opened(str(files.to_path(os.fspath(given))) if _is_file(given) else given, opening)
+        return (open_real if real else open_fake)(os.fspath(given), opening)
     if callable(given):
         given = given(opening.num)
     if hasattr(given, "__array__"):
@@ -97,10 +95,6 @@ def sides_of(fake: Given | Mapping[str, Given]) -> dict[str, Given]:
         return dict(fake)
     is_path = isinstance(fake, str | os.PathLike)
     return {os.fspath(fake) if is_path else "fake": fake}
-
-
-def _is_file(given: str | os.PathLike) -> bool:
-    return isinstance(given, os.PathLike) or files.to_path(given).exists()
 
 
 def _until(chunks: Iterable[np.ndarray], num: int | None) -> Iterator[np.ndarray]:
