@@ -42,6 +42,7 @@ def of_values(
         *_of_undefined(measured),
         *_of_few(measured),
         *_of_missing_floors(metrics, measured, num_real),
+        *_of_smaller_floors(measured),
         *_of_singular_covariances(metrics, measured, weights),
         *warnings(values),
     ]
@@ -96,6 +97,23 @@ def _of_missing_floors(
     if not names or num_real is None:
         return []
     return [f"note: {num_real} real images are too few for real against real of {', '.join(names)}"]
+
+
+def _of_smaller_floors(measured: Measurements) -> list[str]:
+    """Fréchet distances grow as images get fewer, so that a good value may lie below its floor."""
+    names = [
+        f"{key} ({one.real_against_real.n} images, not {one.value.n})"
+        for key, one in measured.items()
+        if is_frechet(one.name)
+        and one.real_against_real is not None
+        and one.real_against_real.n < one.value.n
+    ]
+    if not names:
+        return []
+    return [
+        f"note: too few real images for two sets of as many: real against real of "
+        f"{', '.join(names)} is higher than what could be reached"
+    ]
 
 
 def _of_singular_covariances(

@@ -40,7 +40,10 @@ class Result:
         """
         if len(self.several.evaluations) > 1:
             raise KeyError(f"there are several fake sides: result.of(SIDE)[{name!r}]")
-        return self.of(next(iter(self.several.evaluations)))[name]
+        found = self.of(next(iter(self.several.evaluations)))
+        if name not in found:
+            raise KeyError(f"{name!r} was not measured, but {', '.join(found)}")
+        return found[name]
 
     def of(self, side: str) -> dict[str, MetricValue]:
         """The values of one fake side, by name."""
@@ -99,6 +102,9 @@ class Result:
         """What has to be known before believing the values; each once."""
         told = (each.warnings for each in self.several.evaluations.values())
         return tuple(dict.fromkeys(warning for warnings in told for warning in warnings))
+
+    def __repr__(self) -> str:
+        return str(self)  # what notebooks show
 
     def __str__(self) -> str:
         if len(self.several.evaluations) > 1:

@@ -12,6 +12,8 @@ from dermgan_jax.files import Path
 from dermgan_jax.metrics.measurement_table import columns_of_text
 from dermgan_jax.metrics.ranking import Ranks, agreement, ranks
 
+LEAST_P = 1e-4  # smaller ones are beyond what a normal approximation tells
+
 
 @dataclasses.dataclass(frozen=True)
 class Several:
@@ -111,7 +113,7 @@ def _ranks_text(found: Sequence[Ranks]) -> str:
                 f"{each.metric}: {one.first} − {one.second}",
                 f"{one.value:.4g}",
                 f"{one.interval[0]:.4g} … {one.interval[1]:.4g}",
-                f"{one.p:.2g}",
+                f"{one.p:.2g}" if one.p >= LEAST_P else f"< {LEAST_P:g}",
                 "taken as independent" if each.unpaired else "paired",
             )
             for one in each.differences

@@ -175,6 +175,14 @@ def test_frechet_distances_of_fewer_images_than_numbers_are_warned_of(num, warne
     assert any("fd:pixels of 60 images is biased upwards" in w for w in found.warnings) == warned
 
 
+@pytest.mark.parametrize(("num", "noted"), [(40, True), (30, False)])
+def test_a_floor_of_fewer_images_is_too_high(num, noted):
+    found = evaluation.evaluate(REAL, FAKE[:num], ("fd:pixels", "kd:pixels"))
+    (line,) = [w for w in found.warnings if "higher than what could be reached" in w] or [""]
+    assert ("fd:pixels (30 images, not 40)" in line) == noted
+    assert "kd:pixels" not in line
+
+
 def test_ranges_of_floats_give_one_value_or_a_refusal(tmp_path, capsys):
     real = write(REAL, tmp_path / "real")
     unit, signed = np.float32(FAKE) / 255, np.float32(FAKE) / 127.5 - 1

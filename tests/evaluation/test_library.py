@@ -77,6 +77,7 @@ def test_several_sides_are_ranked():
     rows = found.difference_rows()
     assert {row["metric"] for row in rows} >= {"kd:pixels", "recall:pixels"}
     assert "order survives" in str(found)
+    assert "< 0.0001" in str(found)
     json.dumps(found.several.to_json())
 
 
@@ -88,6 +89,9 @@ def test_rows_are_for_data_frames():
     assert (row["n"], row["n_real"]) == (60, 80)
     assert found["kd:pixels"].value == row["value"]
     assert "kd:pixels" in str(found)
+    assert repr(found) == str(found)
+    with pytest.raises(KeyError, match="'kid' was not measured, but kd:pixels"):
+        found["kid"]
     assert found.warnings == ()
 
 
