@@ -106,8 +106,8 @@ def memorisation_tests(
     return found
 
 
-def sentence(tests: Tests) -> str:
-    """Which of the tests point towards copies: their whole interval lies on that side."""
+def points_towards_copies(tests: Tests) -> dict[str, bool]:
+    """Of each test that has an interval, whether all of it lies on the side of copies."""
     points: dict[str, bool] = {}
     authpct = tests.get("authpct_over_groups", tests["authpct"])
     held_out_interval = authpct.get("held_out_interval")  # some older results lack it
@@ -121,20 +121,26 @@ def sentence(tests: Tests) -> str:
         points["C_T"] = tests["ct"]["interval"][1] < 0
     if "fld" in tests:
         points["FLD's gap"] = tests["fld"]["gap_interval"][1] < 0
+    return points
+
+
+def sentence(tests: Tests) -> str:
+    """Which of the tests point towards copies."""
+    points = points_towards_copies(tests)
     if not points:
         return "tests in print: none could be had"
     do, do_not = ([name for name in points if points[name] is side] for side in (True, False))
     if not do:
         does = "do" if len(do_not) > 1 else "does"
-        return f"tests in print: {_listed(do_not)} {does} not point towards copies"
-    others = f", {_listed(do_not)} {'do' if len(do_not) > 1 else 'does'} not" if do_not else ""
+        return f"tests in print: {listed(do_not)} {does} not point towards copies"
+    others = f", {listed(do_not)} {'do' if len(do_not) > 1 else 'does'} not" if do_not else ""
     point = "point" if len(do) > 1 else "points"
-    return f"tests in print: {_listed(do)} {point} towards copies{others}"
+    return f"tests in print: {listed(do)} {point} towards copies{others}"
 
 
 def lines(tests: Tests) -> list[str]:
     """For a terminal, a sentence, and a line for each test."""
-    found = [sentence(tests)]
+    found = [f"{sentence(tests)} (none of them decides)"]
     for name, title in (("authpct", "AuthPct"), ("authpct_over_groups", "AuthPct over groups")):
         if name in tests:
             one = tests[name]
@@ -158,7 +164,7 @@ def lines(tests: Tests) -> list[str]:
     return [*found, *(f"note: left out: {reason}" for reason in tests["left_out"])]
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """Such as "A, B and C"."""
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 

@@ -77,7 +77,7 @@ def distances(measured: Sequence[Measurement]) -> list[str]:
     Of values without such a bound or an interval nothing, and of Fréchet distances nothing: they
     grow as images get fewer, which those of the bound are.
     """
-    found: dict[bool, list[str]] = {True: [], False: []}
+    found: dict[str, list[str]] = {"apart": [], "alike": [], "beyond": []}
     fewest = []
     for one in measured:
         bound, value = one.real_against_real, one.value
@@ -87,21 +87,28 @@ def distances(measured: Sequence[Measurement]) -> list[str]:
         if not (bound.is_finite and value.is_finite):
             continue
         bounds = metric_values.interval(bound) or (bound.value, bound.value)
-        apart = ends[0] > bounds[1] if value.better == "lower" else ends[1] < bounds[0]
+        above, below = ends[0] > bounds[1], ends[1] < bounds[0]
+        worse, better = (above, below) if value.better == "lower" else (below, above)
+        outcome = "apart" if worse else "beyond" if better else "alike"
         where = f" ({one.direction}, {one.split})" if one.direction else ""
-        found[apart].append(
+        found[outcome].append(
             f"{metric_texts.of(one.name).short}{where} is {metric_values.with_spread(value)}, "
             f"between real images {metric_values.number(bound)}"
         )
-        fewest.append(value.fewest)
+        fewest += [value.fewest] if outcome == "alike" else []
     said = []
-    if found[True]:
-        told = "; ".join(found[True])
+    if found["apart"]:
+        told = "; ".join(found["apart"])
         said.append(f"The synthetic images differ measurably from real ones: {told}.")
-    if found[False]:
+    if found["beyond"]:
+        said.append(
+            "Beyond what real images reach against each other, which is no merit, as images that "
+            f"are all typical, copies, or more images do so: {'; '.join(found['beyond'])}."
+        )
+    if found["alike"]:
         said.append(
             f"With {min(fewest):,} images no difference from real ones is shown, which is no proof "
-            f"that there is none: {'; '.join(found[False])}."
+            f"that there is none: {'; '.join(found['alike'])}."
         )
     return said
 
@@ -147,6 +154,12 @@ def _about_copies(later: Later, kind: str) -> Iterator[str]:
     elif not newest["refusal"] and not audit_conclusion.reassures(newest):
         said = newest["sentences"][0].removeprefix("warning: ")
         yield f"That no training image is handed out again: {said}."
+    if not newest["refusal"] and newest["points"]:
+        verb = "point" if " and " in newest["points"] else "points"
+        yield (
+            f"That nothing was learned by heart: {newest['points']} {verb} towards copies, which "
+            "is no proof; look at the closest pairs."
+        )
 
 
 def _newest_of_kinds(later: Later) -> list[dict]:

@@ -61,6 +61,25 @@ class FilterResult(TypedDict):
     notes: list[str]
 
 
+class Cell(TypedDict):
+    """A value within a subgroup, or why there is none."""
+
+    value: NotRequired[float]
+    interval: NotRequired[tuple[float, float] | None]
+    reason: NotRequired[str]
+
+
+class Within(TypedDict):
+    """Values within a subgroup; see `evaluation.subgroup_values.Subgroup`."""
+
+    column: str
+    value: str
+    n_real: int
+    n_fake: int
+    both: bool
+    cells: dict[str, Cell]
+
+
 class EvaluationResult(TypedDict):
     """What is read of an evaluation."""
 
@@ -70,6 +89,7 @@ class EvaluationResult(TypedDict):
     metrics: dict[str, Any]
     warnings: list[str]
     made_by: NotRequired[dict[str, Any]]
+    subgroups: NotRequired[list[Within]]
 
 
 _RESULTS = {AUDIT: AuditResult, EVALUATION: EvaluationResult, FILTER: FilterResult}
@@ -138,22 +158,56 @@ def _checked(one: Finding) -> dict[str, Any]:
         if one.kind == EVALUATION:
             result["measured"] = tuple(measurement_json.from_json(result["metrics"]).values())
             result["lines"] = lines_of(result["measured"])
+            told = {caution for line in result["lines"] for caution in line["cautions"]}
+            result["notes"] = [
+                note for note in result["warnings"] if note.removeprefix("warning: ") not in told
+            ]
+            result["subgroup_tables"] = _subgroup_tables(result.get("subgroups", []))
         if one.kind == AUDIT:
             result["sentences"] = sentences(result)
             step = (result.get("made_by") or {}).get("checkpoint")
             result["checkpoint"] = f" (checkpoint {step})" if isinstance(step, int) else ""
-            result["evidence"] = []
-            if "tests" in result:
-                tests = stored_json.structure(result["tests"], memorisation_tests.Tests)
-                result["evidence"] += memorisation_tests.lines(tests)
-            if "membership" in result:
-                told = stored_json.structure(result["membership"], membership.Told)
-                result["evidence"] += membership.lines(told)
+            result |= _memorisation(result)
             found = result.get("subgroups")
             result["subgroups"] = found and stored_json.structure(found, Represented)
     except (ValueError, LookupError, TypeError, OverflowError) as error:
         raise UserError(f"{one.source} is damaged ({error}): {findings.REMEDY}") from error
     return result
+
+
+def _memorisation(result: dict[str, Any]) -> dict[str, Any]:
+    """What tests in print and membership inference say in an audit: a sentence and lines of each;
+    "points" names the tests that point towards copies."""
+    found: dict[str, Any] = {"points": "", "tests_say": "", "membership_says": ""}
+    if "tests" in result:
+        tests = stored_json.structure(result["tests"], memorisation_tests.Tests)
+        points = memorisation_tests.points_towards_copies(tests)
+        named = [name for name in points if points[name]]
+        found["points"] = memorisation_tests.listed(named) if named else ""
+        found["tests_say"] = memorisation_tests.sentence(tests)
+        found["tests_lines"] = memorisation_tests.lines(tests)[1:]
+    if "membership" in result:
+        told = stored_json.structure(result["membership"], membership.Told)
+        found["membership_says"] = told["sentence"]
+        *lines, _ = membership.lines(told)
+        found["membership_lines"] = [line.removeprefix("membership: ") for line in lines]
+    return found
+
+
+def _subgroup_tables(subgroups: Sequence[Within]) -> list[dict[str, Any]]:
+    """A table for each value of the metrics, whose rows are subgroups."""
+    tables = []
+    for name in subgroups[0]["cells"] if subgroups else ():
+        rows = []
+        for each in subgroups:
+            cell = each["cells"].get(name, {})
+            ends = cell.get("interval")
+            around = f" ({ends[0]:.3g} … {ends[1]:.3g})" if ends else ""
+            value = cell.get("value")
+            text = cell.get("reason", "") if value is None else f"{value:.3g}{around}"
+            rows.append({**each, "text": text.replace("-", "−") if value is not None else text})
+        tables.append({"title": metric_texts.of(name).title, "rows": rows})
+    return tables
 
 
 def lines_of(measured: Sequence[Measurement]) -> list[dict[str, Any]]:

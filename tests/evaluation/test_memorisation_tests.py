@@ -41,7 +41,7 @@ def test_one_that_points_and_others_that_do_not():
 def test_older_results_without_the_interval_of_held_out_images_are_told():
     older = stored()
     del older["authpct"]["held_out_interval"]
-    assert lines(older)[0] == "tests in print: C_T points towards copies, FLD's gap does not"
+    assert sentence(older) == "tests in print: C_T points towards copies, FLD's gap does not"
     assert len(lines(older)) == 4
 
 

@@ -25,6 +25,8 @@ def value(number, interval, better="lower", n=500):
         (value(0.02, (0.01, 0.03)), value(0.001, (0.0, 0.002)), "differ measurably"),
         (value(0.02, (0.001, 0.03)), value(0.001, (0.0, 0.002)), "no difference from real ones"),
         (value(0.6, (0.5, 0.7), "higher"), value(0.8, (0.75, 0.85), "higher"), "differ measurably"),
+        (value(0.9, (0.88, 0.92), "higher"), value(0.8, (0.75, 0.85), "higher"), "is no merit"),
+        (value(-0.02, (-0.03, -0.01)), value(0.001, (0.0, 0.002)), "is no merit"),
         (value(0.6, None), value(0.8, None), ""),
         (value(float("nan"), None), value(0.8, None), ""),
     ],
@@ -32,6 +34,7 @@ def value(number, interval, better="lower", n=500):
 def test_a_distance_beside_its_bound(measured, bound, said):
     found = "".join(distances([Measurement(measured, real_against_real=bound)]))
     assert (said in found) if said else found == ""
+    assert len(distances([Measurement(measured, real_against_real=bound)])) == bool(said)
 
 
 def test_without_a_bound_nothing_is_concluded():
@@ -236,3 +239,73 @@ def test_a_run_that_cannot_be_written_to_is_said(tmp_path, capsys):
     (tmp_path / "findings").write_text("in the way")
     findings.keep(tmp_path, findings.FILTER, {"n": 1})
     assert "note: not kept in" in capsys.readouterr().err
+
+
+def remembered(interval):
+    """Tests of which C_T points towards copies, and membership inference that sees nothing."""
+    share = {"value": 80.0, "interval": [75.0, 85.0], "of_held_out": None}
+    ct = {"value": -6.0, "interval": interval}
+    names = ("attack", "control", "difference", "halves")
+    found = {name: {"value": 0.51, "interval": [-0.1, 0.6]} for name in names}
+    tests = {"protocol": "p", "authpct": share, "ct": ct, "left_out": []}
+    return {**CALM, "tests": tests, "membership": {**found, "sentence": "two models say nothing"}}
+
+
+def test_tests_in_print_and_membership_stand_in_the_report(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    (workdir / "findings" / "audit_0.json").unlink()
+    findings.keep(workdir, findings.AUDIT, remembered([-9.0, -3.0]))
+    said = told(workdir)
+    assert any(line.startswith("No sign of memorised") for line in said.may)
+    wanted = "That nothing was learned by heart: C_T points towards copies, which is no proof"
+    assert any(line.startswith(wanted) for line in said.may_not)
+    html = run.build(workdir).read_text()
+    assert "Tests in print: C_T points towards copies. None of them decides" in html
+    assert "Membership inference: two models say nothing." in html
+
+
+@pytest.mark.parametrize("left_out", ["tests", "membership"])
+def test_either_of_them_may_be_missing(tmp_path, left_out):
+    workdir = write_run(tmp_path / "run", "sampler")
+    stored = remembered([-9.0, -3.0])
+    del stored[left_out]
+    findings.keep(workdir, findings.AUDIT, stored)
+    html = run.build(workdir).read_text()
+    assert ("Tests in print" in html) == (left_out != "tests")
+    assert ("Membership inference" in html) == (left_out != "membership")
+
+
+@pytest.mark.parametrize("damage", [[], [1.0], None, "low"])
+def test_damaged_intervals_are_named(tmp_path, damage):
+    workdir = write_run(tmp_path / "run", "sampler")
+    stored = remembered([-9.0, -3.0])
+    stored["membership"]["difference"]["interval"] = damage
+    findings.keep(workdir, findings.AUDIT, stored)
+    with pytest.raises(UserError, match="is damaged"):
+        found_later.read(workdir)
+    workdir = write_run(tmp_path / "other", "sampler")
+    findings.keep(workdir, findings.AUDIT, remembered(damage))
+    with pytest.raises(UserError, match="is damaged"):
+        found_later.read(workdir)
+
+
+def test_subgroups_and_warnings_of_an_evaluation_stand_in_the_report(tmp_path):
+    workdir = write_run(tmp_path / "run", "sampler")
+    file = workdir / "findings" / "evaluation_0.json"
+    stored = json.loads(file.read_text())
+    group = {"column": "class", "n_real": 60, "n_fake": 70, "both": True}
+    known = {"kd:lite0": {"value": -0.0012, "interval": [-0.003, 0.001]}}
+    stored["result"]["subgroups"] = [
+        {**group, "value": "mel", "cells": known},
+        {**group, "value": "nv", "n_real": 9, "cells": {"kd:lite0": {"reason": "9 are too few"}}},
+    ]
+    file.write_text(json.dumps(stored))
+    html = run.build(workdir).read_text()
+    assert "Kernel distance, EfficientNet-Lite0, within" in html
+    assert "−0.0012 (−0.003 … 0.001)" in html
+    assert "9 are too few" in html
+    assert "few images" in html
+    stored["result"]["subgroups"][0]["cells"] = {"kd:lite0": {"value": "high"}}
+    file.write_text(json.dumps(stored))
+    with pytest.raises(UserError, match="is damaged"):
+        found_later.read(workdir)
