@@ -1,6 +1,7 @@
 """Fréchet distances to a file of statistics in place of real images, and such files made."""
 
 import dataclasses
+import os
 
 import numpy as np
 
@@ -100,10 +101,20 @@ def metric_of_moments(path: Path, metrics: tuple[str, ...]) -> Metric:
 
 def statistics_named(name: object) -> Path | None:
     """The path of a side that is a file of statistics; None of anything else."""
-    if not isinstance(name, str):
+    if not isinstance(name, str | os.PathLike):
         return None
-    path = files.to_path(name)
+    path = files.to_path(os.fspath(name))
     return path if statistics_files.holds_statistics(path) else None
+
+
+def require_images(name: object) -> None:
+    """Checks that a fake side is no file of statistics.
+
+    Raises:
+      UserError: if it is one.
+    """
+    if path := statistics_named(name):
+        raise UserError(f"{path} holds statistics, which can stand for the real images only")
 
 
 def _protocol(extractor: Extractor) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from dermgan_jax.data.image_sets import digest
 from dermgan_jax.evaluation.image_sources import ImageSource
 from dermgan_jax.files import Path
 from dermgan_jax.metrics.measurement import FID_PROTOCOLS, Measurements, is_frechet
@@ -23,7 +24,7 @@ def of_sources(real: ImageSource, fake: ImageSource) -> list[str]:
         found.append(f"note: {real.name} are drawings of a program, not real images")
     for source, images in sides:
         found += _of_empty_pictures(source.name, images)
-    return [*found, *_of_colours(sides)]
+    return [*found, *_of_colours(sides), *_of_same_images(real, fake)]
 
 
 def of_values(
@@ -67,6 +68,16 @@ def _of_colours(sides: Sequence[tuple[ImageSource, np.ndarray]]) -> list[str]:
         return []
     names = names if grey[0] else names[::-1]
     return [f"warning: the images of {names[0]} are grey, those of {names[1]} coloured"]
+
+
+def _of_same_images(real: ImageSource, fake: ImageSource) -> list[str]:
+    """Both sides being one set, as of a folder that was named twice or copied."""
+    if real.compared.shape != fake.images.shape or digest(real.compared) != digest(fake.images):
+        return []
+    return [
+        f"warning: {real.name} and {fake.name} hold the same images: distances are 0, and those "
+        "without bias (KID) below it"
+    ]
 
 
 def _of_undefined(measured: Measurements) -> list[str]:

@@ -10,10 +10,9 @@ from ml_collections import FrozenConfigDict
 from dermgan_jax import files, registry
 from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation import against_statistics
-from dermgan_jax.evaluation.against_statistics import statistics_named
 from dermgan_jax.evaluation.given_images import Given, open_given, sides_of
-from dermgan_jax.evaluation.image_sources import Opening
-from dermgan_jax.evaluation.question import Evaluation, compare
+from dermgan_jax.evaluation.image_sources import Opening, require_one_size
+from dermgan_jax.evaluation.question import compare
 from dermgan_jax.evaluation.several import Several, ranked
 from dermgan_jax.metrics.measure import Request
 from dermgan_jax.metrics.measurement import MetricValue
@@ -159,12 +158,15 @@ def evaluate(
     folder = None if weights is None else files.to_path(weights)
     mirror = config is not None and config.data.mirror
     request = Request(metrics, seed, mirror, folder)
-    named = os.fspath(real) if isinstance(real, os.PathLike) else real
-    reals = statistics_named(named) or open_given(real, "real", opening, real=True)
-    evaluations: dict[str, Evaluation] = {}
+    statistics = against_statistics.statistics_named(real)
+    reals = statistics or open_given(real, "real", opening, real=True)
+    sides = {}
     for name, side in sides_of(fake).items():
-        opened = open_given(side, name, opening, real=False)
-        evaluations[name] = compare(reals, opened, request, by)
+        against_statistics.require_images(side)
+        sides[name] = open_given(side, name, opening, real=False)
+    if statistics is None:
+        require_one_size(reals, *sides.values())  # before anything is measured
+    evaluations = {name: compare(reals, side, request, by) for name, side in sides.items()}
     return Result(ranked(evaluations, seed))
 
 

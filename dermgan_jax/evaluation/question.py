@@ -130,6 +130,7 @@ def evaluate(
     opening = Opening(question.num, drawing, config, question.side, question.value_range)
     statistics = against_statistics.statistics_named(question.real)
     real = statistics or open_real(question.real, opening)
+    against_statistics.require_images(question.fake)
     fake = open_fake(question.fake, opening)
     mirror = config is not None and config.data.mirror
     others = {}

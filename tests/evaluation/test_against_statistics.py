@@ -61,6 +61,8 @@ def test_what_statistics_cannot_serve(tmp_path):
         np.savez(tmp_path / "other.npz", **{**arrays, "protocol": "lite0:clean224:01234567"})
     with pytest.raises(UserError, match="says that its features are lite0:clean224:01234567"):
         evaluation.evaluate(tmp_path / "other.npz", FAKE, "fd:pixels")
+    with pytest.raises(UserError, match="which can stand for the real images only"):
+        evaluation.evaluate(REAL, path, "fd:pixels")
     with pytest.raises(UserError, match="the metrics have none"):
         evaluation.save_statistics(REAL, tmp_path / "new.npz", "kd:pixels")
     with pytest.raises(UserError, match=r"ends in \.npz"):
@@ -87,6 +89,12 @@ def test_command(tmp_path, capsys):
     assert told["real"] == str(statistics)
     assert told["metrics"]["fd:pixels"]["n"] == 60
     assert out.with_suffix(".png").is_file()
+    np.savez(tmp_path / "other.npz", images=FAKE // 2)
+    two = f"--fake={tmp_path}/fake.npz,{tmp_path}/other.npz"
+    assert call("evaluate", against[0], two, "--metrics=fd:pixels", f"--out={out}") == 0
+    assert "order survives" in capsys.readouterr().out
+    assert call("evaluate", against[0], f"--fake={statistics}", "--metrics=fd:pixels") == 2
+    assert "which can stand for the real images only" in capsys.readouterr().err
     assert call("evaluate", *against, "--metrics=kid") == 2
     assert "kid: " in capsys.readouterr().err
     again = f"--save_statistics={tmp_path}/again.npz"
