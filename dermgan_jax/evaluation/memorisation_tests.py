@@ -128,7 +128,7 @@ def sentence(tests: Tests) -> str:
     """Which of the tests point towards copies."""
     points = points_towards_copies(tests)
     if not points:
-        return "tests in print: none could be had"
+        return "tests in print: none says anything without held-out images"
     do, do_not = ([name for name in points if points[name] is side] for side in (True, False))
     if not do:
         does = "do" if len(do_not) > 1 else "does"
@@ -140,7 +140,8 @@ def sentence(tests: Tests) -> str:
 
 def lines(tests: Tests) -> list[str]:
     """For a terminal, a sentence, and a line for each test."""
-    found = [f"{sentence(tests)} (none of them decides)"]
+    decides = " (none of them decides)" if points_towards_copies(tests) else ""
+    found = [f"{sentence(tests)}{decides}"]
     for name, title in (("authpct", "AuthPct"), ("authpct_over_groups", "AuthPct over groups")):
         if name in tests:
             one = tests[name]

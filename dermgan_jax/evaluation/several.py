@@ -33,6 +33,7 @@ class Several:
         """Tables of values, of ranks and of differences, with the warnings."""
         parts = [f"{name}\n{found.text()}" for name, found in self.evaluations.items()]
         parts += [_ranks_text(self.ranks)] if self.ranks else []
+        parts += beyond_real(self.evaluations)
         parts += [f"note: no ranks by {name}: {reason}" for name, reason in self.unranked.items()]
         return "\n\n".join(parts)
 
@@ -88,6 +89,25 @@ def ranked(evaluations: Mapping[str, Evaluation], seed: int) -> Several:
         else:
             orders.append(order)
     return Several(evaluations, orders, unranked)
+
+
+def beyond_real(evaluations: Mapping[str, Evaluation]) -> list[str]:
+    """A note of values that are better than those of real images against each other."""
+    found = []
+    for name, each in evaluations.items():
+        for key, one in each.measured.items():
+            bound, ends = one.real_against_real, one.value.interval
+            if bound is None or ends is None:
+                continue
+            low, high = bound.interval or (bound.value, bound.value)
+            if ends[1] < low if one.value.better == "lower" else ends[0] > high:
+                found.append(f"{key} of {name}")
+    if not found:
+        return []
+    return [
+        f"note: {', '.join(found)}: beyond real against real, which is no merit, as images that "
+        "are all typical, copies, or more images do so: do not read these ranks as better or worse"
+    ]
 
 
 def _ranks_text(found: Sequence[Ranks]) -> str:

@@ -19,9 +19,11 @@ from dermgan_jax.metrics.measure import Impossible, Request, measure_parts
 from dermgan_jax.metrics.measurement import MetricValue
 from dermgan_jax.metrics.measurement_table import columns_of_text
 from dermgan_jax.registry import did_you_mean
-from dermgan_jax.synthesis.subgroup_columns import CLASS, MEASURED, Classed, measured
+from dermgan_jax.statistics.subgroups import UNKNOWN
+from dermgan_jax.synthesis.subgroup_columns import CLASS, MEASURED, ORDER, Classed, measured
 
 ENOUGH = 50  # images of either side; a Fréchet distance needs more than its features have numbers
+WIDTH = 100  # characters of a terminal
 OF_REALS = ("recall", "coverage")  # values that ask of each real image whether it is reached
 
 
@@ -85,7 +87,7 @@ def subgroup_values(
     parts = {}
     everyone = np.arange(len(fake))
     for column, (of_real, of_fake) in columns.items():
-        for value in np.unique(of_real):
+        for value in sorted(np.unique(of_real), key=_place):
             rows = np.flatnonzero(of_real == value)
             others = everyone if of_fake is None else np.flatnonzero(of_fake == value)
             parts[column, str(value), of_fake is not None] = rows, others
@@ -95,9 +97,15 @@ def subgroup_values(
     found = []
     for (column, value, both), rows in parts.items():
         values = found_in.get((column, value, both), {})
-        cells = {name: _cell(name, values.get(name), rows, both) for name in published}
+        cells = {name: _cell(name, values.get(name), rows, both, column) for name in published}
         found.append(Subgroup(column, value, *map(len, rows), both, cells))
     return found
+
+
+def _place(value: str) -> tuple[int, str]:
+    """Tones from dark to light, others by name, the unknown ones last."""
+    place = ORDER.index(value) if value in ORDER else len(ORDER)
+    return place + (value == UNKNOWN), str(value)
 
 
 def columns_of(
@@ -127,9 +135,17 @@ def columns_of(
 
 
 def unmatched(columns: Mapping[str, tuple[np.ndarray, np.ndarray | None]]) -> list[str]:
-    """Notes of synthetic images that are in no subgroup, as no real image has their value."""
+    """Notes of images whose value could not be told, and of synthetic images that are in no
+    subgroup, as no real image has their value."""
     found = []
     for column, (of_real, of_fake) in columns.items():
+        sides = {"real": of_real, "synthetic": of_real[:0] if of_fake is None else of_fake}
+        unknown = {side: int((values == UNKNOWN).sum()) for side, values in sides.items()}
+        if any(unknown.values()):
+            told = " and ".join(f"{num} {side}" for side, num in unknown.items() if num)
+            found.append(
+                f"note: {column} could not be told of {told} images, which are {UNKNOWN!r}"
+            )
         alone = of_fake[~np.isin(of_fake, of_real)] if of_fake is not None else of_real[:0]
         if len(alone):
             values = ", ".join(repr(str(value)) for value in np.unique(alone))
@@ -158,8 +174,22 @@ def _classes(source: ImageSource, known: Collection[str] = ()) -> Sequence[str]:
 
 
 def text(found: Sequence[Subgroup]) -> str:
-    """A line for each subgroup."""
+    """A line for each subgroup; more metrics than a terminal is wide are tables of their own."""
     names = list(found[0].cells) if found else []
+    tables = []
+    while names:
+        fitting = [names[: i + 1] for i in range(len(names)) if _fits(found, names[: i + 1])]
+        taken = fitting[-1] if fitting else names[:1]
+        tables.append(_table(found, taken))
+        names = names[len(taken) :]
+    return "\n".join(tables)
+
+
+def _fits(found: Sequence[Subgroup], names: Sequence[str]) -> bool:
+    return max(map(len, _table(found, names).splitlines())) <= WIDTH
+
+
+def _table(found: Sequence[Subgroup], names: Sequence[str]) -> str:
     rows = [("subgroup", "n real", "n fake", *names)]
     rows += [
         (
@@ -181,13 +211,21 @@ def _texts(subgroup: Subgroup, names: Sequence[str]) -> list[str]:
 
 
 def _cell(
-    name: str, value: MetricValue | Impossible | None, rows: tuple[np.ndarray, ...], both: bool
+    name: str,
+    value: MetricValue | Impossible | None,
+    rows: tuple[np.ndarray, ...],
+    both: bool,
+    column: str,
 ) -> Cell:
     fewest = min(map(len, rows))
     if fewest < ENOUGH:
-        return Cell(None, f"too few: {fewest} of {ENOUGH}")
+        return Cell(None, f"too few: {fewest}, needs {ENOUGH}")
     if not both and name.partition(":")[0] not in OF_REALS:
-        return Cell(None, "of reals only")
+        return Cell(None, f"only real images have a {column}")
     if isinstance(value, Impossible):
         return Cell(None, value.reason)
+    if not value.is_finite:
+        return Cell(None, "not defined by these images")
+    if value.interval is not None and not np.isfinite(value.interval).all():
+        value = dataclasses.replace(value, interval=None)
     return Cell(value)

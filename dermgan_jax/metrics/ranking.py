@@ -35,9 +35,10 @@ class Ranks(NamedTuple):
 
     Attributes:
       metric: name of the value.
-      rank: of each side, 1 the best.
+      rank: of each side, 1 the best; sides of equal values share the better rank.
       interval: of each side, ranks that hold 95 % of other draws.
-      survives: the share of other draws of as many images with the same complete order.
+      survives: the share of other draws of as many images with the same complete order; where
+        values are equal, with one of the orders that they leave open.
       first: of each side, the share of other draws in which it is the best.
       differences: of all pairs of sides.
       unpaired: the metric knows no influences, so that sides are taken as independent.
@@ -78,13 +79,14 @@ def ranks(values: Mapping[str, MetricValue], *, seed: int) -> Ranks | str:
         centre, matrix, DRAWS, method="eigh", check_valid="ignore"
     )
     own = stats.rankdata(sign * centre, method="ordinal")
+    shared = stats.rankdata(sign * centre, method="min")
     others = stats.rankdata(sign * draws, method="ordinal", axis=1)
     low, high = np.quantile(
         others, (intervals.TAIL, 1 - intervals.TAIL), axis=0, method="inverted_cdf"
     )
     return Ranks(
         metric=first.name,
-        rank={side: int(rank) for side, rank in zip(sides, own, strict=True)},
+        rank={side: int(rank) for side, rank in zip(sides, shared, strict=True)},
         interval={side: (int(low[i]), int(high[i])) for i, side in enumerate(sides)},
         survives=float((others == own).all(axis=1).mean()),
         first={side: float((others[:, i] == 1).mean()) for i, side in enumerate(sides)},
@@ -123,13 +125,16 @@ def standard_error(value: MetricValue) -> float | None:
 
 def agreement(found: Sequence[Ranks]) -> float | None:
     """Kendall's W of the orders of several metrics: 1 if all agree, 0 if they have nothing in
-    common; None of fewer than two metrics or sides."""
+    common; corrected for ties. None of fewer than two metrics or sides, or if all sides tie."""
     if len(found) < 2 or len(found[0].rank) < 2:
         return None
-    table = np.array([list(each.rank.values()) for each in found], float)
+    shared = [list(each.rank.values()) for each in found]
+    table = stats.rankdata(shared, method="average", axis=1)
     metrics, sides = table.shape
     sums = table.sum(axis=0)
-    return float(12 * np.square(sums - sums.mean()).sum() / (metrics**2 * (sides**3 - sides)))
+    ties = sum(float(n**3 - n) for row in shared for n in np.unique(row, return_counts=True)[1])
+    largest = metrics**2 * (sides**3 - sides) - metrics * ties
+    return float(12 * np.square(sums - sums.mean()).sum() / largest) if largest else None
 
 
 def _differences(

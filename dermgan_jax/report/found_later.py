@@ -184,6 +184,7 @@ def _memorisation(result: dict[str, Any]) -> dict[str, Any]:
         points = memorisation_tests.points_towards_copies(tests)
         named = [name for name in points if points[name]]
         found["points"] = memorisation_tests.listed(named) if named else ""
+        found["tests_point"] = bool(points)
         found["tests_say"] = memorisation_tests.sentence(tests)
         found["tests_lines"] = memorisation_tests.lines(tests)[1:]
     if "membership" in result:

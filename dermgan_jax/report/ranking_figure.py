@@ -1,5 +1,7 @@
 """The figure of several fake sides against one real side: a panel per metric, a line per side."""
 
+import textwrap
+
 import matplotlib
 from matplotlib.figure import Figure
 
@@ -11,6 +13,8 @@ from dermgan_jax.report.evaluation_figure import DPI, require_known, shorten
 from dermgan_jax.report.style import FADE, INK, SERIES, STYLE
 
 COLUMNS = 3
+NOTES = 4  # warnings
+CHARACTERS = 16  # of an inch
 WIDTH, LINE = 4.2, 0.34  # inches, of a panel and of a side in it
 
 
@@ -28,7 +32,10 @@ def draw(found: Several, path: Path) -> None:
 
 
 def ranking_figure(found: Several) -> Figure:
-    """Values with 95 % intervals, real against real as a line, and how firm each order is."""
+    """Values with 95 % intervals, real against real as a line, and how firm each order is.
+
+    Below stands what the marks mean, and against what images the sides were measured.
+    """
     sides = list(found.evaluations)
     first = found.evaluations[sides[0]]
     firm = {each.metric: each.survives for each in found.ranks}
@@ -36,13 +43,21 @@ def ranking_figure(found: Several) -> Figure:
     rows = -(-len(keys) // COLUMNS)
     columns = min(COLUMNS, len(keys))
     height = 1.35 + LINE * len(sides)
-    figure = Figure(figsize=(WIDTH * columns, height * rows), layout="constrained")
+    below = legend(found, columns)
+    height_of_legend = 0.14 * (below.count("\n") + 2)
+    size = (WIDTH * columns, height * rows + height_of_legend)
+    figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, key in zip(panels, keys, strict=False):
         for level, side in enumerate(sides):
             one = found.evaluations[side].measured.get(key)
             if one is None or not one.value.is_finite:
-                axes.text(0, level, "no value", fontsize=8, color=FADE)
+                axes.text(
+                    *(0.02, level, "no value"),
+                    transform=axes.get_yaxis_transform(),
+                    fontsize=8,
+                    color=FADE,
+                )
                 continue
             ends = metric_values.interval(one.value)
             if ends:
@@ -63,4 +78,30 @@ def ranking_figure(found: Several) -> Figure:
         axes.set_xlabel(arrow, fontsize=8)
     for axes in panels[len(keys) :]:
         axes.remove()
+    figure.supxlabel(below, x=0, ha="left", fontsize=8, color=FADE)
     return figure
+
+
+def legend(found: Several, columns: int) -> str:
+    """What the marks mean, of how many images, and the first warnings; as wide as the panels."""
+    sides = found.evaluations
+    first = next(iter(sides.values()))
+    numbers = sorted({one.value.n for each in sides.values() for one in each.measured.values()})
+    of = f"{numbers[0]:,}" if len(numbers) == 1 else f"{numbers[0]:,} to {numbers[-1]:,}"
+    lines = [
+        f"Against {shorten(first.real.name, 60)}; {of} synthetic images of each side.",
+        "Dots and lines: values and 95 % intervals. Dotted: real images against real ones.",
+        "Order survives: share of other samples of as many images with the same order.",
+    ]
+    told = [
+        note
+        if all(note in one.warnings for one in sides.values())
+        else f"{shorten(name, 26)}: {note}"
+        for name, each in sides.items()
+        for note in each.warnings
+    ]
+    told = list(dict.fromkeys(told))
+    more = [f"and {len(told) - NOTES} more notes"] if len(told) > NOTES else []
+    characters = int(WIDTH * columns * CHARACTERS)
+    lines = (*lines, *told[:NOTES], *more)
+    return "\n".join(textwrap.fill(line, characters) for line in lines)

@@ -53,8 +53,22 @@ def test_values_within_classes_are_printed_and_kept(folders, capsys):
     assert main([*command, "--metrics=kd:pixels", "--by=class", f"--out={out}"]) == 0
     printed = capsys.readouterr().out
     assert "class mel" in printed
-    assert "too few: 10 of 50" in printed
+    assert "too few: 10, needs 50" in printed
     mel, nv = json.loads(out.read_text())["subgroups"]
     assert (mel["n_real"], nv["n_real"]) == (60, 10)
     assert "value" in mel["cells"]["kd:pixels"]
     assert "reason" in nv["cells"]["kd:pixels"]
+
+
+def test_values_beyond_those_of_real_images_are_no_merit(folders, capsys):
+    """Averages lie in the midst of all, with a density that no real images reach."""
+    for i in range(70):
+        path = folders / "same" / f"{i:03d}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(REAL.mean(axis=0).astype(np.uint8) + i % 5).save(path)
+    sides = f"{folders / 'near'},{folders / 'same'}"
+    command = ["evaluate", f"--real={folders / 'real'}", f"--fake={sides}"]
+    assert main([*command, "--metrics=prdc:pixels"]) == 0
+    printed = capsys.readouterr().out
+    assert f"density:pixels of {folders / 'same'}" in printed
+    assert "no merit" in printed

@@ -108,7 +108,7 @@ def test_within_classes(tmp_path):
     assert (mel["n_real"], mel["n"]) == (55, 55)
     alone = evaluation.evaluate(REAL[:55], FAKE[:55], ("kd:pixels",))
     assert mel["value"] == pytest.approx(alone["kd:pixels"].value)
-    assert rows["class", "nv", "kd:pixels"]["reason"] == "too few: 5 of 50"
+    assert rows["class", "nv", "kd:pixels"]["reason"] == "too few: 5, needs 50"
     assert rows["class", "mel", "fd:pixels"]["reason"] == "n 55, needs more than 768"
     assert rows["brightness", "darkest third", "kd:pixels"]["value"] is None
     assert "class mel" in str(found)

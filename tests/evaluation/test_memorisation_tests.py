@@ -47,7 +47,7 @@ def test_older_results_without_the_interval_of_held_out_images_are_told():
 
 def test_what_cannot_be_had_is_told():
     alone = memorisation_tests(TRAIN, None, HELD_OUT, None, "pixels", 0)
-    assert sentence(alone) == "tests in print: none could be had"
+    assert sentence(alone) == "tests in print: none says anything without held-out images"
     assert [line for line in lines(alone) if line.startswith("note: left out")] == [
         "note: left out: AuthPct over groups: none are known",
         "note: left out: C_T and FLD: they need --held_out",

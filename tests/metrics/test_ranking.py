@@ -82,3 +82,16 @@ def test_metrics_that_agree_and_that_contradict():
     turned = first._replace(rank={side: 4 - rank for side, rank in first.rank.items()})
     assert agreement([first, turned]) == pytest.approx(0)
     assert agreement([first]) is None
+
+
+def test_equal_values_share_a_rank_and_are_no_agreement():
+    one = next(iter(measured(fakes(0.1)).values()))
+    tie = ranks({"a": one, "b": one}, seed=0)
+    assert tie.rank == {"a": 1, "b": 1}
+    assert 0.4 < tie.survives < 0.6
+    assert agreement([tie, tie]) is None
+    order = ranks(measured(fakes(0.1, 1.0)), seed=0)
+    order = order._replace(rank={"a": 1, "b": 2})
+    assert agreement([order, order]) == pytest.approx(1)
+    # m = 2, k = 2, S = 2 × 0.5², T = 6: W = 12 × 0.5 / (4 × 6 − 2 × 6)
+    assert agreement([order, tie]) == pytest.approx(0.5)
