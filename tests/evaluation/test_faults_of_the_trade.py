@@ -133,6 +133,17 @@ def test_a_side_that_is_one_picture_is_told():
     assert any("of fake that were looked at are all the same picture" in w for w in found.warnings)
 
 
+def test_sides_that_hold_the_same_images_are_told(tmp_path):
+    """KID of a set and itself is below 0: it has no bias, and equal images count as far apart."""
+    sides = write(REAL, tmp_path / "one"), write(REAL, tmp_path / "copy")
+    found = evaluation.evaluate(*sides, ("fd:pixels", "kd:pixels"))
+    assert abs(found["fd:pixels"].value) < 1e-9
+    assert found["kd:pixels"].value < 0
+    assert any("hold the same images" in line for line in found.warnings)
+    other = evaluation.evaluate(sides[0], REAL[::-1], "kd:pixels")
+    assert not any("hold the same images" in line for line in other.warnings)
+
+
 def test_values_that_are_not_defined_are_told():
     found = evaluation.evaluate(BLACK, FAKE, ("diversity", "rarity:pixels", "fd:pixels"))
     assert np.isnan(found["diversity"].value)
@@ -312,7 +323,7 @@ def test_classes_that_one_side_lacks(tmp_path):
     rows = {row["subgroup"]: row for row in found.subgroup_rows()}
     assert (rows["mel"]["n_real"], rows["mel"]["n"]) == (50, 40)
     assert (rows["nv"]["n_real"], rows["nv"]["n"]) == (10, 0)
-    assert rows["nv"]["reason"] == "too few: 0 of 50"
+    assert rows["nv"]["reason"] == "too few: 0, needs 50"
     other = write(FAKE, tmp_path / "other", ["mel"] * 25 + ["bkl"] * 15)
     found = evaluation.evaluate(real, other, "kd:pixels", by="class")
     assert (
