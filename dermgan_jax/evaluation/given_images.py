@@ -22,7 +22,7 @@ Given: TypeAlias = (
 
 
 def open_given(given: Given, name: str, opening: Opening, *, real: bool) -> ImageSource:
-    """The images of a side.
+    """The images of a side; grey ones become RGB, as files do, unless the configuration is grey.
 
     Args:
       given: what the caller gave.
@@ -40,7 +40,9 @@ def open_given(given: Given, name: str, opening: Opening, *, real: bool) -> Imag
     if hasattr(given, "__array__"):
         given = [np.asarray(given)]
     chunks = _until(given, None if real else opening.num)
-    return ImageSource(name, spool(as_bytes(chunk, name, opening.value_range) for chunk in chunks))
+    channels = 3 if opening.config is None else opening.config.data.channels
+    as_read = (as_bytes(chunk, name, opening.value_range) for chunk in chunks)
+    return ImageSource(name, spool(_of_one_size(as_read, name, channels)))
 
 
 def as_bytes(images: np.ndarray, name: str, value_range: Range | None) -> np.ndarray:
@@ -56,6 +58,10 @@ def as_bytes(images: np.ndarray, name: str, value_range: Range | None) -> np.nda
       UserError: if they are something else.
     """
     images = np.asarray(images)
+    if images.ndim == 3 and images.shape[-1] in (1, 3, 4):
+        raise UserError(
+            f"{name}: an array {images.shape} is a single image: give numpy.stack(images), or batches"
+        )
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
@@ -95,6 +101,20 @@ def sides_of(fake: Given | Mapping[str, Given]) -> dict[str, Given]:
         return dict(fake)
     is_path = isinstance(fake, str | os.PathLike)
     return {os.fspath(fake) if is_path else "fake": fake}
+
+
+def _of_one_size(chunks: Iterable[np.ndarray], name: str, channels: int) -> Iterator[np.ndarray]:
+    """Batches of images, grey ones with their values repeated."""
+    size = None
+    for chunk in chunks:
+        images = np.repeat(chunk, channels, axis=-1) if chunk.shape[-1] == 1 else chunk
+        if size not in (None, images.shape[1:]):
+            sizes = " and ".join("x".join(map(str, each)) for each in (size, images.shape[1:]))
+            raise UserError(f"{name}: batches of {sizes} images: bring all to one size")
+        size = images.shape[1:]
+        yield images
+    if size is None:
+        raise UserError(f"{name}: there are no images")
 
 
 def _until(chunks: Iterable[np.ndarray], num: int | None) -> Iterator[np.ndarray]:
