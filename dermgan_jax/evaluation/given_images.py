@@ -60,7 +60,7 @@ def as_bytes(images: np.ndarray, name: str, value_range: Range | None) -> np.nda
     images = np.asarray(images)
     if images.ndim == 3 and images.shape[-1] in (1, 3, 4):
         raise UserError(
-            f"{name}: an array {images.shape} is a single image: give numpy.stack(images), or batches"
+            f"{name}: an array {images.shape} is a single image: give numpy.stack(images)"
         )
     if images.ndim == 3:
         images = images[..., None]
@@ -122,7 +122,7 @@ def _until(chunks: Iterable[np.ndarray], num: int | None) -> Iterator[np.ndarray
     left = num
     for chunk in chunks:
         if left is not None:
-            chunk = chunk[:left]
+            chunk = np.asarray(chunk)[:left]
             left -= len(chunk)
         yield chunk
         if left == 0:
