@@ -10,7 +10,6 @@ from PIL import Image
 
 from dermgan_jax import evaluation
 from dermgan_jax.errors import UserError
-from dermgan_jax.evaluation import memorisation_tests
 from dermgan_jax.features.extractor import batched
 from dermgan_jax.metrics import (
     frechet,
@@ -405,44 +404,3 @@ def test_metrics_that_cannot_be_had(metrics, told, tmp_path, capsys):
 def test_no_metric_is_no_question():
     with pytest.raises(UserError, match="metrics is empty"):
         evaluation.evaluate(REAL, FAKE, ())
-
-
-@pytest.mark.parametrize(("train", "held_out", "fake"), [(2, 1, 30), (3, 5, 1), (5, 5, 30)])
-def test_tests_of_memorisation_of_a_handful_of_images(train, held_out, fake):
-    sides = (RANDOM.normal(size=(num, 20)) for num in (train, held_out, fake))
-    found = memorisation_tests.memorisation_tests(*sides, ["one"] * train, "p", 0)
-    assert 0 <= found["authpct"]["value"] <= 100
-    left_out = " ".join(found["left_out"])
-    assert "AuthPct over groups: all training images are of one" in left_out
-    assert "FLD" in left_out
-    assert "fld" not in found
-
-
-def test_a_single_training_image_is_too_few_for_tests_of_memorisation():
-    sides = (RANDOM.normal(size=(num, 20)) for num in (1, 5, 5))
-    with pytest.raises(UserError, match="1 training images are too few"):
-        memorisation_tests.memorisation_tests(*sides, None, "p", 0)
-
-
-def test_tests_of_memorisation_of_images_that_are_all_alike(recwarn):
-    points, alike = RANDOM.normal(size=(30, 20)), np.ones((30, 20))
-    for sides, told in (
-        ((alike, points, points), "the training images are all alike"),
-        ((points, alike, points), "the held-out images are all alike"),
-        ((alike, alike, alike), "are all alike"),
-    ):
-        found = memorisation_tests.memorisation_tests(*sides, None, "p", 0)
-        assert told in " ".join(found["left_out"])
-        assert "ct" not in found or np.isfinite(found["ct"]["value"])
-    assert not recwarn.list
-
-
-def test_membership_of_folders_that_are_no_halves(tmp_path, capsys):
-    folders = {name: write(REAL[:12], tmp_path / name) for name in ("train", "halves")}
-    held_out, fake = write(REAL[12:24], tmp_path / "unseen"), write(FAKE[:12], tmp_path / "fake")
-    code = call(
-        *("audit", f"--train={folders['train']}", f"--held_out={held_out}", f"--fake={fake}"),
-        *(f"--membership={folders['halves']}", "--features=pixels", f"--out={tmp_path}/audit"),
-    )
-    assert code == 2
-    assert "first is not there, and no --config says how to train it" in capsys.readouterr().err
