@@ -126,12 +126,12 @@ def audit(
     unseen = None if asked.held_out is None else read_real(asked.held_out, opening)
     require_one_size(learned.source, drawn, *([unseen.source] if unseen else []))
     second = second_distances(asked.features, learned.images, weights)
-    if asked.membership is not None:
-        membership.train_halves(config, asked.membership)
-        membership.require_halves(membership.runs_of(asked.membership))
     found, notes = examine(learned, synthetic, unseen, space, second, asked.seed)
     represented = subgroup_coverage(classed(learned.source), classed(drawn), space)
     tests = _tests(found, learned, synthetic, unseen, space, asked.seed)
+    if asked.membership is not None:
+        membership.train_halves(config, asked.membership)
+        membership.require_halves(membership.runs_of(asked.membership))
     notes = [
         *notes,
         *not_compared(asked, drawn),

@@ -58,23 +58,35 @@ def train_halves(config: FrozenConfigDict | None, folder: Path) -> None:
       folder: of `runs_of`.
 
     Raises:
-      UserError: if a run is missing and there is no recipe, or it was stopped.
+      UserError: if a run is missing and there is no recipe, runs do not belong together, which is
+        looked at before anything is trained, or one was stopped.
     """
-    for half, workdir in zip(HALVES, runs_of(folder), strict=True):
+    if WorkDir(folder).exists:
+        raise UserError(
+            f"{folder} is the work directory of a run: name a folder for the two runs that are "
+            "trained on halves"
+        )
+    workdirs = runs_of(folder)
+    configs = [_recipe(*pair, config) for pair in zip(HALVES, workdirs, strict=True)]
+    _require_one_recipe(workdirs, configs)
+    for half, workdir, config_of_half in zip(HALVES, workdirs, configs, strict=True):
         if WorkDir(workdir).exists and is_finished(WorkDir(workdir)):
             print(f"{workdir}: trained already", flush=True)
             continue
-        if WorkDir(workdir).exists:
-            config_of_half = WorkDir(workdir).read_config()
-        elif config is None:
-            raise UserError(f"{workdir} is not there, and no --config says how to train it")
-        else:
-            fields = ConfigDict(config.to_dict())
-            fields.data.half = half
-            config_of_half = config_schema.validate(fields)
         print(f"== {workdir}: {half} half of the training groups", flush=True)
         if loop.train(config_of_half, workdir) != FINISHED:
             raise UserError(f"stopped and saved: the same command continues {workdir}")
+
+
+def _recipe(half: str, workdir: Path, config: FrozenConfigDict | None) -> FrozenConfigDict:
+    """What a run that is there learned by, or what it will be trained by."""
+    if WorkDir(workdir).exists:
+        return WorkDir(workdir).read_config()
+    if config is None:
+        raise UserError(f"{workdir} is not there, and no --config says how to train it")
+    fields = ConfigDict(config.to_dict())
+    fields.data.half = half
+    return config_schema.validate(fields)
 
 
 def membership(folder: Path, space: FeatureSpace, num: int, seed: int) -> dict[str, Any]:
@@ -119,7 +131,13 @@ def require_halves(workdirs: tuple[Path, Path]) -> None:
     Raises:
       UserError: naming what is not so.
     """
-    configs = [WorkDir(workdir).read_config() for workdir in workdirs]
+    _require_one_recipe(workdirs, [WorkDir(workdir).read_config() for workdir in workdirs])
+    hashes = {checkpoint_facts(workdir)[1]["split_hash"] for workdir in workdirs}
+    if len(hashes) > 1:
+        raise UserError(f"{' and '.join(map(str, workdirs))} learned from different splits")
+
+
+def _require_one_recipe(workdirs: tuple[Path, Path], configs: list[FrozenConfigDict]) -> None:
     for half, workdir, config in zip(HALVES, workdirs, configs, strict=True):
         if config.data.half != half:
             raise UserError(
@@ -131,9 +149,6 @@ def require_halves(workdirs: tuple[Path, Path]) -> None:
     both = " and ".join(map(str, workdirs))
     if differing:
         raise UserError(f"{both} differ in more than their half: {', '.join(differing)}")
-    hashes = {checkpoint_facts(workdir)[1]["split_hash"] for workdir in workdirs}
-    if len(hashes) > 1:
-        raise UserError(f"{both} learned from different splits")
 
 
 def of_another_recipe(folder: Path, recipe: FrozenConfigDict | None, whose: str) -> list[str]:

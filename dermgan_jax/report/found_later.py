@@ -162,7 +162,7 @@ def _checked(one: Finding) -> dict[str, Any]:
             result["notes"] = [
                 note for note in result["warnings"] if note.removeprefix("warning: ") not in told
             ]
-            result["subgroup_tables"] = _subgroup_tables(result.get("subgroups", []))
+            result["within"] = _within(result.get("subgroups", []))
         if one.kind == AUDIT:
             result["sentences"] = sentences(result)
             step = (result.get("made_by") or {}).get("checkpoint")
@@ -195,20 +195,32 @@ def _memorisation(result: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _subgroup_tables(subgroups: Sequence[Within]) -> list[dict[str, Any]]:
-    """A table for each value of the metrics, whose rows are subgroups."""
-    tables = []
-    for name in subgroups[0]["cells"] if subgroups else ():
-        rows = []
-        for each in subgroups:
-            cell = each["cells"].get(name, {})
-            ends = cell.get("interval")
-            around = f" ({ends[0]:.3g} … {ends[1]:.3g})" if ends else ""
-            value = cell.get("value")
-            text = cell.get("reason", "") if value is None else f"{value:.3g}{around}"
-            rows.append({**each, "text": text.replace("-", "−") if value is not None else text})
-        tables.append({"title": metric_texts.of(name).title, "rows": rows})
-    return tables
+def _within(subgroups: Sequence[Within]) -> dict[str, Any] | None:
+    """A table of subgroups: {"titles", "where", "rows"}; "where" is the feature space of all, if
+    there is one, and a reason that all of a row share stands once."""
+    if not subgroups:
+        return None
+    names = list(subgroups[0]["cells"])
+    rows = []
+    for each in subgroups:
+        cells = [each["cells"][name] for name in names]
+        reasons = {cell.get("reason", "") for cell in cells}
+        (reason,) = reasons if len(reasons) == 1 else ("",)
+        rows.append(
+            {**each, "texts": [_text_and_interval(cell) for cell in cells]} | {"reason": reason}
+        )
+    spaces = {name.partition(":")[2] for name in names}
+    where = metric_texts.SPACES.get(*[spaces.pop()] * 2) if len(spaces) == 1 else ""
+    titles = [metric_texts.of(name).short.removesuffix(f" ({where})") for name in names]
+    return {"titles": titles, "where": where, "rows": rows}
+
+
+def _text_and_interval(cell: Cell) -> tuple[str, str]:
+    value, ends = cell.get("value"), cell.get("interval")
+    if value is None:
+        return cell.get("reason", ""), ""
+    around = " … ".join(f"{end:.3g}" for end in ends).replace("-", "−") if ends else ""
+    return f"{value:.3g}".replace("-", "−"), around
 
 
 def lines_of(measured: Sequence[Measurement]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Membership inference from two trained runs: attack and control by the same command."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -86,3 +87,25 @@ def test_runs_of_another_recipe_than_the_images_are_told(halves):
     assert "another recipe than that of X (train.batch_size)" in told
     (told,) = membership.of_another_recipe(halves, None, "")
     assert "is not known here" in told
+
+
+def test_what_does_not_belong_together_is_refused_before_anything_is_trained(halves, tmp_path):
+    config = config_schema.validate(tiny_configs.toy())
+    first = membership.runs_of(halves)[0]
+    with pytest.raises(UserError, match="is the work directory of a run"):
+        membership.train_halves(config, first)
+    shutil.copytree(first, tmp_path / "one" / "second")
+    with pytest.raises(UserError, match=r"learned from data\.half='first', not 'second'"):
+        membership.train_halves(config, tmp_path / "one")
+    shutil.copytree(first, tmp_path / "two" / "first")
+    other = tiny_configs.toy()
+    other.train.batch_size *= 2
+    other = config_schema.validate(other)
+    with pytest.raises(UserError, match=r"differ in more than their half: train\.batch_size"):
+        membership.train_halves(other, tmp_path / "two")
+    (tmp_path / "two" / "first" / "config.json").write_text("{")
+    with pytest.raises(UserError, match=r"config\.json"):
+        membership.train_halves(config, tmp_path / "two")
+    assert not (tmp_path / "one" / "first").exists()
+    assert not (tmp_path / "two" / "second").exists()
+    assert not (first / "first").exists()

@@ -301,11 +301,13 @@ def test_subgroups_and_warnings_of_an_evaluation_stand_in_the_report(tmp_path):
     ]
     file.write_text(json.dumps(stored))
     html = run.build(workdir).read_text()
-    assert "Kernel distance, EfficientNet-Lite0, within" in html
-    assert "−0.0012 (−0.003 … 0.001)" in html
+    assert '<th class="n">Kernel distance</th>' in html
+    assert "Within subgroups (EfficientNet-Lite0), with" in html
+    assert "−0.0012<small>−0.003 … 0.001</small>" in html
     assert "9 are too few" in html
     assert "few images" in html
-    stored["result"]["subgroups"][0]["cells"] = {"kd:lite0": {"value": "high"}}
-    file.write_text(json.dumps(stored))
-    with pytest.raises(UserError, match="is damaged"):
-        found_later.read(workdir)
+    for damage in ({"kd:lite0": {"value": "high"}}, {"prdc:lite0": {"value": 1.0}}, {}):
+        stored["result"]["subgroups"][1]["cells"] = damage
+        file.write_text(json.dumps(stored))
+        with pytest.raises(UserError, match="is damaged"):
+            found_later.read(workdir)
