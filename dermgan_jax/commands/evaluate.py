@@ -111,8 +111,12 @@ def _fakes(text: str) -> tuple[str, ...]:
     """The sources that --fake names; a path may hold commas if it is the only one."""
     if files.to_path(text).exists():
         return (text,)
-    found = flags.names(text)
-    if twice := sorted({name for name in found if found.count(name) > 1}):
+    try:
+        found = flags.names(text)
+    except argparse.ArgumentTypeError as error:
+        raise UserError(f"--fake={text}: {error}") from None
+    places = [str(files.to_path(name)).rstrip("/") for name in found]
+    if twice := sorted({name for name in places if places.count(name) > 1}):
         raise UserError(f"--fake names {', '.join(twice)} twice")
     return found
 

@@ -97,7 +97,7 @@ def subgroup_values(
     found = []
     for (column, value, both), rows in parts.items():
         values = found_in.get((column, value, both), {})
-        cells = {name: _cell(name, values.get(name), rows, both, column) for name in published}
+        cells = {name: _cell(name, values.get(name), rows, both) for name in published}
         found.append(Subgroup(column, value, *map(len, rows), both, cells))
     return found
 
@@ -135,10 +135,15 @@ def columns_of(
 
 
 def unmatched(columns: Mapping[str, tuple[np.ndarray, np.ndarray | None]]) -> list[str]:
-    """Notes of images whose value could not be told, and of synthetic images that are in no
-    subgroup, as no real image has their value."""
+    """Notes of columns that synthetic images do not have, of images whose value could not be
+    told, and of synthetic images that are in no subgroup, as no real image has their value."""
     found = []
     for column, (of_real, of_fake) in columns.items():
+        if of_fake is None:
+            found.append(
+                f"note: {column} is known of real images only: all synthetic images are compared "
+                f"with each subgroup, and of metrics only {' and '.join(OF_REALS)} say something"
+            )
         sides = {"real": of_real, "synthetic": of_real[:0] if of_fake is None else of_fake}
         unknown = {side: int((values == UNKNOWN).sum()) for side, values in sides.items()}
         if any(unknown.values()):
@@ -215,13 +220,12 @@ def _cell(
     value: MetricValue | Impossible | None,
     rows: tuple[np.ndarray, ...],
     both: bool,
-    column: str,
 ) -> Cell:
     fewest = min(map(len, rows))
     if fewest < ENOUGH:
         return Cell(None, f"too few: {fewest}, needs {ENOUGH}")
     if not both and name.partition(":")[0] not in OF_REALS:
-        return Cell(None, f"only real images have a {column}")
+        return Cell(None, "reals only")
     if isinstance(value, Impossible):
         return Cell(None, value.reason)
     if not value.is_finite:

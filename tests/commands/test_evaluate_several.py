@@ -72,3 +72,13 @@ def test_values_beyond_those_of_real_images_are_no_merit(folders, capsys):
     printed = capsys.readouterr().out
     assert f"density:pixels of {folders / 'same'}" in printed
     assert "no merit" in printed
+
+
+@pytest.mark.parametrize(
+    ("sides", "told"),
+    [(",", "nothing is named"), ("near,./near", "near twice"), ("near/,near", "near twice")],
+)
+def test_sides_that_are_none_or_named_twice_are_refused(folders, sides, told, capsys, monkeypatch):
+    monkeypatch.chdir(folders)
+    assert main(["evaluate", "--real=real", f"--fake={sides}", "--metrics=kd:pixels"]) == 2
+    assert told in capsys.readouterr().err

@@ -29,14 +29,17 @@ def test_tones_stand_from_dark_to_light_and_the_unknown_last():
     assert [each.value for each in found] == ["dark", "tan", "very light", "unknown"]
     (note,) = unmatched({"tone": (TONES, np.array(["dark", "unknown"]))})
     assert "tone could not be told of 30 real and 1 synthetic images" in note
-    assert unmatched({"class": (np.array(["nv"]), None)}) == []
+    assert unmatched({"class": (np.array(["nv"]), np.array(["nv"]))}) == []
 
 
 def test_a_column_of_real_images_alone_says_why_there_is_no_value():
     sex = np.array(["female", "male"]).repeat(60)
     found = measured({"sex": (sex, None)}, ("kd:pixels", "prdc:pixels"))
-    assert found[0].cells["kd:pixels"].reason == "only real images have a sex"
+    assert found[0].cells["kd:pixels"].reason == "reals only"
     assert found[0].cells["recall:pixels"].value is not None
+    (note,) = unmatched({"sex": (sex, None)})
+    assert "sex is known of real images only" in note
+    assert "recall and coverage" in note
 
 
 def test_tables_are_no_wider_than_a_terminal_and_leave_nothing_out():
