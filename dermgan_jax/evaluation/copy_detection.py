@@ -265,7 +265,8 @@ def _usable(train: Compared, held_out: Compared | None, of_train: np.ndarray) ->
     if not usable.any():
         raise UserError(
             f"no image of {(held_out or train).name} can serve as an unseen one: each equals a "
-            "training image or has none of another group to be compared with; give --held_out"
+            "training image or has none of another group to be compared with; give "
+            f"{'--held_out' if held_out is None else 'other images as --held_out'}"
         )
     return np.flatnonzero(usable)
 

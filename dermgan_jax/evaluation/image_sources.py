@@ -239,14 +239,24 @@ def require_checkpoint_means_something(checkpoint: str | None, *names: str) -> N
         )
 
 
-def _open_files(name: str, opening: Opening, limit: int | None) -> ImageSource:
+def require_source(name: str) -> None:
+    """Checks that a name can be that of a source, without reading any image.
+
+    Raises:
+      UserError: if it cannot.
+    """
     path = files.to_path(name)
-    if not path.is_dir() and path.suffix != ".npz":
+    if split_name(name) is None and not path.is_dir() and path.suffix != ".npz":
         raise UserError(
             f"{name!r} is no folder of images, .npz file, work directory, DATASET:SPLIT or "
             f"DATASET:SPLIT:CLASS (data sets: {', '.join(registry.names('dataset'))}; splits: "
             f"{', '.join((*SPLITS, ALL))})"
         )
+
+
+def _open_files(name: str, opening: Opening, limit: int | None) -> ImageSource:
+    require_source(name)
+    path = files.to_path(name)
     if (path / RECONSTRUCTED).is_dir():
         print(f"note: {path / RECONSTRUCTED} is read with {name}: name a folder without it")
     data = None if opening.config is None else opening.config.data

@@ -7,10 +7,19 @@ from typing import Any
 
 from ml_collections import FrozenConfigDict
 
+from dermgan_jax import config as config_schema
+from dermgan_jax import files
+from dermgan_jax.evaluation.image_sources import (
+    config_of_a_workdir,
+    is_workdir,
+    require_source,
+    split_name,
+)
 from dermgan_jax.evaluation.question import Evaluation, Question, evaluate
 from dermgan_jax.files import Path
 from dermgan_jax.metrics.measurement_table import columns_of_text
 from dermgan_jax.metrics.ranking import Ranks, agreement, ranks
+from dermgan_jax.runs.workdir import WorkDir
 
 LEAST_P = 1e-4  # smaller ones are beyond what a normal approximation tells
 
@@ -61,16 +70,37 @@ def evaluate_several(
     Args:
       question: its `fake` is not looked at.
       fakes: names of sources, no one twice.
-      config, weights: as of `evaluate`.
+      config: as of `evaluate`; the same for all sides, by default that of the first run among them.
+      weights: as of `evaluate`.
 
     Raises:
       UserError: as `evaluate`.
     """
     found = {}
+    for name in (question.real, *fakes):
+        require_source(name)
+    config = config or config_of_a_workdir(question.real, *fakes)
+    _tell_of_other_preparations(question.real, fakes, config)
     for name in fakes:
         print(f"== {name}", file=sys.stderr, flush=True)
         found[name] = evaluate(dataclasses.replace(question, fake=name), config, weights)
     return ranked(found, question.seed)
+
+
+def _tell_of_other_preparations(
+    real: str, fakes: Sequence[str], config: FrozenConfigDict | None
+) -> None:
+    """Says which runs learned from images that were prepared otherwise than a split is here."""
+    if config is None or split_name(real) is None:
+        return
+    for name in filter(is_workdir, fakes):
+        own = WorkDir(files.to_path(name)).read_config()
+        other = config_schema.differences({"data": config.data}, {"data": own.data})
+        if other:
+            files.tell_once(
+                f"note: {real} is the same for all sides; {name} learned from images that were "
+                f"prepared otherwise: {', '.join(other)}"
+            )
 
 
 def ranked(evaluations: Mapping[str, Evaluation], seed: int) -> Several:

@@ -19,6 +19,7 @@ from dermgan_jax.errors import UserError
 from dermgan_jax.evaluation import image_sources
 from dermgan_jax.evaluation.image_sources import Opening
 from dermgan_jax.evaluation.question import Question, evaluate
+from dermgan_jax.evaluation.several import evaluate_several
 from dermgan_jax.metrics.measure import Request, measure
 from dermgan_jax.metrics.measurement_table import table
 from dermgan_jax.synthesis.drawing import Drawing
@@ -107,6 +108,32 @@ def run(tmp_path, config):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(config_schema.to_json(config))
     return tmp_path / "run"
+
+
+def test_several_sides_share_the_real_images_of_one_configuration(run, config, monkeypatch, capsys):
+    """A split is prepared once: for folders too, and for runs that learned from other images."""
+    own = json.loads((run / "config.json").read_text())
+    other = run.parent / "other"
+    other.mkdir()
+    (other / "config.json").write_text(json.dumps({**own, "data": {**own["data"], "fit": "stretch"}}))
+
+    def sample_for_evaluation(workdir, num, drawing):
+        images = np.random.default_rng(drawing.seed).integers(0, 256, (num, 16, 16, 3), np.uint8)
+        return images, MadeBy(str(workdir), "its id", "toy", 3, drawing)
+
+    monkeypatch.setattr(image_sources, "sample_for_evaluation", sample_for_evaluation)
+    write_pngs(FAKE, run.parent / "folder")
+    sides = [str(run), str(other), str(run.parent / "folder")]
+    question = Question("phantom:all", "", ("kd:pixels",), num=9)
+    found = evaluate_several(question, sides)
+    reals = [np.asarray(each.real.compared[:]) for each in found.evaluations.values()]
+    assert all((each == reals[0]).all() for each in reals)
+    assert f"{other} learned from images that were prepared otherwise: data.fit" in (
+        capsys.readouterr().err
+    )
+    with pytest.raises(UserError, match="'nosuch' is no folder of images"):
+        evaluate_several(question, [sides[2], "nosuch"])
+    assert "==" not in capsys.readouterr().err
 
 
 def test_dataset_split_against_a_work_directory(run, monkeypatch):
