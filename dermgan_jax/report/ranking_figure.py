@@ -14,6 +14,7 @@ from dermgan_jax.report.style import FADE, INK, SERIES, STYLE
 
 COLUMNS = 3
 NOTES = 4  # warnings
+TICKS = 4  # on the axis of a panel, at most one more
 CHARACTERS = 16  # of an inch
 WIDTH, LINE = 4.2, 0.34  # inches, of a panel and of a side in it
 
@@ -69,6 +70,7 @@ def ranking_figure(found: Several) -> Figure:
         axes.set_yticks(range(len(sides)), [shorten(side, 26) for side in sides], fontsize=8)
         axes.set_ylim(len(sides) - 0.5, -0.5)
         axes.tick_params(axis="x", labelsize=8)
+        axes.locator_params(axis="x", nbins=TICKS)
         axes.grid(axis="x")
         value = first.measured[key].value
         told = f"order survives {firm[value.name]:.0%} of draws" if value.name in firm else ""
@@ -83,7 +85,8 @@ def ranking_figure(found: Several) -> Figure:
 
 
 def legend(found: Several, columns: int) -> str:
-    """What the marks mean, of how many images, and the first warnings; as wide as the panels."""
+    """What the marks mean, of how many images, and what has to be known, warnings first; as wide as
+    the panels."""
     sides = found.evaluations
     first = next(iter(sides.values()))
     numbers = sorted({one.value.n for each in sides.values() for one in each.measured.values()})
@@ -100,8 +103,8 @@ def legend(found: Several, columns: int) -> str:
         for name, each in sides.items()
         for note in each.warnings
     ]
-    told = list(dict.fromkeys(told))
-    more = [f"and {len(told) - NOTES} more notes"] if len(told) > NOTES else []
+    told = sorted(dict.fromkeys(told), key=lambda note: "warning: " not in note)
+    more = [f"and {len(told) - NOTES} more"] if len(told) > NOTES else []
     characters = int(WIDTH * columns * CHARACTERS)
     lines = (*lines, *told[:NOTES], *more)
     return "\n".join(textwrap.fill(line, characters) for line in lines)

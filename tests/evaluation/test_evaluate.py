@@ -115,7 +115,9 @@ def test_several_sides_share_the_real_images_of_one_configuration(run, config, m
     own = json.loads((run / "config.json").read_text())
     other = run.parent / "other"
     other.mkdir()
-    (other / "config.json").write_text(json.dumps({**own, "data": {**own["data"], "fit": "stretch"}}))
+    (other / "config.json").write_text(
+        json.dumps({**own, "data": {**own["data"], "fit": "stretch"}})
+    )
 
     def sample_for_evaluation(workdir, num, drawing):
         images = np.random.default_rng(drawing.seed).integers(0, 256, (num, 16, 16, 3), np.uint8)
