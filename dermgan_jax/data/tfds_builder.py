@@ -129,6 +129,7 @@ class Dermgan(tfds.core.GeneratorBasedBuilder):
                     "split_by": "group",
                     "synthetic": "",
                     "normal": (),
+                    "half": "",
                     "domain_a": (),
                     "domain_b": (),
                     "paired": settings.paired,
