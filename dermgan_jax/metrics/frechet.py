@@ -72,21 +72,7 @@ def compute(real: np.ndarray, fake: np.ndarray, *, seed: int) -> tuple[MetricVal
     transport = _transport(of_real.covariance, of_fake.covariance, vectors=True)
     distance = _distance(of_real, of_fake, transport)
     influence = _influence(real, fake, of_real, of_fake, transport)
-    low, high = intervals.normal(distance.value, influence.standard_error)
-    return (
-        MetricValue(
-            name="frechet",
-            value=distance.value,
-            protocol=PROTOCOL,
-            n=of_fake.n,
-            details={"means": distance.of_means, "covariances": distance.of_covariances},
-            better="lower",
-            n_real=of_real.n,
-            std=influence.standard_error,
-            interval=(max(low, 0.0), high),
-            influence=influence,
-        ),
-    )
+    return (_value(distance, influence, of_fake.n, of_real.n),)
 
 
 def compute_against(reference: Moments, fake: np.ndarray) -> MetricValue:
@@ -112,14 +98,19 @@ def compute_against(reference: Moments, fake: np.ndarray) -> MetricValue:
     none = np.zeros((2, fake.shape[1]))  # images of the reference: no scatter
     own = _influence(none + reference.mean, fake, reference, of_fake, transport)
     influence = own._replace(real=np.zeros(2))
+    return _value(distance, influence, of_fake.n, None)
+
+
+def _value(distance: Distance, influence: Influence, n: int, n_real: int | None) -> MetricValue:
     low, high = intervals.normal(distance.value, influence.standard_error)
     return MetricValue(
         name="frechet",
         value=distance.value,
         protocol=PROTOCOL,
-        n=of_fake.n,
+        n=n,
         details={"means": distance.of_means, "covariances": distance.of_covariances},
         better="lower",
+        n_real=n_real,
         std=influence.standard_error,
         interval=(max(low, 0.0), high),
         influence=influence,
