@@ -6,7 +6,7 @@ import pytest
 from injected_pages import PAGES
 
 SIZES = {"desktop": (1200, 900), "phone": (390, 844)}
-OFTEN = ("sampler", "reader's page")  # the others with -m slow
+OFTEN = ("runs compared", "sampler", "reader's page")  # the others with -m slow
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
